@@ -1,0 +1,239 @@
+import { z } from 'zod'
+
+/**
+ * A dialect says how one gateway to the national portal differs from the others, as data. No official text of the protocol
+ * is public, so whatever is not known for certain is a switch here and never an `if` in the client. A province can keep its
+ * own dialect in a JSON file (`PORTAL_DIALECT=/path/to/dialect.json`) that names the built-in one it extends.
+ */
+const answerClass = z.enum(['ok', 'exists', 'absent', 'session-expired', 'refused', 'transient', 'busy', 'unknown'])
+
+/** The first rule that matches decides. All given conditions must hold; texts are compared after NFC and lower-casing. */
+const AnswerRule = z.strictObject({
+  /** Services the rule speaks about; none = all. */
+  services: z.array(z.string()).optional(),
+  /** `error_code` values, compared as text: 0 and "0" are equal. */
+  codes: z.array(z.string()).optional(),
+  /** A phrase that the message must contain. */
+  phrase: z.string().optional(),
+  httpStatus: z.array(z.number().int()).optional(),
+  means: answerClass,
+})
+export type AnswerRule = z.output<typeof AnswerRule>
+
+export const Dialect = z.strictObject({
+  name: z.string(),
+  /** Path after the adapter's base, per kind of call. `{service}` is replaced by the service's name. */
+  paths: z.strictObject({
+    login: z.string().nullable(),
+    share: z.string(),
+    integration: z.string(),
+    /** Set for gateways that choose create, update and steps by address; null = the integration path. */
+    create: z.string().nullable(),
+    update: z.string().nullable(),
+    steps: z.string().nullable(),
+  }),
+  dstcode: z.strictObject({ carrier: z.enum(['query', 'header', 'none']), atLogin: z.boolean() }),
+  providerUrl: z.string().nullable(),
+  session: z.strictObject({
+    carrier: z.enum(['body', 'none']),
+    /** A session older than this is renewed before use, in milliseconds. */
+    maxAge: z.number().int().positive(),
+    /** An answer that no rule knows, on a session older than this, is tried once more with a new session. */
+    suspectAfter: z.number().int().positive(),
+  }),
+  body: z.enum(['envelope', 'bare']),
+  createOrUpdate: z.enum(['body', 'query', 'path']),
+  reads: z.strictObject({ method: z.enum(['POST', 'GET']), encoding: z.enum(['plain', 'double-in-message']) }),
+  answers: z.array(AnswerRule),
+  payload: z.strictObject({
+    generation: z.enum(['2019', '2022']),
+    missing: z.enum(['empty', 'absent', 'null']),
+    /** `strings`: every nested value is text. `typed`: integers and booleans where TanDan has them. */
+    nested: z.enum(['strings', 'typed']),
+    supplementDates: z.enum(['digits', 'iso']),
+    /** Fields, by plain name, without which a dossier is blocked rather than sent to be refused. */
+    required: z.array(z.string()),
+    /** Longest texts the portal takes; longer ones are cut, visibly, with an ellipsis. */
+    limits: z.record(z.string(), z.number().int().positive()),
+    /** Does a list sent on update replace the portal's list? Unknown officially; full lists are always sent. */
+    lists: z.enum(['full']),
+  }),
+  lookUp: z.strictObject({
+    /** Null when the gateway has no look-up. */
+    service: z.string().nullable(),
+    /** Columns of the answer that can be compared with what was sent, by wire name. Empty = existence only. */
+    comparable: z.array(z.string()),
+    /** Column that lists the steps the portal holds, null when it shows none. */
+    stepsColumn: z.string().nullable(),
+  }),
+  catalogue: z.strictObject({
+    /** Column of a procedure row with its publication date, null when the portal does not say. */
+    publishedColumn: z.string().nullable(),
+    /** Values of TRANGTHAI that mean the procedure is open; empty = the column is not judged. */
+    openValues: z.array(z.string()),
+  }),
+  batch: z.strictObject({
+    dossiers: z.number().int().min(1).max(1000),
+    steps: z.number().int().min(1).max(10),
+    mixDossiersInStepCalls: z.boolean(),
+  }),
+  timeouts: z.strictObject({
+    /** Whole call, first byte out to last byte in, milliseconds. */
+    call: z.number().int().positive(),
+    login: z.number().int().positive(),
+  }),
+  followRedirects: z.number().int().min(0).max(5),
+  maxAnswerBytes: z.number().int().positive(),
+})
+export type Dialect = z.output<typeof Dialect>
+
+/** Field lengths seen in real clients (spec of the dossier wire, section 8). */
+const knownLimits = {
+  GhiChu: 2000,
+  TrichYeuHoSo: 1000,
+  TenTepDinhKem: 4000,
+  TenGiayTo: 2000,
+  NguoiXuLy: 50,
+}
+
+/** What every known client always sends. The 2022 flags are not among them: a system that does not know them sends none. */
+const knownRequired = ['procedure.name', 'procedure.fieldCode', 'procedure.fieldName', 'agencyName', 'owner.name']
+
+const knownAnswers: AnswerRule[] = [
+  { httpStatus: [429, 503], means: 'busy' },
+  { services: ['DongBoHoSoMC'], codes: ['0', '3', '-3'], phrase: 'đã tồn tại', means: 'exists' },
+  { services: ['DongBoHoSoMC', 'CapNhatTienDoHoSoMC'], phrase: 'không tồn tại', means: 'absent' },
+  { codes: ['0'], means: 'ok' },
+]
+
+const xrd2022: Dialect = {
+  name: 'xrd-2022',
+  paths: { login: 'mapi/login', share: 'mapi/g', integration: 'mapi/g', create: null, update: null, steps: null },
+  dstcode: { carrier: 'query', atLogin: true },
+  providerUrl: null,
+  session: { carrier: 'body', maxAge: 10 * 60_000, suspectAfter: 60_000 },
+  body: 'envelope',
+  createOrUpdate: 'body',
+  reads: { method: 'POST', encoding: 'plain' },
+  answers: knownAnswers,
+  payload: {
+    generation: '2022',
+    missing: 'empty',
+    nested: 'strings',
+    supplementDates: 'digits',
+    required: knownRequired,
+    limits: knownLimits,
+    lists: 'full',
+  },
+  lookUp: { service: 'TraCuuHoSo', comparable: [], stepsColumn: null },
+  catalogue: { publishedColumn: null, openValues: ['1'] },
+  batch: { dossiers: 1, steps: 10, mixDossiersInStepCalls: true },
+  timeouts: { call: 30_000, login: 15_000 },
+  followRedirects: 0,
+  maxAnswerBytes: 64 * 1024 * 1024,
+}
+
+const builtIn: Dialect[] = [
+  xrd2022,
+  {
+    ...xrd2022,
+    name: 'xrd-2019',
+    dstcode: { carrier: 'header', atLogin: true },
+    payload: { ...xrd2022.payload, generation: '2019', required: [...knownRequired, 'promisedAt'] },
+  },
+  {
+    ...xrd2022,
+    name: 'gateway-paths',
+    paths: {
+      login: null,
+      share: 'KetNoiMotCuaQuocGia/{service}',
+      integration: 'KetNoiMotCuaQuocGia/{service}',
+      create: 'KetNoiMotCuaQuocGia/ThemMoi',
+      update: 'KetNoiMotCuaQuocGia/CapNhat',
+      steps: 'KetNoiMotCuaQuocGia/DongBoTienTrinh',
+    },
+    dstcode: { carrier: 'none', atLogin: false },
+    session: { ...xrd2022.session, carrier: 'none' },
+    body: 'bare',
+    createOrUpdate: 'path',
+    reads: { method: 'GET', encoding: 'double-in-message' },
+    payload: { ...xrd2022.payload, missing: 'null', nested: 'typed' },
+  },
+  {
+    ...xrd2022,
+    name: 'gateway-query',
+    paths: {
+      login: null,
+      share: 'api/SynsTTHCC/{service}',
+      integration: 'api/SynsTTHCC/{service}',
+      create: null,
+      update: null,
+      steps: null,
+    },
+    dstcode: { carrier: 'none', atLogin: false },
+    session: { ...xrd2022.session, carrier: 'none' },
+    body: 'bare',
+    createOrUpdate: 'query',
+    payload: { ...xrd2022.payload, generation: '2019', missing: 'absent' },
+  },
+  {
+    // What our own sandbox speaks, where the field leaves things open: it lists steps, shows what it stored, and takes arrays.
+    ...xrd2022,
+    name: 'sandbox',
+    answers: [
+      { httpStatus: [429, 503], means: 'busy' },
+      { codes: ['-401'], means: 'session-expired' },
+      { services: ['DongBoHoSoMC'], codes: ['-4'], means: 'absent' },
+      { services: ['CapNhatTienDoHoSoMC'], codes: ['-4'], means: 'absent' },
+      { codes: ['-10', '-11', '-12', '-13'], means: 'refused' },
+      { codes: ['-90'], means: 'transient' },
+      ...knownAnswers.slice(1),
+    ],
+    lookUp: {
+      service: 'TraCuuHoSo',
+      comparable: [
+        'MaTTHC',
+        'TrangThaiHoSo',
+        'NgayTiepNhan',
+        'NgayHenTra',
+        'NgayKetThucXuLy',
+        'NgayTra',
+        'ChuHoSo',
+        'DonViXuLy',
+        'KenhThucHien',
+      ],
+      stepsColumn: 'DanhSachTienDo',
+    },
+    catalogue: { publishedColumn: 'NGAYCONGBO', openValues: ['1'] },
+    batch: { dossiers: 50, steps: 10, mixDossiersInStepCalls: true },
+    timeouts: { call: 10_000, login: 5_000 },
+  },
+]
+
+export const dialects: ReadonlyMap<string, Dialect> = new Map(builtIn.map((dialect) => [dialect.name, dialect]))
+
+/** A province's own dialect file: the built-in one it extends, and what differs (one level deep). */
+export const DialectFile = z.strictObject({
+  extends: z.enum(builtIn.map((dialect) => dialect.name)),
+  name: z.string(),
+  ...Object.fromEntries(
+    Object.entries(Dialect.shape)
+      .filter(([key]) => key !== 'name')
+      .map(([key, shape]) => [key, shape instanceof z.ZodObject ? shape.partial().optional() : shape.optional()]),
+  ),
+})
+
+/** Lays a dialect file over the built-in dialect it extends; throws a ZodError that names what is wrong. */
+export function readDialectFile(text: string): Dialect {
+  const file = DialectFile.parse(JSON.parse(text)) as { extends: string } & Record<string, unknown>
+  const base = dialects.get(file.extends)!
+  const merged = Object.fromEntries(
+    Object.entries(base).map(([key, value]) => {
+      const change = file[key]
+      const isGroup = typeof value === 'object' && value !== null && !Array.isArray(value)
+      if (change === undefined) return [key, value]
+      return [key, isGroup && typeof change === 'object' ? { ...value, ...change } : change]
+    }),
+  )
+  return Dialect.parse(merged)
+}

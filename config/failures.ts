@@ -1,0 +1,329 @@
+/**
+ * The one catalogue of failures: every refusal and every gap has a stable code, a cause in plain words and a next step, in
+ * Vietnamese and English. Problem documents, refused lines, lane reasons, reports and the CLI all read it.
+ */
+export interface Failure {
+  readonly status: number
+  readonly vi: { readonly cause: string; readonly next: string }
+  readonly en: { readonly cause: string; readonly next: string }
+}
+
+const failure = (status: number, vi: [string, string], en: [string, string]): Failure => ({
+  status,
+  vi: { cause: vi[0], next: vi[1] },
+  en: { cause: en[0], next: en[1] },
+})
+
+export const failures = {
+  // Refusals at the door.
+  'invalid-field': failure(
+    422,
+    ['Một trường có giá trị không hợp lệ.', 'Sửa trường được nêu tên rồi gửi lại.'],
+    ['A field has a value that is not allowed.', 'Correct the field that is named and send again.'],
+  ),
+  'missing-field': failure(
+    422,
+    ['Thiếu một trường bắt buộc.', 'Bổ sung trường được nêu tên rồi gửi lại.'],
+    ['A required field is missing.', 'Add the field that is named and send again.'],
+  ),
+  'unknown-field': failure(
+    422,
+    ['Có trường không nằm trong định nghĩa.', 'Bỏ trường đó hoặc sửa tên theo tài liệu tại /docs.'],
+    ['A field is not part of the definition.', 'Remove it or correct its name as shown at /docs.'],
+  ),
+  'malformed-json': failure(
+    400,
+    ['Nội dung không phải JSON hợp lệ.', 'Kiểm tra dấu ngoặc, dấu phẩy và mã hóa UTF-8 rồi gửi lại.'],
+    ['The content is not valid JSON.', 'Check brackets, commas and the UTF-8 encoding, then send again.'],
+  ),
+  'broken-utf8': failure(
+    400,
+    ['Nội dung không phải UTF-8 hợp lệ.', 'Gửi văn bản mã hóa UTF-8.'],
+    ['The content is not valid UTF-8.', 'Send text encoded as UTF-8.'],
+  ),
+  'line-too-long': failure(
+    413,
+    ['Một dòng dài hơn mức cho phép.', 'Chia nhỏ hồ sơ hoặc gửi tệp bằng đường dẫn thay vì nội dung.'],
+    ['A line is longer than allowed.', 'Send files as links instead of content.'],
+  ),
+  'too-many-items': failure(
+    413,
+    ['Danh sách có quá nhiều phần tử.', 'Gửi tối đa 1.000 hồ sơ mỗi lần, hoặc dùng /v1/dossiers/stream.'],
+    ['The list has too many items.', 'Send at most 1,000 dossiers a call, or use /v1/dossiers/stream.'],
+  ),
+  'payload-too-large': failure(
+    413,
+    ['Nội dung lớn hơn mức cho phép.', 'Chia thành nhiều lần gửi, hoặc dùng /v1/dossiers/stream.'],
+    ['The content is larger than allowed.', 'Split it, or use /v1/dossiers/stream.'],
+  ),
+  'unsupported-media-type': failure(
+    415,
+    ['Kiểu nội dung không được hỗ trợ.', 'Dùng application/json, hoặc application/x-ndjson cho /v1/dossiers/stream.'],
+    ['The content type is not supported.', 'Use application/json, or application/x-ndjson for /v1/dossiers/stream.'],
+  ),
+  'duplicate-in-batch': failure(
+    409,
+    [
+      'Cùng một mã hồ sơ xuất hiện hai lần và lần sau không mới hơn.',
+      'Giữ một bản, hoặc ghi changedAt/version khác nhau.',
+    ],
+    [
+      'The same dossier code appears twice and the later one is not newer.',
+      'Keep one, or give them different changedAt or version.',
+    ],
+  ),
+  'missing-key': failure(
+    401,
+    ['Thiếu khóa API.', 'Gửi tiêu đề Authorization: Bearer <khóa>. Quản trị viên cấp khóa bằng "dvcqg keys create".'],
+    [
+      'The API key is missing.',
+      'Send the header Authorization: Bearer <key>. An administrator creates keys with "dvcqg keys create".',
+    ],
+  ),
+  'invalid-key': failure(
+    401,
+    ['Khóa API không đúng hoặc đã bị thu hồi.', 'Xin quản trị viên khóa mới.'],
+    ['The API key is wrong or was revoked.', 'Ask the administrator for a new key.'],
+  ),
+  'missing-right': failure(
+    403,
+    ['Khóa API không có quyền này.', 'Xin quản trị viên cấp khóa có quyền được nêu.'],
+    ['The API key does not have this right.', 'Ask the administrator for a key with the right that is named.'],
+  ),
+  'agency-out-of-scope': failure(
+    403,
+    ['Khóa API không được phép thay mặt cơ quan này.', 'Dùng khóa của cơ quan, hoặc xin mở rộng phạm vi khóa.'],
+    ['The API key may not speak for this agency.', "Use the agency's own key, or have the key's scope widened."],
+  ),
+  'not-found': failure(404, ['Không tìm thấy.', 'Kiểm tra lại mã.'], ['Not found.', 'Check the code.']),
+  unavailable: failure(
+    503,
+    ['Tạm thời không ghi được vào sổ cái.', 'Gửi lại sau vài giây; chưa có gì được nhận.'],
+    ['The ledger cannot be written for the moment.', 'Send again in a few seconds; nothing was accepted.'],
+  ),
+  internal: failure(
+    500,
+    ['Lỗi bên trong hệ thống.', 'Báo cho quản trị viên kèm mã yêu cầu (requestId).'],
+    ['An internal error.', 'Tell the administrator, with the requestId.'],
+  ),
+
+  // Blocked: waits for a person, then goes on by itself.
+  'no-national-code': failure(
+    422,
+    ['Thủ tục chưa có mã quốc gia.', 'Ánh xạ mã địa phương sang mã quốc gia; các hồ sơ đang chờ sẽ tự được gửi.'],
+    [
+      'The procedure has no national code.',
+      'Map the local code to a national one; the dossiers that wait are then sent by themselves.',
+    ],
+  ),
+  'ambiguous-national-code': failure(
+    422,
+    ['Mã địa phương ứng với nhiều mã quốc gia.', 'Thu hẹp ánh xạ theo cơ quan, cấp hoặc thời gian.'],
+    ['The local code means several national codes.', 'Narrow the mappings by agency, level or dates.'],
+  ),
+  'predates-publication': failure(
+    422,
+    [
+      'Hồ sơ được tiếp nhận trước khi thủ tục được chuẩn hóa và công bố.',
+      'Nhập ánh xạ có ngày hiệu lực (validFrom) bao gồm ngày tiếp nhận, nếu hồ sơ vẫn thuộc thủ tục này.',
+    ],
+    [
+      'The dossier was received before the procedure was standardised and published.',
+      'Import a mapping whose validFrom covers the day of reception, if the dossier does belong to this procedure.',
+    ],
+  ),
+  'procedure-closed': failure(
+    422,
+    ['Thủ tục quốc gia đã đóng.', 'Ánh xạ sang thủ tục thay thế.'],
+    ['The national procedure is closed.', 'Map to the procedure that replaces it.'],
+  ),
+  'unknown-agency': failure(
+    422,
+    ['Cơ quan xử lý chưa có trong danh mục.', 'Nhập cơ quan bằng "dvcqg import agencies", hoặc sửa mã cơ quan.'],
+    [
+      'The handling agency is not in the list of agencies.',
+      'Import it with "dvcqg import agencies", or correct its code.',
+    ],
+  ),
+  'unmapped-status': failure(
+    422,
+    ['Trạng thái của hệ thống một cửa chưa được ánh xạ.', 'Nhập ánh xạ bằng "dvcqg import statuses".'],
+    ["The one-stop system's status is not mapped.", 'Import the mapping with "dvcqg import statuses".'],
+  ),
+  'missing-for-portal': failure(
+    422,
+    ['Thiếu trường mà Cổng DVCQG bắt buộc.', 'Bổ sung trường được nêu tên trong hệ thống một cửa rồi gửi lại hồ sơ.'],
+    [
+      'A field that the portal requires is missing.',
+      'Add the field that is named in the one-stop system and push the dossier again.',
+    ],
+  ),
+  'invalid-for-portal': failure(
+    422,
+    [
+      'Một trường không đúng quy định của Cổng DVCQG.',
+      'Sửa trường được nêu tên trong hệ thống một cửa rồi gửi lại hồ sơ.',
+    ],
+    [
+      'A field breaks a rule of the portal.',
+      'Correct the field that is named in the one-stop system and push the dossier again.',
+    ],
+  ),
+
+  // Parked: the machine gave up; a person resends after mending.
+  'portal-refused': failure(
+    502,
+    ['Cổng DVCQG từ chối hồ sơ.', 'Đọc lời của Cổng, sửa hồ sơ, rồi gửi lại ("dvcqg resend").'],
+    [
+      'The portal refused the dossier.',
+      'Read the words of the portal, correct the dossier, then resend ("dvcqg resend").',
+    ],
+  ),
+  'step-refused': failure(
+    502,
+    [
+      'Cổng DVCQG từ chối một bước xử lý; hồ sơ đã được nhận.',
+      'Đọc lời của Cổng, sửa bước đó, rồi gửi lại ("dvcqg resend").',
+    ],
+    [
+      'The portal refused a step; the dossier itself was accepted.',
+      'Read the words of the portal, correct the step, then resend ("dvcqg resend").',
+    ],
+  ),
+  'retries-exhausted': failure(
+    502,
+    ['Đã thử hết số lần mà chưa thành công.', 'Xem các lần thử, xử lý nguyên nhân, rồi gửi lại ("dvcqg resend").'],
+    [
+      'All attempts were used without success.',
+      'Look at the attempts, remove the cause, then resend ("dvcqg resend").',
+    ],
+  ),
+
+  // On the way: nothing to do unless it lasts.
+  'waiting-for-portal': failure(
+    503,
+    [
+      'Đang chờ đến lượt gửi lên Cổng DVCQG (đồng bộ chậm).',
+      'Không cần làm gì; kiểm tra tốc độ và tình trạng của Cổng nếu kéo dài.',
+    ],
+    [
+      'Waiting for its turn to be sent (slow sync).',
+      'Nothing to do; check the pace and the state of the portal if it lasts.',
+    ],
+  ),
+  retrying: failure(
+    503,
+    ['Lần gửi trước chưa thành công, sẽ tự thử lại.', 'Không cần làm gì; xem lý do của lần thử cuối nếu kéo dài.'],
+    [
+      'An earlier attempt failed; it is tried again by itself.',
+      'Nothing to do; read the reason of the last attempt if it lasts.',
+    ],
+  ),
+  'outcome-unknown': failure(
+    503,
+    [
+      'Chưa biết Cổng DVCQG đã nhận hay chưa; đang tra cứu lại.',
+      'Không cần làm gì; hồ sơ được tra cứu trước khi gửi lại.',
+    ],
+    [
+      'It is not known whether the portal took it; it is being looked up.',
+      'Nothing to do; it is looked up before it is sent again.',
+    ],
+  ),
+  'portal-later': failure(
+    503,
+    ['Cổng DVCQG báo gửi lại sau.', 'Không cần làm gì; sẽ tự thử lại.'],
+    ['The portal said: later.', 'Nothing to do; it is tried again.'],
+  ),
+  'portal-unrecognised': failure(
+    502,
+    ['Cổng DVCQG trả lời bằng mã lạ.', 'Xem nguyên văn câu trả lời; thêm quy tắc vào dialect nếu đã rõ nghĩa.'],
+    [
+      'The portal answered with a code that no rule knows.',
+      'Read the answer; add a rule to the dialect once its meaning is clear.',
+    ],
+  ),
+  'portal-busy': failure(
+    503,
+    ['Cổng DVCQG quá tải.', 'Không cần làm gì; tốc độ gửi tự giảm.'],
+    ['The portal is overloaded.', 'Nothing to do; the pace slows down by itself.'],
+  ),
+  'portal-unreachable': failure(
+    503,
+    ['Không kết nối được tới máy chủ bảo mật hoặc Cổng DVCQG.', 'Kiểm tra PORTAL_URL, mạng và máy chủ bảo mật (SS).'],
+    [
+      'The security server or the portal cannot be reached.',
+      'Check PORTAL_URL, the network and the security server (SS).',
+    ],
+  ),
+  'portal-timeout': failure(
+    504,
+    ['Cổng DVCQG không trả lời kịp.', 'Không cần làm gì; kết quả được tra cứu trước khi gửi lại.'],
+    ['The portal did not answer in time.', 'Nothing to do; the outcome is looked up before it is sent again.'],
+  ),
+  'portal-cut': failure(
+    502,
+    ['Kết nối bị ngắt giữa chừng.', 'Không cần làm gì; kết quả được tra cứu trước khi gửi lại.'],
+    ['The connection was cut in the middle.', 'Nothing to do; the outcome is looked up before it is sent again.'],
+  ),
+  'portal-error': failure(
+    502,
+    ['Cổng DVCQG hoặc trục liên thông báo lỗi máy chủ.', 'Không cần làm gì; kết quả được tra cứu trước khi gửi lại.'],
+    [
+      'The portal or the gateway reported a server error.',
+      'Nothing to do; the outcome is looked up before it is sent again.',
+    ],
+  ),
+  'portal-unreadable': failure(
+    502,
+    ['Câu trả lời của Cổng DVCQG không đọc được.', 'Kiểm tra PORTAL_URL và dialect; xem nguyên văn câu trả lời.'],
+    ['The answer of the portal cannot be read.', 'Check PORTAL_URL and the dialect; read the answer.'],
+  ),
+  'portal-login': failure(
+    502,
+    [
+      'Không đăng nhập được Cổng DVCQG; các hồ sơ chờ, không mất lượt thử.',
+      'Kiểm tra PORTAL_USERNAME, PORTAL_PASSWORD và PORTAL_DSTCODE ("dvcqg doctor").',
+    ],
+    [
+      'Login to the portal failed; dossiers wait and lose no attempt.',
+      'Check PORTAL_USERNAME, PORTAL_PASSWORD and PORTAL_DSTCODE ("dvcqg doctor").',
+    ],
+  ),
+  'portal-pace': failure(
+    503,
+    ['Đang giữ nhịp gửi hoặc tạm nghỉ vì Cổng không sẵn sàng.', 'Không cần làm gì; việc gửi tự tiếp tục.'],
+    [
+      'Held back by the pace, or pausing because the portal is not available.',
+      'Nothing to do; sending goes on by itself.',
+    ],
+  ),
+  'worker-lost': failure(
+    503,
+    ['Tiến trình gửi dừng giữa chừng.', 'Không cần làm gì; kết quả được tra cứu trước khi gửi lại.'],
+    ['The sending process stopped in the middle.', 'Nothing to do; the outcome is looked up before it is sent again.'],
+  ),
+
+  // Flags: stored and shown, never a refusal.
+  'illegal-status-move': failure(
+    200,
+    [
+      'Trạng thái chuyển không theo quy trình; đã ghi nhận và đánh dấu.',
+      'Kiểm tra lại quy trình trong hệ thống một cửa.',
+    ],
+    ['The status moved against the procedure rules; stored and flagged.', 'Check the workflow in the one-stop system.'],
+  ),
+  'late-step': failure(
+    200,
+    [
+      'Bước xử lý đến sau một bước mới hơn đã gửi; vẫn được gửi và đánh dấu.',
+      'Gửi các bước theo đúng thứ tự thời gian.',
+    ],
+    [
+      'The step arrived after a newer one had been delivered; sent all the same, and flagged.',
+      'Push steps in the order of their time.',
+    ],
+  ),
+} as const satisfies Record<string, Failure>
+
+export type FailureCode = keyof typeof failures

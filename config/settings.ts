@@ -1,0 +1,225 @@
+import { z } from 'zod'
+
+/**
+ * Everything that can be set, from the environment; `NAME_FILE` reads a value from a file. `docs/configuration.md` is
+ * written from this table. Nothing else in the program reads the environment.
+ */
+export interface Setting {
+  readonly name: string
+  readonly secret: boolean
+  readonly about: string
+  readonly schema: z.ZodType
+}
+
+const blankIsUnset = (value: unknown) => (typeof value === 'string' && value.trim() === '' ? undefined : value)
+const optional = <T extends z.ZodType>(schema: T) => z.preprocess(blankIsUnset, schema.optional())
+const defaulted = <T extends z.ZodType>(schema: T, value: z.input<T>) =>
+  z.preprocess((raw) => blankIsUnset(raw) ?? value, schema)
+const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
+const url = (...protocols: string[]) =>
+  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+    message: `must be an address starting with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  })
+const encryptionKeys = z
+  .string()
+  .transform((value, context) =>
+    value.split(',').map((part) => {
+      const [id, material] = part.trim().split(':')
+      const key = Buffer.from(material ?? '', 'base64')
+      if (!id || !/^[A-Za-z0-9_-]{1,20}$/.test(id) || key.length !== 32)
+        context.addIssue({
+          code: 'custom',
+          message: 'must be id:base64 of 32 bytes, several separated by commas, newest first',
+        })
+      return { id: id ?? '', key }
+    }),
+  )
+  .refine((keys) => new Set(keys.map((key) => key.id)).size === keys.length, { message: 'has the same id twice' })
+
+const table = {
+  PORT: { schema: defaulted(whole(0, 65535), 8080), secret: false, about: 'Port of the HTTP API' },
+  HOST: {
+    schema: defaulted(z.string(), '127.0.0.1'),
+    secret: false,
+    about: 'Address the HTTP API listens on; 0.0.0.0 in a container',
+  },
+  ROLES: {
+    schema: defaulted(
+      z
+        .string()
+        .transform((value) => value.split(',').map((role) => role.trim()))
+        .pipe(z.array(z.enum(['api', 'worker', 'scheduler', 'all'])).min(1)),
+      'all',
+    ),
+    secret: false,
+    about: 'What this process does: api, worker, scheduler (comma separated), or all',
+  },
+  DATA_DIR: {
+    schema: defaulted(z.string(), '.data'),
+    secret: false,
+    about: 'Folder of the embedded database and of generated keys',
+  },
+  DATABASE_URL: {
+    schema: optional(url('postgres:', 'postgresql:')),
+    secret: true,
+    about: 'PostgreSQL 15 or newer. Not set: embedded PGlite under DATA_DIR',
+  },
+  DATABASE_POOL: {
+    schema: defaulted(whole(2, 100), 10),
+    secret: false,
+    about: 'Connections of this process to the database',
+  },
+  REDIS_URL: {
+    schema: optional(url('redis:', 'rediss:')),
+    secret: true,
+    about: 'Redis 7 or newer, noeviction. Not set: embedded Valkey',
+  },
+  QUEUE_PREFIX: {
+    schema: defaulted(z.string().regex(/^[a-z0-9-]{1,40}$/), 'dvcqg'),
+    secret: false,
+    about: 'Prefix of all keys in Redis',
+  },
+  PORTAL_URL: {
+    schema: optional(url('http:', 'https:')),
+    secret: false,
+    about: "The adapter's base, up to /XrdAdapter/RestService/forward. Not set: nothing is sent",
+  },
+  PORTAL_DSTCODE: {
+    schema: defaulted(z.string(), 'VN:GOV:000.00.00.G22:vpcpdvcprovider'),
+    secret: false,
+    about: 'X-Road identifier of the portal',
+  },
+  PORTAL_USERNAME: { schema: optional(z.string()), secret: false, about: 'Account of the province at the portal' },
+  PORTAL_PASSWORD: { schema: optional(z.string()), secret: true, about: 'Its password' },
+  PORTAL_UNIT: {
+    schema: optional(z.string()),
+    secret: false,
+    about: 'Organisation code sent with every call (madonvi), for example 000.00.00.H34',
+  },
+  PORTAL_DIALECT: {
+    schema: defaulted(z.string(), 'xrd-2022'),
+    secret: false,
+    about: 'Name of a built-in dialect, or the path of a dialect file (JSON)',
+  },
+  PORTAL_BATCH_SIZE: {
+    schema: optional(whole(1, 1000)),
+    secret: false,
+    about: "Dossiers per call. Not set: the dialect's own",
+  },
+  PORTAL_MAX_CALLS_PER_SECOND: {
+    schema: defaulted(z.coerce.number().gt(0).max(10_000), 20),
+    secret: false,
+    about: 'Ceiling of calls per second, all processes together',
+  },
+  PORTAL_CONCURRENCY: {
+    schema: defaulted(whole(1, 200), 8),
+    secret: false,
+    about: 'Batches in hand at the same time in this process',
+  },
+  ENCRYPTION_KEYS: {
+    schema: optional(encryptionKeys),
+    secret: true,
+    about: 'id:base64 of 32 bytes, newest first. Required with DATABASE_URL; generated under DATA_DIR otherwise',
+  },
+  MAX_LINE_BYTES: {
+    schema: defaulted(whole(1024, 64 * 1024 * 1024), 1024 * 1024),
+    secret: false,
+    about: 'Longest dossier, in bytes of JSON',
+  },
+  CATALOGUE_PULL: {
+    schema: defaulted(z.string(), '0 0 2 * * *'),
+    secret: false,
+    about: 'When the national catalogue is pulled (cron with seconds, Vietnam time), or off',
+  },
+  EXCHANGE_BODY_DAYS: {
+    schema: defaulted(whole(0, 3650), 90),
+    secret: false,
+    about: 'Days the sealed bodies of exchanges are kept',
+  },
+  STALL_SECONDS: {
+    schema: defaulted(whole(5, 3600), 60),
+    secret: false,
+    about: 'Backlog without progress for this long fails readiness',
+  },
+  LOG_LEVEL: {
+    schema: defaulted(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']), 'info'),
+    secret: false,
+    about: 'Detail of the log',
+  },
+  METRICS_TOKEN: {
+    schema: optional(z.string().min(8)),
+    secret: true,
+    about: 'When set, /metrics asks for it as a bearer token',
+  },
+} satisfies Record<string, Omit<Setting, 'name'>>
+
+type Table = typeof table
+export type Settings = { readonly [K in keyof Table]: z.output<Table[K]['schema']> }
+
+export const settingsTable: readonly Setting[] = Object.entries(table).map(([name, setting]) => ({ name, ...setting }))
+
+export interface SettingProblem {
+  readonly name: string
+  readonly problem: string
+}
+
+/** Thrown with all problems at once; never carries a value. */
+export class SettingsError extends Error {
+  readonly problems: readonly SettingProblem[]
+  constructor(problems: readonly SettingProblem[]) {
+    super(`Configuration problems:\n${problems.map(({ name, problem }) => `  ${name}: ${problem}`).join('\n')}`)
+    this.name = 'SettingsError'
+    this.problems = problems
+  }
+}
+
+/** Reads and judges the whole environment. `readFile` serves the `*_FILE` variants. */
+export function readSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+  readFile: (path: string) => string,
+): Settings {
+  const problems: SettingProblem[] = []
+  const values: Record<string, unknown> = {}
+  for (const { name, schema } of settingsTable) {
+    const raw = rawValue(name, environment, readFile, problems)
+    const parsed = schema.safeParse(raw)
+    if (parsed.success) values[name] = parsed.data
+    else problems.push(...parsed.error.issues.map((issue) => ({ name, problem: issue.message })))
+  }
+  if (values['DATABASE_URL'] !== undefined && values['ENCRYPTION_KEYS'] === undefined)
+    if (!problems.some((problem) => problem.name === 'ENCRYPTION_KEYS'))
+      problems.push({
+        name: 'ENCRYPTION_KEYS',
+        problem: 'is required when DATABASE_URL is set ("dvcqg keys generate-encryption" makes one)',
+      })
+  if (values['PORTAL_URL'] !== undefined && values['PORTAL_UNIT'] === undefined)
+    problems.push({ name: 'PORTAL_UNIT', problem: 'is required when PORTAL_URL is set' })
+  if (problems.length > 0) throw new SettingsError(problems)
+  return Object.freeze(values) as Settings
+}
+
+function rawValue(
+  name: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  readFile: (path: string) => string,
+  problems: SettingProblem[],
+): string | undefined {
+  const file = environment[`${name}_FILE`]
+  if (file === undefined || file === '') return environment[name]
+  if (environment[name]) problems.push({ name, problem: `is set twice: ${name} and ${name}_FILE` })
+  try {
+    return readFile(file).trim()
+  } catch {
+    problems.push({ name: `${name}_FILE`, problem: 'names a file that cannot be read' })
+    return undefined
+  }
+}
+
+/** The settings as lines for a start-up summary; a secret shows only whether it is set. */
+export function describeSettings(settings: Settings): { name: string; value: string }[] {
+  return settingsTable.map(({ name, secret }) => {
+    const value = settings[name as keyof Settings]
+    if (secret) return { name, value: value === undefined ? 'not set' : 'set' }
+    return { name, value: typeof value === 'string' ? value : (JSON.stringify(value) ?? 'not set') }
+  })
+}

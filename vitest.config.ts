@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config'
+
+// The kind of a test is its folder. Unit and property tests need nothing; integration tests talk to real servers (the
+// embedded ones unless DATABASE_URL and REDIS_URL name others), so they run one file at a time.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts', 'test/contract/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts', 'test/guarantees/**/*.test.ts'],
+          fileParallelism: false,
+          pool: 'forks',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+})
