@@ -1,0 +1,18 @@
+import { startSandbox } from './sandbox.ts'
+import { SandboxOptions } from './settings.ts'
+
+// A sandbox of its own process: options as JSON in DVCQG_SANDBOX, addresses to the parent, gone when the parent is.
+const options = SandboxOptions.parse(JSON.parse(process.env['DVCQG_SANDBOX'] ?? '{}'))
+const sandbox = await startSandbox(options)
+const { url, gatewayUrl, controlUrl } = sandbox
+
+let ending: Promise<void> | undefined
+function end(): void {
+  ending ??= sandbox.close().then(() => {
+    if (process.connected) process.disconnect()
+  })
+}
+process.once('disconnect', end)
+process.once('SIGTERM', end)
+process.once('SIGINT', end)
+process.send?.({ url, gatewayUrl, controlUrl })

@@ -1,0 +1,486 @@
+import { randomUUID } from 'node:crypto'
+import type { LeasePolicy, RetryPolicy } from '../../config/retry.ts'
+import { statusOf, type Catalogue } from '../procedures/model.ts'
+import type { Vault } from '../platform/crypto.ts'
+import type { Sql } from '../platform/database.ts'
+import { assess, type Obstacle } from './assess.ts'
+import type { Answer, Call, Exchange, Portal, PortalDossier, PortalRecord, PortalStep } from './portal.ts'
+import { lookUpWait, waitAfter, withJitter } from './retry.ts'
+import {
+  chunks,
+  claimLanes,
+  keepEvidence,
+  recordContent,
+  recordExchanges,
+  recordLookUp,
+  recordSteps,
+  renewLease,
+  settle,
+  type Evidence,
+  type Lane,
+  type LaneStep,
+  type Verdict,
+} from './store.ts'
+
+export interface PushDeps {
+  readonly sql: Sql
+  readonly vault: Vault
+  readonly portal: Portal
+  readonly policy: RetryPolicy
+  readonly lease: LeasePolicy
+  readonly catalogue: () => Promise<Catalogue>
+  readonly onExchange: (exchange: Exchange) => void
+}
+
+/** The lease ran out and somebody else may hold these lanes: stop at once, write nothing. */
+class LeaseLost extends Error {}
+/** The portal is not available or its answer is in doubt: give back what was not sent. */
+class Pause extends Error {
+  readonly answer: Answer
+  constructor(answer: Answer) {
+    super('The portal is not available')
+    this.answer = answer
+  }
+}
+
+interface Ready {
+  readonly lane: Lane
+  readonly dossier: PortalDossier
+  /** How often this worker has already changed its mind between create and update. */
+  readonly turns: number
+}
+
+/**
+ * Brings a batch of lanes to the portal: look-ups for unsettled outcomes, contents by create or update, then steps in
+ * order. Every lane that was claimed leaves with a verdict in the ledger, whatever happens; if this process dies, its
+ * lease ends and the lanes are looked up. Safe to run twice for the same ids: the second claim finds nothing.
+ */
+export async function pushBatch(deps: PushDeps, ids: readonly number[]): Promise<{ claimed: number }> {
+  const token = randomUUID()
+  const lanes = await claimLanes(deps.sql, deps.vault, { ids, token, leaseFor: deps.lease.for })
+  if (lanes.length === 0) return { claimed: 0 }
+  const round = new Round(deps, token, lanes, await deps.catalogue())
+  try {
+    await round.run()
+  } catch (error) {
+    if (error instanceof LeaseLost) return { claimed: lanes.length }
+    if (!(error instanceof Pause)) {
+      await round.giveBack({ wait: deps.policy.waits[0] ?? 10_000, reason: null }).catch(() => undefined)
+      throw error
+    }
+    await round.giveBack({
+      wait: Math.max(deps.policy.busyWait, Math.min(error.answer.retryAfter ?? 0, 60_000)),
+      reason: error.answer.failure ?? null,
+    })
+  }
+  return { claimed: lanes.length }
+}
+
+class Round {
+  readonly #deps: PushDeps
+  readonly #token: string
+  readonly #catalogue: Catalogue
+  /** Lanes still in our hands; every path takes a lane out exactly once. */
+  readonly #held: Map<number, Lane>
+  readonly #call: Call
+  #leaseEnds: number
+
+  constructor(deps: PushDeps, token: string, lanes: readonly Lane[], catalogue: Catalogue) {
+    this.#deps = deps
+    this.#token = token
+    this.#catalogue = catalogue
+    this.#held = new Map(lanes.map((lane) => [lane.dossierId, lane]))
+    this.#leaseEnds = performance.now() + deps.lease.for
+    this.#call = { requestIn: new Date(), lastCheck: () => this.#keepLease() }
+  }
+
+  async run(): Promise<void> {
+    const lanes = [...this.#held.values()]
+    const settled: Lane[] = lanes.filter((lane) => lane.unsettled === null)
+    for (const lane of lanes.filter((lane) => lane.unsettled !== null)) {
+      const next = await this.#lookUp(lane, lane.doubts)
+      if (next) settled.push(next)
+    }
+    const ready = await this.#assess(settled)
+    const withContent = ready.filter(({ lane }) => !lane.contentDelivered)
+    const creates = withContent.filter(({ lane }) => lane.presence !== 'present')
+    const updates = withContent.filter(({ lane }) => lane.presence === 'present')
+    const size = this.#deps.portal.limits.dossiersPerCall
+    for (const group of chunks(creates, size)) await this.#sendContent('create', group)
+    for (const group of chunks(updates, size)) await this.#sendContent('update', group)
+    await this.#sendAllSteps(ready)
+    await this.#closeOut(ready)
+  }
+
+  /** Lanes whose content and sendable steps are through: finished, or stuck at a step that cannot go. */
+  async #closeOut(ready: readonly Ready[]): Promise<void> {
+    const finished: Lane[] = []
+    for (const { lane } of ready) {
+      if (!this.#held.has(lane.dossierId)) continue
+      const stuck = lane.steps.find((step) => step.parked || this.#portalStep(lane, step) === null)
+      if (stuck) await this.#settle(null, [this.#stuckVerdict(lane, stuck)])
+      else finished.push(lane)
+    }
+    if (finished.length === 0) return
+    const done = finished.map(({ dossierId }) => ({ dossierId, stepIds: [], last: true }))
+    await recordSteps(this.#deps.sql, this.#deps.vault, this.#token, null, done)
+    for (const { dossierId } of finished) this.#held.delete(dossierId)
+  }
+
+  #stuckVerdict(lane: Lane, { parked, step }: LaneStep): Verdict {
+    if (parked) return this.#verdict(lane, { state: 'parked', reason: 'step-refused' })
+    const text = `status "${step.status}" of ${lane.source}`
+    return this.#blockedVerdict(lane, { reason: 'unmapped-status', field: 'steps.status', text }, null)
+  }
+
+  /** Whatever is still held goes back to waiting and loses no attempt: it was not sent. */
+  async giveBack({ wait, reason }: { wait: number; reason: string | null }): Promise<void> {
+    const { jitter } = this.#deps.policy
+    await this.#settle(
+      null,
+      [...this.#held.values()].map((lane) =>
+        this.#verdict(lane, { state: lane.unsettled ? 'unknown' : 'waiting', reason, wait: withJitter(wait, jitter) }),
+      ),
+    )
+  }
+
+  /** Right before the bytes leave: the lease must outlive the longest call, or somebody else could send something newer meanwhile. */
+  async #keepLease(): Promise<void> {
+    const needed = this.#deps.portal.limits.callDeadline + this.#deps.lease.margin
+    if (this.#leaseEnds - performance.now() > needed) return
+    const asked = performance.now()
+    if (!(await renewLease(this.#deps.sql, this.#token, this.#deps.lease.for)))
+      throw new LeaseLost('The lease was lost')
+    this.#leaseEnds = asked + this.#deps.lease.for
+  }
+
+  async #assess(lanes: readonly Lane[]): Promise<Ready[]> {
+    const ready: Ready[] = []
+    const blocked: Verdict[] = []
+    for (const lane of lanes) {
+      const judged = assess(this.#catalogue, (dossier) => this.#deps.portal.problems(dossier), lane)
+      if (judged.ready) ready.push({ lane, dossier: judged.dossier, turns: 0 })
+      else blocked.push(this.#blockedVerdict(lane, judged.obstacle, judged.nationalCode))
+    }
+    await this.#settle(null, blocked)
+    return ready
+  }
+
+  #blockedVerdict(lane: Lane, { reason, field, text }: Obstacle, nationalCode: string | null): Verdict {
+    return {
+      ...this.#verdict(lane, { state: 'blocked', reason, detail: { field, text } }),
+      attempts: 0,
+      nationalCode,
+      assessedVersion: this.#catalogue.version,
+    }
+  }
+
+  #verdict(lane: Lane, verdict: Pick<Verdict, 'state' | 'reason'> & Partial<Verdict>): Verdict {
+    return {
+      dossierId: lane.dossierId,
+      changeId: lane.changeId,
+      detail: null,
+      wait: 0,
+      attempts: lane.attempts,
+      doubts: lane.doubts,
+      ...verdict,
+    }
+  }
+
+  async #settle(evidence: Evidence | null, verdicts: readonly Verdict[]): Promise<void> {
+    await settle(this.#deps.sql, this.#deps.vault, this.#token, evidence, verdicts)
+    for (const { dossierId } of verdicts) this.#held.delete(dossierId)
+  }
+
+  /** The evidence of the call that carried the answer; calls before it (logins) are kept on their own. */
+  async #evidence(
+    answer: Answer,
+    lanes: readonly { dossierId: number; changeId: number | null; stepIds?: readonly number[] }[],
+  ): Promise<Evidence | null> {
+    for (const exchange of answer.exchanges) this.#deps.onExchange(exchange)
+    const last = answer.exchanges.at(-1)
+    const carried = last && last.class !== 'session-expired' && last.service !== 'login'
+    await recordExchanges(this.#deps.sql, this.#deps.vault, carried ? answer.exchanges.slice(0, -1) : answer.exchanges)
+    if (!last || !carried) return null
+    return { exchange: last, lanes: lanes.map((lane) => ({ stepIds: [], ...lane, meaning: answer.class })) }
+  }
+
+  /** Asks the portal what became of an earlier call. Null when the lane has left our hands. */
+  async #lookUp(lane: Lane, doubts: number): Promise<Lane | null> {
+    // Without a look-up service an update settles it: it is harmless when the dossier is there, and says so when it is not.
+    if (!this.#deps.portal.canLookUp)
+      return {
+        ...lane,
+        unsettled: null,
+        presence: 'present',
+        contentDelivered: lane.contentDelivered && lane.unsettled === 'steps',
+      }
+    const answer = await this.#deps.portal.lookUp(lane.code, this.#call)
+    const evidence = await this.#evidence(answer, [{ dossierId: lane.dossierId, changeId: null }])
+    if (answer.class !== 'ok' || answer.record === undefined) {
+      const wait = Math.max(lookUpWait(this.#deps.policy, doubts + 1), answer.retryAfter ?? 0)
+      const counts = answer.class !== 'busy'
+      await this.#settle(evidence, [
+        this.#verdict(lane, {
+          state: 'unknown',
+          reason: answer.failure ?? null,
+          wait,
+          doubts: counts ? doubts + 1 : doubts,
+        }),
+      ])
+      if (answer.class === 'busy' || answer.class === 'unknown') throw new Pause(answer)
+      return null
+    }
+    const presence = answer.record ? 'present' : 'absent'
+    await recordLookUp(this.#deps.sql, this.#deps.vault, this.#token, evidence!, {
+      dossierId: lane.dossierId,
+      presence,
+    })
+    const known = {
+      ...lane,
+      unsettled: null,
+      presence,
+      contentDelivered: lane.contentDelivered && answer.record !== null,
+    } as const
+    if (answer.record) return this.#noticeSteps(known, lane.unsettled, answer.record)
+    return waitAfter(this.#deps.policy, Math.max(lane.attempts, 1)) === null ? this.#exhausted(known) : known
+  }
+
+  async #exhausted(lane: Lane): Promise<null> {
+    await this.#settle(null, [this.#verdict(lane, { state: 'parked', reason: 'retries-exhausted' })])
+    return null
+  }
+
+  /** Steps that the portal was seen to hold are not sent again. */
+  async #noticeSteps(lane: Lane, unsettled: Lane['unsettled'], record: PortalRecord): Promise<Lane> {
+    if (unsettled !== 'steps') return lane
+    const held = lane.steps.filter((step) => {
+      const wire = this.#portalStep(lane, step)
+      return wire !== null && this.#deps.portal.holdsStep(record, wire) === true
+    })
+    if (held.length === 0) return lane
+    const ids = new Set(held.map(({ id }) => id))
+    const rest = lane.steps.filter(({ id }) => !ids.has(id))
+    const last = rest.length === 0 && lane.contentDelivered
+    await recordSteps(this.#deps.sql, this.#deps.vault, this.#token, null, [
+      { dossierId: lane.dossierId, stepIds: [...ids], last },
+    ])
+    if (last) this.#held.delete(lane.dossierId)
+    return { ...lane, steps: rest }
+  }
+
+  #portalStep(lane: Lane, { step }: LaneStep): PortalStep | null {
+    const status = statusOf(this.#catalogue, lane.source, step.status)
+    return status ? { dossierCode: lane.code, step, status } : null
+  }
+
+  async #sendContent(operation: 'create' | 'update', group: readonly Ready[]): Promise<void> {
+    if (group.length === 0) return
+    const answer = await this.#deps.portal.send(
+      operation,
+      group.map(({ dossier }) => dossier),
+      this.#call,
+    )
+    const carried = group.map(({ lane }) => ({ dossierId: lane.dossierId, changeId: lane.changeId }))
+    const evidence = await this.#evidence(answer, carried)
+    switch (answer.class) {
+      case 'ok':
+        await recordContent(this.#deps.sql, this.#deps.vault, this.#token, evidence!, carried)
+        for (const { lane } of group) if (lane.steps.length === 0) this.#held.delete(lane.dossierId)
+        return
+      case 'exists':
+      case 'absent':
+        return this.#turnAround(operation, group, evidence, answer)
+      case 'refused':
+      case 'transient':
+      case 'unrecognised':
+        if (group.length > 1) return this.#halve(operation, group, evidence)
+        return this.#settle(evidence, [this.#failed(group[0]!.lane, answer)])
+      case 'busy':
+      case 'unknown':
+        await this.#settle(
+          evidence,
+          group.map(({ lane }) => this.#interrupted(lane, answer)),
+        )
+        throw new Pause(answer)
+      default:
+        return answer.class satisfies never
+    }
+  }
+
+  /** One answer for the whole array: both halves are tried on their own until the guilty one stands alone. */
+  async #halve(operation: 'create' | 'update', group: readonly Ready[], evidence: Evidence | null): Promise<void> {
+    await this.#keep(evidence)
+    const middle = Math.ceil(group.length / 2)
+    await this.#sendContent(operation, group.slice(0, middle))
+    await this.#sendContent(operation, group.slice(middle))
+  }
+
+  /** Evidence of a call that decided nothing for its lanes. */
+  async #keep(evidence: Evidence | null): Promise<void> {
+    if (evidence) await keepEvidence(this.#deps.sql, this.#deps.vault, evidence)
+  }
+
+  /** The portal holds a dossier we thought new, or does not hold one we thought known: the other operation is right. */
+  async #turnAround(
+    operation: 'create' | 'update',
+    group: readonly Ready[],
+    evidence: Evidence | null,
+    answer: Answer,
+  ): Promise<void> {
+    const [single] = group
+    if (group.length === 1 && single) {
+      if (single.turns >= 2)
+        return this.#settle(evidence, [this.#failed(single.lane, { ...answer, failure: 'portal-unrecognised' })])
+      await this.#keep(evidence)
+      const presence = operation === 'create' ? ('present' as const) : ('absent' as const)
+      return this.#sendContent(operation === 'create' ? 'update' : 'create', [
+        { ...single, lane: { ...single.lane, presence }, turns: single.turns + 1 },
+      ])
+    }
+    if (!this.#deps.portal.canLookUp) return this.#halve(operation, group, evidence)
+    await this.#keep(evidence)
+    const found: Ready[] = []
+    for (const item of group) {
+      const lane = await this.#lookUp(item.lane, item.lane.doubts)
+      if (lane) found.push({ ...item, lane, turns: item.turns + 1 })
+    }
+    await this.#sendContent(
+      'create',
+      found.filter(({ lane }) => lane.presence === 'absent'),
+    )
+    await this.#sendContent(
+      'update',
+      found.filter(({ lane }) => lane.presence === 'present'),
+    )
+  }
+
+  /** The portal judged this one dossier: parked when repeating is useless, tried again later otherwise. */
+  #failed(lane: Lane, answer: Answer): Verdict {
+    const detail = {
+      ...(answer.code ? { code: answer.code } : {}),
+      ...(answer.message ? { text: answer.message } : {}),
+    }
+    const reason = answer.failure ?? 'portal-unrecognised'
+    if (answer.class === 'refused')
+      return this.#verdict(lane, { state: 'parked', reason, detail, attempts: lane.attempts + 1 })
+    const attempts = lane.attempts + 1
+    const wait = waitAfter(this.#deps.policy, attempts)
+    if (wait === null) return this.#verdict(lane, { state: 'parked', reason: 'retries-exhausted', detail, attempts })
+    return this.#verdict(lane, {
+      state: 'waiting',
+      reason,
+      detail,
+      attempts,
+      wait: Math.max(wait, answer.retryAfter ?? 0),
+    })
+  }
+
+  /** Busy: nothing happened and nothing is counted. Unknown: looked up before anything is sent again. */
+  #interrupted(lane: Lane, answer: Answer): Verdict {
+    const reason = answer.failure ?? null
+    if (answer.class === 'busy') {
+      const wait = withJitter(
+        Math.max(this.#deps.policy.busyWait, Math.min(answer.retryAfter ?? 0, 60_000)),
+        this.#deps.policy.jitter,
+      )
+      return this.#verdict(lane, { state: 'waiting', reason, wait })
+    }
+    const doubts = lane.doubts + 1
+    return this.#verdict(lane, {
+      state: 'unknown',
+      reason,
+      doubts,
+      attempts: lane.attempts + 1,
+      wait: lookUpWait(this.#deps.policy, doubts),
+    })
+  }
+
+  /** All open steps of lanes whose content the portal has, dossier by dossier and in order, as many per call as allowed. */
+  async #sendAllSteps(ready: readonly Ready[]): Promise<void> {
+    const { stepsPerCall, mixDossiersInStepCalls } = this.#deps.portal.limits
+    const runs = ready.filter(({ lane }) => this.#held.has(lane.dossierId)).map(({ lane }) => this.#openSteps(lane))
+    const calls = mixDossiersInStepCalls
+      ? chunks(runs.flat(), stepsPerCall)
+      : runs.flatMap((run) => chunks(run, stepsPerCall))
+    for (const call of calls) await this.#sendSteps(call)
+  }
+
+  /** The steps of a lane up to the first that cannot go. */
+  #openSteps(lane: Lane): StepItem[] {
+    const items: StepItem[] = []
+    for (const [index, step] of lane.steps.entries()) {
+      const wire = step.parked ? null : this.#portalStep(lane, step)
+      if (!wire) break
+      items.push({ lane, step, wire, last: index === lane.steps.length - 1 })
+    }
+    return items
+  }
+
+  async #sendSteps(items: readonly StepItem[]): Promise<void> {
+    // A lane that left our hands meanwhile (a step of it was refused) sends no further steps.
+    const open = items.filter(({ lane }) => this.#held.has(lane.dossierId))
+    if (open.length === 0) return
+    const byLane = [...Map.groupBy(open, ({ lane }) => lane.dossierId).entries()]
+    const answer = await this.#deps.portal.sendSteps(
+      open.map(({ wire }) => wire),
+      this.#call,
+    )
+    const carried = byLane.map(([dossierId, own]) => ({
+      dossierId,
+      changeId: null,
+      stepIds: own.map(({ step }) => step.id),
+      last: own.at(-1)!.last,
+    }))
+    const evidence = await this.#evidence(
+      answer,
+      carried.map(({ dossierId, changeId, stepIds }) => ({ dossierId, changeId, stepIds })),
+    )
+    switch (answer.class) {
+      case 'ok':
+      case 'exists':
+        await recordSteps(this.#deps.sql, this.#deps.vault, this.#token, evidence, carried)
+        for (const { dossierId, last } of carried) if (last) this.#held.delete(dossierId)
+        return
+      case 'absent':
+      case 'refused':
+      case 'transient':
+      case 'unrecognised':
+        if (open.length === 1) return this.#settle(evidence, [this.#failedStep(open[0]!, answer)])
+        await this.#keep(evidence)
+        await this.#sendSteps(open.slice(0, Math.ceil(open.length / 2)))
+        return this.#sendSteps(open.slice(Math.ceil(open.length / 2)))
+      case 'busy':
+      case 'unknown':
+        await this.#settle(
+          evidence,
+          byLane.map(([, [first]]) => this.#interrupted(first!.lane, answer)),
+        )
+        throw new Pause(answer)
+      default:
+        return answer.class satisfies never
+    }
+  }
+
+  #failedStep({ lane, step }: StepItem, answer: Answer): Verdict {
+    if (answer.class === 'absent')
+      return this.#verdict(lane, {
+        state: 'waiting',
+        reason: answer.failure ?? null,
+        presence: 'absent',
+        forgetDelivered: true,
+        attempts: lane.attempts + 1,
+        wait: waitAfter(this.#deps.policy, 1) ?? 0,
+      })
+    const verdict = this.#failed(lane, answer)
+    if (verdict.state !== 'parked') return verdict
+    return { ...verdict, reason: 'step-refused', parkStep: { id: step.id, reason: verdict.reason ?? 'step-refused' } }
+  }
+}
+
+interface StepItem {
+  readonly lane: Lane
+  readonly step: LaneStep
+  readonly wire: PortalStep
+  readonly last: boolean
+}

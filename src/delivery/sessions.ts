@@ -1,0 +1,41 @@
+import type { Vault } from '../platform/crypto.ts'
+import type { Sql } from '../platform/database.ts'
+import type { SessionStore } from './portal.ts'
+
+/** The province's one session at the portal, sealed in the ledger: one worker logs in, all use it, Redis never sees it. */
+export function createSessionStore(sql: Sql, vault: Vault): SessionStore {
+  const context = (endpoint: string) => `session:${endpoint}`
+  return {
+    async read(endpoint) {
+      const [row] = await sql<{ sealed: Buffer; generation: number; obtainedAt: Date }[]>`
+        select sealed, generation, obtained_at as "obtainedAt" from portal_sessions
+        where endpoint = ${endpoint} and sealed is not null`
+      if (!row) return null
+      return {
+        session: vault.open(row.sealed, context(endpoint)),
+        generation: row.generation,
+        obtainedAt: row.obtainedAt,
+      }
+    },
+    async tryLock(endpoint, owner, milliseconds) {
+      const rows = await sql`
+        insert into portal_sessions as s (endpoint, login_owner, login_until)
+        values (${endpoint}, ${owner}, now() + ${milliseconds} * interval '1 millisecond')
+        on conflict (endpoint) do update set login_owner = excluded.login_owner, login_until = excluded.login_until
+        where s.login_until is null or s.login_until < now()
+        returning 1`
+      return rows.length > 0
+    },
+    async write(endpoint, owner, session) {
+      const [row] = await sql<{ generation: number }[]>`
+        update portal_sessions set sealed = ${vault.seal(session, context(endpoint))}, generation = generation + 1,
+          obtained_at = now(), login_until = null
+        where endpoint = ${endpoint} and login_owner = ${owner} returning generation`
+      // The lock ran out while we logged in: somebody else's session counts, ours still works for this call.
+      return row?.generation ?? 0
+    },
+    async unlock(endpoint, owner) {
+      await sql`update portal_sessions set login_until = null where endpoint = ${endpoint} and login_owner = ${owner}`
+    },
+  }
+}

@@ -1,0 +1,600 @@
+import type { LaneView, LaneWish } from '../dossiers/lanes.ts'
+import type { DossierContent, Step } from '../dossiers/model.ts'
+import type { Vault } from '../platform/crypto.ts'
+import { bools, type Sql, type Tx } from '../platform/database.ts'
+import type { Assessment } from './assess.ts'
+import type { LaneState, Operation } from './model.ts'
+import type { Exchange } from './portal.ts'
+
+/**
+ * The lanes' own SQL. Rules kept here, each by one statement:
+ * - rows are locked in dossier order, so that workers, intake and sweeps never deadlock;
+ * - what a worker writes is conditional on its lease token: a worker that lost its lease changes nothing;
+ * - a verdict on an older change never stops a newer one: the lane then waits again with fresh attempts.
+ */
+
+export interface ArmedLane {
+  readonly wish: LaneWish
+  readonly assessment: Assessment
+}
+
+/** Makes the newest change of these dossiers wanted. A lane in the middle of a call keeps its state and only learns the wish. */
+export async function armLanes(tx: Tx, version: number, lanes: readonly ArmedLane[]): Promise<Map<number, LaneView>> {
+  if (lanes.length === 0) return new Map()
+  const sorted = [...lanes].sort((a, b) => a.wish.dossierId - b.wish.dossierId)
+  const rows = await tx<{ id: number; state: string; reason: string | null; field: string | null }[]>`
+    insert into deliveries as l (dossier_id, state, reason, detail, wanted_change_id, steps_total, priority, assessed_version, national_code)
+    select r.id, r.state, r.reason, r.detail::jsonb, r.change_id, r.steps, r.priority, ${version}, r.national_code
+    from unnest(
+      ${sorted.map(({ wish }) => wish.dossierId)}::bigint[],
+      ${sorted.map(({ assessment }) => (assessment.ready ? 'waiting' : 'blocked'))}::text[],
+      ${sorted.map(({ assessment }) => (assessment.ready ? null : assessment.obstacle.reason))}::text[],
+      ${sorted.map(({ assessment }) => detailOf(assessment))}::text[],
+      ${sorted.map(({ wish }) => wish.changeId)}::bigint[],
+      ${sorted.map(({ wish }) => wish.newSteps)}::int[],
+      ${sorted.map(({ wish }) => (wish.backfill ? 1 : 0))}::smallint[],
+      ${sorted.map(({ assessment }) => (assessment.ready ? assessment.dossier.procedure.code : assessment.nationalCode))}::text[]
+    ) as r(id, state, reason, detail, change_id, steps, priority, national_code)
+    on conflict (dossier_id) do update set
+      state = case when l.state in ('sending', 'unknown') then l.state else excluded.state end,
+      reason = case when l.state in ('sending', 'unknown') then l.reason else excluded.reason end,
+      detail = case when l.state in ('sending', 'unknown') then l.detail else excluded.detail end,
+      attempts = case when l.state in ('sending', 'unknown') then l.attempts else 0 end,
+      next_at = case when l.state in ('sending', 'unknown') then l.next_at else now() end,
+      due_since = case when l.state = 'delivered' then now() else l.due_since end,
+      handed_until = case when l.state in ('sending', 'unknown') then l.handed_until end,
+      wanted_change_id = excluded.wanted_change_id,
+      steps_total = l.steps_total + excluded.steps_total,
+      priority = least(l.priority, excluded.priority),
+      assessed_version = excluded.assessed_version,
+      national_code = excluded.national_code,
+      updated_at = now()
+    returning dossier_id as id, state, reason, detail->>'field' as field`
+  return new Map(rows.map(({ id, ...view }) => [id, view]))
+}
+
+const detailOf = (assessment: Assessment): string | null =>
+  assessment.ready ? null : JSON.stringify({ field: assessment.obstacle.field, text: assessment.obstacle.text })
+
+/** Counts new steps; a lane that had finished starts again. */
+export async function wakeLanes(tx: Tx, newSteps: ReadonlyMap<number, number>): Promise<Map<number, LaneView>> {
+  if (newSteps.size === 0) return new Map()
+  const rows = await tx<{ id: number; state: string; reason: string | null; field: string | null }[]>`
+    update deliveries l set
+      steps_total = l.steps_total + r.count,
+      state = case when l.state = 'delivered' then 'waiting' else l.state end,
+      due_since = case when l.state = 'delivered' then now() else l.due_since end,
+      next_at = case when l.state = 'delivered' then now() else l.next_at end,
+      updated_at = now()
+    from unnest(${[...newSteps.keys()]}::bigint[], ${[...newSteps.values()]}::int[]) as r(id, count)
+    where l.dossier_id = r.id
+    returning l.dossier_id as id, l.state, l.reason, l.detail->>'field' as field`
+  return new Map(rows.map(({ id, ...view }) => [id, view]))
+}
+
+export interface HandOut {
+  readonly operation: Operation
+  readonly ids: number[]
+}
+
+export interface HandOutWish {
+  /** Most lanes to hand out at once. */
+  readonly limit: number
+  /** Lanes per batch. */
+  readonly batch: number
+  /** A hand-out nobody picked up is made again after this time, in milliseconds. */
+  readonly holdFor: number
+}
+
+/**
+ * Picks due lanes for the queue, fresh changes before backfill (which always keeps a tenth), and groups them by what they
+ * need. Lanes whose outcome was unknown twice travel alone, so that one poisonous dossier cannot take its batch with it.
+ */
+export async function handOut(sql: Sql, { limit, batch, holdFor }: HandOutWish): Promise<HandOut[]> {
+  const share = Math.max(1, Math.floor(limit / 10))
+  const rows = await sql<{ id: number; operation: Operation; alone: boolean }[]>`
+    with fresh as (
+      select dossier_id from deliveries
+      where state in ('waiting', 'unknown') and next_at <= now() and (handed_until is null or handed_until < now()) and priority = 0
+      order by next_at, dossier_id limit ${limit - share} for update skip locked
+    ), old as (
+      select dossier_id from deliveries
+      where state in ('waiting', 'unknown') and next_at <= now() and (handed_until is null or handed_until < now()) and priority > 0
+      order by next_at, dossier_id limit ${limit}::int - (select count(*) from fresh) for update skip locked
+    ), due as (select dossier_id from fresh union all select dossier_id from old)
+    update deliveries l set handed_until = now() + ${holdFor} * interval '1 millisecond'
+    from due where l.dossier_id = due.dossier_id
+    returning l.dossier_id as id, l.doubts >= 2 as alone, case
+      when l.state = 'unknown' then 'look-up'
+      when l.delivered_change_id is not distinct from l.wanted_change_id then 'steps'
+      when l.presence = 'present' then 'update'
+      else 'create' end as operation`
+  return [
+    ...Map.groupBy(rows, (row) =>
+      row.alone && row.operation !== 'look-up' ? `alone ${row.id}` : row.operation,
+    ).values(),
+  ]
+    .flatMap((group) =>
+      chunks(
+        group.sort((a, b) => a.id - b.id),
+        batch,
+      ),
+    )
+    .map((group) => ({ operation: group[0]!.operation, ids: group.map(({ id }) => id) }))
+}
+
+export function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  )
+}
+
+/** Redis was flushed: what was handed out is gone, hand it out again. */
+export async function forgetHandOuts(sql: Sql): Promise<number> {
+  const rows = await sql`update deliveries set handed_until = null
+    where state in ('waiting', 'unknown') and handed_until > now() returning 1`
+  return rows.length
+}
+
+export interface LaneStep {
+  readonly id: number
+  readonly step: Step
+  readonly parked: boolean
+}
+
+/** A lane in a worker's hands. */
+export interface Lane {
+  readonly dossierId: number
+  readonly code: string
+  readonly source: string
+  readonly content: DossierContent
+  /** The newest change at the moment of the claim: what this worker will send. */
+  readonly changeId: number
+  readonly contentDelivered: boolean
+  readonly presence: 'unseen' | 'present' | 'absent'
+  readonly attempts: number
+  readonly doubts: number
+  /** Set when the outcome of an earlier call is not known: what that call was. */
+  readonly unsettled: 'create' | 'update' | 'steps' | null
+  readonly steps: readonly LaneStep[]
+}
+
+interface ClaimedRow {
+  id: number
+  code: string
+  source: string
+  content: Buffer
+  changeId: number
+  contentDelivered: boolean
+  presence: Lane['presence']
+  attempts: number
+  doubts: number
+  wasUnknown: boolean
+  sentAs: Lane['unsettled']
+  steps: number
+}
+
+/** Takes those of the lanes that are still due and free, and remembers what is about to be sent for them. */
+export async function claimLanes(
+  sql: Sql,
+  vault: Vault,
+  claim: { ids: readonly number[]; token: string; leaseFor: number },
+): Promise<Lane[]> {
+  const rows = await sql<ClaimedRow[]>`
+    with picked as (
+      select dossier_id, state, sent_as from deliveries
+      where dossier_id = any(${[...claim.ids]}::bigint[]) and state in ('waiting', 'unknown') and next_at <= now()
+      order by dossier_id for update skip locked
+    ), claimed as (
+      update deliveries l set
+        state = 'sending', lease_token = ${claim.token}, handed_until = null,
+        lease_until = now() + ${claim.leaseFor} * interval '1 millisecond',
+        sent_change_id = case when picked.state = 'unknown' then l.sent_change_id else l.wanted_change_id end,
+        sent_as = case
+          when picked.state = 'unknown' then l.sent_as
+          when l.delivered_change_id is not distinct from l.wanted_change_id then 'steps'
+          when l.presence = 'present' then 'update' else 'create' end,
+        updated_at = now()
+      from picked where l.dossier_id = picked.dossier_id
+      returning l.*, picked.state = 'unknown' as was_unknown
+    )
+    select c.dossier_id as id, d.code, d.source, ch.content, c.wanted_change_id as "changeId",
+      c.delivered_change_id is not distinct from c.wanted_change_id as "contentDelivered", c.presence, c.attempts, c.doubts,
+      c.was_unknown as "wasUnknown", c.sent_as as "sentAs", c.steps_total - c.steps_done as steps
+    from claimed c join dossiers d on d.id = c.dossier_id join changes ch on ch.id = c.wanted_change_id
+    order by c.dossier_id`
+  const steps = await openSteps(sql, vault, rows)
+  return rows.map((row) => ({
+    dossierId: row.id,
+    code: row.code,
+    source: row.source,
+    content: JSON.parse(vault.open(row.content, `change:${row.code}`)) as DossierContent,
+    changeId: row.changeId,
+    contentDelivered: row.contentDelivered,
+    presence: row.presence,
+    attempts: row.attempts,
+    doubts: row.doubts,
+    unsettled: row.wasUnknown ? (row.sentAs ?? 'create') : null,
+    steps: steps.get(row.id) ?? [],
+  }))
+}
+
+async function openSteps(sql: Sql, vault: Vault, lanes: readonly ClaimedRow[]): Promise<Map<number, LaneStep[]>> {
+  const withSteps = new Map(lanes.filter((lane) => lane.steps > 0).map((lane) => [lane.id, lane.code]))
+  if (withSteps.size === 0) return new Map()
+  const rows = await sql<{ id: number; dossierId: number; content: Buffer; state: string }[]>`
+    select id, dossier_id as "dossierId", content, state from steps
+    where dossier_id = any(${[...withSteps.keys()]}::bigint[]) and state <> 'delivered' order by dossier_id, at, id`
+  const opened = rows.map((row) => ({
+    id: row.id,
+    dossierId: row.dossierId,
+    parked: row.state === 'parked',
+    step: JSON.parse(vault.open(row.content, `step:${withSteps.get(row.dossierId)}`)) as Step,
+  }))
+  return Map.groupBy(opened, (row) => row.dossierId)
+}
+
+/** Extends the lease of everything under this token; false when it is lost. */
+export async function renewLease(sql: Sql, token: string, leaseFor: number): Promise<boolean> {
+  const rows = await sql`
+    update deliveries set lease_until = now() + ${leaseFor} * interval '1 millisecond'
+    where lease_token = ${token} and lease_until > now() returning 1`
+  return rows.length > 0
+}
+
+/** One call and what it meant for each dossier it carried. */
+export interface Evidence {
+  readonly exchange: Exchange
+  readonly lanes: readonly { dossierId: number; changeId: number | null; stepIds: readonly number[]; meaning: string }[]
+}
+
+/**
+ * The evidence of a call as a CTE chain, so that evidence and outcome are one statement: both are in the ledger or neither.
+ */
+function evidenceCte(sql: Sql, vault: Vault, { exchange, lanes }: Evidence) {
+  return sql`
+    evidence as (
+      insert into exchanges (service, request_in, request_out, response_in, http_status, code, message, class, items, bytes_out,
+        bytes_in, request_body, response_body)
+      values (${exchange.service}, ${exchange.requestIn}, ${exchange.requestOut}, ${exchange.responseIn}, ${exchange.httpStatus},
+        ${exchange.code}, ${exchange.message}, ${exchange.class}, ${exchange.items}, ${exchange.bytesOut}, ${exchange.bytesIn},
+        ${vault.seal(exchange.requestBody, 'exchange')}, ${vault.seal(exchange.responseBody, 'exchange')})
+      returning id
+    ), noted as (
+      insert into attempts (dossier_id, exchange_id, change_id, step_ids, meaning)
+      select r.id, evidence.id, r.change_id, string_to_array(nullif(r.steps, ''), ',')::bigint[], r.meaning
+      from evidence, unnest(
+        ${lanes.map((lane) => lane.dossierId)}::bigint[], ${lanes.map((lane) => lane.changeId)}::bigint[],
+        ${lanes.map((lane) => lane.stepIds.join(','))}::text[], ${lanes.map((lane) => lane.meaning)}::text[]
+      ) as r(id, change_id, steps, meaning)
+    )`
+}
+
+/** Keeps a call that decided nothing for its lanes: they stay in the worker's hands. */
+export async function keepEvidence(sql: Sql, vault: Vault, evidence: Evidence): Promise<void> {
+  await sql`with ${evidenceCte(sql, vault, evidence)} select id from evidence`
+}
+
+/** Keeps calls that carried no dossier (logins, expired sessions, catalogue pulls). */
+export async function recordExchanges(sql: Sql, vault: Vault, exchanges: readonly Exchange[]): Promise<void> {
+  for (const exchange of exchanges) await keepEvidence(sql, vault, { exchange, lanes: [] })
+}
+
+/**
+ * The portal took the content of these lanes. A lane without open steps is finished (or waits again, when a newer change
+ * came meanwhile); one with steps stays in the worker's hands.
+ */
+export async function recordContent(
+  sql: Sql,
+  vault: Vault,
+  token: string,
+  evidence: Evidence,
+  lanes: readonly { dossierId: number; changeId: number }[],
+): Promise<void> {
+  await sql`
+    with ${evidenceCte(sql, vault, evidence)}
+    update deliveries l set
+      delivered_change_id = r.change_id, presence = 'present', attempts = 0, doubts = 0, reason = null, detail = null,
+      first_delivered_at = coalesce(l.first_delivered_at, now()),
+      sent_change_id = null, sent_as = 'steps',
+      state = case
+        when l.steps_done < l.steps_total then 'sending'
+        when l.wanted_change_id = r.change_id then 'delivered' else 'waiting' end,
+      delivered_at = case when l.steps_done = l.steps_total and l.wanted_change_id = r.change_id then now() else l.delivered_at end,
+      next_at = now(),
+      lease_token = case when l.steps_done < l.steps_total then l.lease_token end,
+      lease_until = case when l.steps_done < l.steps_total then l.lease_until end,
+      updated_at = now()
+    from unnest(${lanes.map((lane) => lane.dossierId)}::bigint[], ${lanes.map((lane) => lane.changeId)}::bigint[]) as r(id, change_id)
+    where l.dossier_id = r.id and l.lease_token = ${token}`
+}
+
+/** The portal took (or was seen to hold) these steps. Without `evidence` the look-up that showed it was recorded before. */
+export async function recordSteps(
+  sql: Sql,
+  vault: Vault,
+  token: string,
+  evidence: Evidence | null,
+  done: readonly { dossierId: number; stepIds: readonly number[]; last: boolean }[],
+): Promise<void> {
+  const stepIds = done.flatMap((lane) => lane.stepIds)
+  const sentAt = evidence?.exchange.requestOut ?? null
+  await sql`
+    with ${evidence ? evidenceCte(sql, vault, evidence) : sql`evidence as (select 1)`}, mine as (
+      select l.dossier_id from deliveries l
+      where l.dossier_id = any(${done.map((lane) => lane.dossierId)}::bigint[]) and l.lease_token = ${token}
+      order by l.dossier_id for update
+    ), acknowledged as (
+      update steps s set state = 'delivered', reason = null, acknowledged_at = now(), sent_at = coalesce(${sentAt}::timestamptz, s.sent_at)
+      from mine where s.dossier_id = mine.dossier_id and s.id = any(${stepIds}::bigint[]) and s.state <> 'delivered'
+      returning s.id
+    )
+    update deliveries l set
+      steps_done = l.steps_done + r.count,
+      state = case when not r.last then l.state
+        when l.wanted_change_id = l.delivered_change_id and l.steps_done + r.count = l.steps_total then 'delivered'
+        else 'waiting' end,
+      delivered_at = case when r.last and l.wanted_change_id = l.delivered_change_id and l.steps_done + r.count = l.steps_total
+        then now() else l.delivered_at end,
+      attempts = case when r.last then 0 else l.attempts end,
+      doubts = case when r.last then 0 else l.doubts end,
+      reason = case when r.last then null else l.reason end,
+      detail = case when r.last then null else l.detail end,
+      next_at = case when r.last then now() else l.next_at end,
+      lease_token = case when r.last then null else l.lease_token end,
+      lease_until = case when r.last then null else l.lease_until end,
+      updated_at = now()
+    from unnest(
+      ${done.map((lane) => lane.dossierId)}::bigint[], ${done.map((lane) => lane.stepIds.length)}::int[],
+      ${bools(done.map((lane) => lane.last))}::text[]::bool[]
+    ) as r(id, count, last), mine
+    where l.dossier_id = r.id and mine.dossier_id = l.dossier_id`
+}
+
+/** What becomes of a lane that was not delivered. Durations in milliseconds. */
+export interface Verdict {
+  readonly dossierId: number
+  /** The change that was judged; a newer wanted change overrules the verdict. */
+  readonly changeId: number
+  readonly state: Exclude<LaneState, 'sending' | 'delivered'>
+  readonly reason: string | null
+  readonly detail: { field?: string | null; text?: string; code?: string; message?: string } | null
+  readonly wait: number
+  readonly attempts: number
+  readonly doubts: number
+  readonly presence?: 'present' | 'absent'
+  /** The portal does not hold what we thought it did: send the content again. */
+  readonly forgetDelivered?: boolean
+  readonly parkStep?: { id: number; reason: string }
+  readonly nationalCode?: string | null
+  readonly assessedVersion?: number
+}
+
+/** Gives lanes back with a verdict, and keeps the evidence of the call that led to it. */
+export async function settle(
+  sql: Sql,
+  vault: Vault,
+  token: string,
+  evidence: Evidence | null,
+  verdicts: readonly Verdict[],
+): Promise<void> {
+  if (verdicts.length === 0) return
+  const column = <K extends keyof Verdict>(key: K) => verdicts.map((verdict) => verdict[key] ?? null)
+  const steps = verdicts.flatMap(({ parkStep }) => (parkStep ? [parkStep] : []))
+  await sql`
+    with ${evidence ? evidenceCte(sql, vault, evidence) : sql`evidence as (select 1)`}, verdict as (
+      select * from unnest(
+        ${column('dossierId')}::bigint[], ${column('changeId')}::bigint[], ${column('state')}::text[], ${column('reason')}::text[],
+        ${verdicts.map(({ detail }) => (detail ? JSON.stringify(detail) : null))}::text[], ${column('wait')}::int[],
+        ${column('attempts')}::int[], ${column('doubts')}::int[], ${column('presence')}::text[],
+        ${bools(verdicts.map(({ forgetDelivered }) => forgetDelivered ?? false))}::text[]::bool[], ${column('nationalCode')}::text[],
+        ${column('assessedVersion')}::bigint[]
+      ) as r(id, change_id, state, reason, detail, wait, attempts, doubts, presence, forget, national_code, version)
+    ), settled as (
+      update deliveries l set
+        state = case when r.state <> 'unknown' and l.wanted_change_id <> r.change_id then 'waiting' else r.state end,
+        reason = case when r.state <> 'unknown' and l.wanted_change_id <> r.change_id then null else r.reason end,
+        detail = case when r.state <> 'unknown' and l.wanted_change_id <> r.change_id then null else r.detail::jsonb end,
+        attempts = case when r.state <> 'unknown' and l.wanted_change_id <> r.change_id then 0 else r.attempts end,
+        next_at = case when r.state <> 'unknown' and l.wanted_change_id <> r.change_id then now()
+          else now() + r.wait * interval '1 millisecond' end,
+        doubts = r.doubts,
+        presence = coalesce(r.presence, l.presence),
+        delivered_change_id = case when r.forget then null else l.delivered_change_id end,
+        national_code = coalesce(r.national_code, l.national_code),
+        assessed_version = coalesce(r.version, l.assessed_version),
+        lease_token = null, lease_until = null, handed_until = null, updated_at = now()
+      from verdict r where l.dossier_id = r.id and l.lease_token = ${token}
+      returning l.dossier_id
+    )
+    update steps s set state = 'parked', reason = p.reason
+    from unnest(${steps.map(({ id }) => id)}::bigint[], ${steps.map(({ reason }) => reason)}::text[]) as p(id, reason), settled
+    where s.id = p.id and s.dossier_id = settled.dossier_id`
+}
+
+/** A look-up's evidence, and what it showed, for a lane that stays in hand. */
+export async function recordLookUp(
+  sql: Sql,
+  vault: Vault,
+  token: string,
+  evidence: Evidence,
+  lane: { dossierId: number; presence: 'present' | 'absent' },
+): Promise<void> {
+  await sql`
+    with ${evidenceCte(sql, vault, evidence)}
+    update deliveries set
+      presence = ${lane.presence},
+      delivered_change_id = case when ${lane.presence} = 'absent' then null else delivered_change_id end
+    where dossier_id = ${lane.dossierId} and lease_token = ${token}`
+}
+
+/** Work whose worker went silent: nobody knows what the portal did, so it is looked up first. */
+export async function expireLeases(sql: Sql): Promise<number> {
+  const rows = await sql`
+    update deliveries set state = 'unknown', reason = 'worker-lost', detail = null, doubts = doubts + 1, next_at = now(),
+      lease_token = null, lease_until = null, handed_until = null, updated_at = now()
+    where dossier_id in (
+      select dossier_id from deliveries where state = 'sending' and lease_until < now() order by dossier_id
+      limit 1000 for update skip locked
+    )
+    returning 1`
+  return rows.length
+}
+
+export interface BlockedLane {
+  readonly id: number
+  readonly reason: string
+  readonly procedureCode: string
+  readonly agencyCode: string
+  readonly level: string | null
+  readonly source: string
+  readonly sourceStatus: string
+  readonly receivedAt: Date
+}
+
+/** Lanes that were blocked under an older catalogue than `version`, in order after `after`. */
+export async function blockedBefore(sql: Sql, version: number, after: number, limit: number): Promise<BlockedLane[]> {
+  return sql<BlockedLane[]>`
+    select l.dossier_id as id, l.reason, d.procedure_code as "procedureCode", d.agency_code as "agencyCode", d.level,
+      d.source, d.source_status as "sourceStatus", d.received_at as "receivedAt"
+    from deliveries l join dossiers d on d.id = l.dossier_id
+    where l.state = 'blocked' and l.assessed_version < ${version} and l.dossier_id > ${after}
+    order by l.dossier_id limit ${limit}`
+}
+
+/** Releases lanes whose obstacle is gone and renews the reason of the others; returns how many were released. */
+export async function reassessed(
+  sql: Sql,
+  version: number,
+  judged: readonly { id: number; was: string; reason: string | null; nationalCode: string | null }[],
+): Promise<number> {
+  const rows = await sql<{ released: boolean }[]>`
+    update deliveries l set
+      assessed_version = ${version},
+      state = case when r.reason is null then 'waiting' else 'blocked' end,
+      reason = r.reason,
+      detail = case when r.reason is not distinct from l.reason then l.detail end,
+      national_code = coalesce(r.national_code, l.national_code),
+      next_at = case when r.reason is null then now() else l.next_at end,
+      handed_until = null, attempts = 0, updated_at = now()
+    from unnest(
+      ${judged.map(({ id }) => id)}::bigint[], ${judged.map(({ was }) => was)}::text[],
+      ${judged.map(({ reason }) => reason)}::text[], ${judged.map(({ nationalCode }) => nationalCode)}::text[]
+    ) as r(id, was, reason, national_code)
+    where l.dossier_id = r.id and l.state = 'blocked' and l.reason = r.was and l.assessed_version < ${version}
+    returning l.state = 'waiting' as released`
+  return rows.filter(({ released }) => released).length
+}
+
+export interface ResendFilter {
+  readonly code?: string
+  readonly reason?: string
+  readonly agency?: string
+  readonly procedure?: string
+  readonly from?: string
+  readonly to?: string
+}
+
+/** How many stopped lanes (parked or blocked; with a code also delivered ones) a resend would set going. */
+export async function countResend(sql: Sql, filter: ResendFilter): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::int as count from deliveries l join dossiers d on d.id = l.dossier_id where ${resendWhere(sql, filter)}`
+  return row!.count
+}
+
+/** Sets stopped lanes going again with fresh attempts, parked steps included; who and why is kept. */
+export async function resend(sql: Sql, filter: ResendFilter, actor: string, why: string): Promise<number> {
+  const rows = await sql<{ count: number }[]>`
+    with chosen as (
+      select l.dossier_id, l.state from deliveries l join dossiers d on d.id = l.dossier_id
+      where ${resendWhere(sql, filter)} order by l.dossier_id for update of l
+    ), lanes as (
+      update deliveries l set state = 'waiting', reason = null, detail = null, attempts = 0, doubts = 0, next_at = now(),
+        handed_until = null, updated_at = now(),
+        delivered_change_id = case when chosen.state = 'delivered' then null else l.delivered_change_id end
+      from chosen where l.dossier_id = chosen.dossier_id returning l.dossier_id
+    ), reopened as (
+      update steps s set state = 'waiting', reason = null from lanes where s.dossier_id = lanes.dossier_id and s.state = 'parked'
+      returning 1
+    ), noted as (
+      insert into audit (actor, action, subject, detail)
+      values (${actor}, 'deliveries.resent', ${filter.code ?? 'filter'}, ${sql.json({ filter: { ...filter }, why })})
+    )
+    select count(*)::int as count from lanes`
+  return rows[0]!.count
+}
+
+function resendWhere(sql: Sql, filter: ResendFilter) {
+  return sql`${filter.code ? sql`l.state in ('parked', 'blocked', 'delivered') and d.code = ${filter.code}` : sql`l.state in ('parked', 'blocked')`}
+    ${filter.reason ? sql`and l.reason = ${filter.reason}` : sql``}
+    ${filter.agency ? sql`and d.agency_code = ${filter.agency}` : sql``}
+    ${filter.procedure ? sql`and d.procedure_code = ${filter.procedure}` : sql``}
+    ${filter.from ? sql`and d.received_at >= ${filter.from}::date::timestamp at time zone 'Asia/Ho_Chi_Minh'` : sql``}
+    ${filter.to ? sql`and d.received_at < ${filter.to}::date::timestamp at time zone 'Asia/Ho_Chi_Minh'` : sql``}`
+}
+
+export interface Backlog {
+  readonly state: LaneState
+  readonly reason: string | null
+  readonly count: number
+  /** Age of the oldest, in seconds since it became wanted. */
+  readonly oldest: number
+}
+
+export async function backlog(sql: Sql): Promise<Backlog[]> {
+  return sql<Backlog[]>`
+    select state, case when state in ('blocked', 'parked') then reason end as reason, count(*)::int as count,
+      coalesce(extract(epoch from now() - min(due_since)) filter (where state <> 'delivered'), 0)::float8 as oldest
+    from deliveries group by 1, 2`
+}
+
+/** Does work move? Age of the oldest due lane, and time since the last answer of the portal, in seconds. */
+export async function movement(sql: Sql): Promise<{ oldestDue: number | null; sinceLastExchange: number | null }> {
+  const [row] = await sql<{ oldestDue: number | null; sinceLastExchange: number | null }[]>`
+    select
+      (select extract(epoch from now() - min(next_at))::float8 from deliveries
+        where state in ('waiting', 'unknown') and next_at <= now()) as "oldestDue",
+      (select extract(epoch from now() - response_out)::float8 from exchanges
+        where class in ('ok', 'exists', 'absent', 'refused', 'transient') order by id desc limit 1) as "sinceLastExchange"`
+  return row!
+}
+
+/** Drops the sealed bodies of exchanges older than `days`; the metadata stays as evidence. Returns how many were dropped. */
+export async function cullBodies(sql: Sql, days: number): Promise<number> {
+  const rows = await sql`
+    update exchanges set request_body = null, response_body = null
+    where id in (
+      select id from exchanges where request_body is not null and request_out < now() - ${days} * interval '1 day'
+      order by request_out limit 5000
+    ) returning 1`
+  return rows.length
+}
+
+export interface DeliveredRow {
+  readonly id: number
+  readonly code: string
+  readonly source: string
+  /** Null when nothing of this dossier was delivered. */
+  readonly content: DossierContent | null
+  readonly steps: readonly Step[]
+}
+
+/** What the portal took of these dossiers: the delivered change and the delivered steps in their order. */
+export async function readDelivered(sql: Sql, vault: Vault, ids: readonly number[]): Promise<DeliveredRow[]> {
+  const [rows, steps] = await Promise.all([
+    sql<{ id: number; code: string; source: string; content: Buffer | null }[]>`
+      select d.id, d.code, d.source, c.content from deliveries l join dossiers d on d.id = l.dossier_id
+      left join changes c on c.id = l.delivered_change_id where l.dossier_id = any(${[...ids]}::bigint[])`,
+    sql<{ dossierId: number; content: Buffer }[]>`
+      select dossier_id as "dossierId", content from steps
+      where dossier_id = any(${[...ids]}::bigint[]) and state = 'delivered' order by dossier_id, acknowledged_at, at, id`,
+  ])
+  const byDossier = Map.groupBy(steps, (step) => step.dossierId)
+  return rows.map(({ id, code, source, content }) => ({
+    id,
+    code,
+    source,
+    content: content ? (JSON.parse(vault.open(content, `change:${code}`)) as DossierContent) : null,
+    steps: (byDossier.get(id) ?? []).map((step) => JSON.parse(vault.open(step.content, `step:${code}`)) as Step),
+  }))
+}

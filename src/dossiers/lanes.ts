@@ -1,0 +1,29 @@
+import type { Tx } from '../platform/database.ts'
+import type { DossierContent } from './model.ts'
+
+/**
+ * The port through which intake tells delivery that the portal should learn something. Called inside intake's transaction:
+ * a dossier and its lane are stored together or not at all.
+ */
+export interface Lanes {
+  /** The newest content of these dossiers changed: it is wanted at the portal, with fresh attempts. */
+  arm(tx: Tx, wishes: readonly LaneWish[]): Promise<Map<number, LaneView>>
+  /** These dossiers got this many new steps and nothing else; a lane that had finished starts again. */
+  wake(tx: Tx, newSteps: ReadonlyMap<number, number>): Promise<Map<number, LaneView>>
+}
+
+export interface LaneWish {
+  readonly dossierId: number
+  readonly code: string
+  readonly source: string
+  readonly changeId: number
+  readonly content: DossierContent
+  readonly newSteps: number
+  readonly backfill: boolean
+}
+
+export interface LaneView {
+  readonly state: string
+  readonly reason: string | null
+  readonly field: string | null
+}

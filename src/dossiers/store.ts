@@ -1,0 +1,223 @@
+import type { Status } from '../../config/statuses.ts'
+import type { Sql, Tx } from '../platform/database.ts'
+
+/** What intake must know about a dossier to judge a change of it. */
+export interface DossierRow {
+  readonly id: number
+  readonly code: string
+  readonly agencyCode: string
+  readonly changedAt: string
+  readonly version: number | null
+  readonly hash: Buffer
+  readonly status: Status | null
+  readonly changes: number
+}
+
+export interface NewDossier {
+  readonly code: string
+  readonly agencyCode: string
+  readonly level: string | null
+  readonly procedureCode: string
+  readonly status: string | null
+  readonly sourceStatus: string
+  readonly channel: string | null
+  readonly receivedAt: string
+  readonly promisedAt: string | null
+  readonly finishedAt: string | null
+  readonly changedAt: string
+  readonly version: number | null
+  readonly hash: Buffer
+  readonly changeId: number
+  readonly flags: readonly string[]
+}
+
+export interface NewChange {
+  readonly id: number
+  readonly dossierId: number
+  readonly number: number
+  readonly version: number | null
+  readonly changedAt: string
+  readonly status: string | null
+  readonly sourceStatus: string
+  readonly verdict: 'stored' | 'superseded'
+  readonly flags: readonly string[]
+  readonly clientId: string
+  readonly hash: Buffer
+  readonly content: Buffer
+}
+
+export interface NewStep {
+  readonly dossierId: number
+  readonly at: string
+  readonly status: string | null
+  readonly sourceStatus: string
+  readonly clientId: string
+  readonly hash: Buffer
+  readonly content: Buffer
+}
+
+/** Locks the known ones among these dossiers, always in the same order, so that two requests never wait for each other. */
+export async function lockDossiers(tx: Tx, codes: readonly string[]): Promise<Map<string, DossierRow>> {
+  const rows = await tx<(Omit<DossierRow, 'changedAt'> & { changedAt: Date })[]>`
+    select id, code, agency_code as "agencyCode", changed_at as "changedAt", version, hash, status, changes
+    from dossiers where code = any(${[...codes]}::text[]) order by id for update`
+  return new Map(rows.map((row) => [row.code, { ...row, changedAt: row.changedAt.toISOString() }]))
+}
+
+export async function nextChangeIds(tx: Tx, count: number): Promise<number[]> {
+  const rows = await tx<{ id: number }[]>`select nextval('change_ids') as id from generate_series(1, ${count}::int)`
+  return rows.map(({ id }) => id)
+}
+
+/** Which of these (dossier, content) pairs the ledger has already seen, as `id:hash`. */
+export async function knownHashes(tx: Tx, pairs: readonly { dossierId: number; hash: Buffer }[]): Promise<Set<string>> {
+  if (pairs.length === 0) return new Set()
+  const rows = await tx<{ id: number; hash: Buffer }[]>`
+    select distinct c.dossier_id as id, c.hash
+    from unnest(${pairs.map((pair) => pair.dossierId)}::bigint[], ${hex(pairs.map((pair) => pair.hash))}::text[]) as p(id, hash)
+    join changes c on c.dossier_id = p.id and c.hash = decode(p.hash, 'hex')`
+  return new Set(rows.map(({ id, hash }) => `${id}:${hash.toString('hex')}`))
+}
+
+/** Creates dossiers and returns their ids; one that somebody else created in the same moment is left out. */
+export async function insertDossiers(
+  tx: Tx,
+  source: string,
+  rows: readonly NewDossier[],
+): Promise<Map<string, number>> {
+  if (rows.length === 0) return new Map()
+  // In code order: two requests that create the same dossiers then queue up instead of deadlocking.
+  const sorted = [...rows].sort((a, b) => (a.code < b.code ? -1 : 1))
+  const created = await tx<{ id: number; code: string }[]>`
+    insert into dossiers (code, source, agency_code, level, procedure_code, status, source_status, channel, received_at,
+      promised_at, finished_at, changed_at, version, hash, change_id)
+    select r.code, ${source}, r.agency_code, r.level, r.procedure_code, r.status, r.source_status, r.channel, r.received_at,
+      r.promised_at, r.finished_at, r.changed_at, r.version, decode(r.hash, 'hex'), r.change_id
+    from ${rowsOf(tx, sorted)}
+    on conflict (code) do nothing
+    returning id, code`
+  return new Map(created.map(({ id, code }) => [code, id]))
+}
+
+/** Moves dossiers to a newer change; with `isChange` false only the clock (time, version) moves. */
+export async function updateDossiers(
+  tx: Tx,
+  rows: readonly (NewDossier & { id: number; isChange: boolean })[],
+): Promise<void> {
+  const changes = rows.filter((row) => row.isChange)
+  if (changes.length > 0)
+    await tx`
+      update dossiers d set
+        agency_code = r.agency_code, level = r.level, procedure_code = r.procedure_code, status = r.status,
+        source_status = r.source_status, channel = r.channel, received_at = r.received_at, promised_at = r.promised_at,
+        finished_at = r.finished_at, changed_at = r.changed_at, version = coalesce(r.version, d.version),
+        hash = decode(r.hash, 'hex'), change_id = r.change_id,
+        flags = (select coalesce(array_agg(distinct flag), '{}') from unnest(d.flags || string_to_array(nullif(r.flags, ''), ',')) flag),
+        changes = d.changes + 1, updated_at = now()
+      from ${rowsOf(tx, changes)} where d.code = r.code`
+  const clocks = rows.filter((row) => !row.isChange)
+  if (clocks.length > 0)
+    await tx`
+      update dossiers d set changed_at = r.changed_at, version = coalesce(r.version, d.version)
+      from ${rowsOf(tx, clocks)} where d.code = r.code`
+}
+
+function rowsOf(tx: Tx, rows: readonly NewDossier[]) {
+  const column = <K extends keyof NewDossier>(key: K) => rows.map((row) => row[key])
+  return tx`unnest(
+    ${column('code')}::text[], ${column('agencyCode')}::text[], ${column('level')}::text[],
+    ${column('procedureCode')}::text[], ${column('status')}::text[], ${column('sourceStatus')}::text[],
+    ${column('channel')}::text[], ${column('receivedAt')}::timestamptz[], ${column('promisedAt')}::timestamptz[],
+    ${column('finishedAt')}::timestamptz[], ${column('changedAt')}::timestamptz[], ${column('version')}::bigint[],
+    ${hex(column('hash'))}::text[], ${column('changeId')}::bigint[], ${rows.map((row) => row.flags.join(','))}::text[]
+  ) as r(code, agency_code, level, procedure_code, status, source_status, channel, received_at, promised_at, finished_at,
+    changed_at, version, hash, change_id, flags)`
+}
+
+export async function insertChanges(tx: Tx, rows: readonly NewChange[]): Promise<void> {
+  if (rows.length === 0) return
+  const column = <K extends keyof NewChange>(key: K) => rows.map((row) => row[key])
+  // A superseded change takes the next number too: numbers are the order of arrival, `verdict` says what it meant.
+  await tx`
+    insert into changes (id, dossier_id, number, version, changed_at, status, source_status, verdict, flags, client_id, hash, content)
+    select r.id, r.dossier_id, r.number, r.version, r.changed_at, r.status, r.source_status, r.verdict,
+      coalesce(string_to_array(nullif(r.flags, ''), ','), '{}'), r.client_id, decode(r.hash, 'hex'), decode(r.content, 'base64')
+    from unnest(
+      ${column('id')}::bigint[], ${column('dossierId')}::bigint[], ${column('number')}::int[], ${column('version')}::bigint[],
+      ${column('changedAt')}::timestamptz[], ${column('status')}::text[], ${column('sourceStatus')}::text[],
+      ${column('verdict')}::text[], ${rows.map((row) => row.flags.join(','))}::text[], ${column('clientId')}::text[],
+      ${hex(column('hash'))}::text[], ${column('content').map((content) => content.toString('base64'))}::text[]
+    ) as r(id, dossier_id, number, version, changed_at, status, source_status, verdict, flags, client_id, hash, content)`
+  const superseded = rows.filter((row) => row.verdict === 'superseded').map((row) => row.dossierId)
+  if (superseded.length > 0) await tx`update dossiers set changes = changes + 1 where id = any(${superseded}::bigint[])`
+}
+
+/** Stores steps not yet known (same dossier, same content); returns how many were new per dossier. */
+export async function insertSteps(tx: Tx, rows: readonly NewStep[]): Promise<Map<number, number>> {
+  if (rows.length === 0) return new Map()
+  const column = <K extends keyof NewStep>(key: K) => rows.map((row) => row[key])
+  const stored = await tx<{ id: number; count: number }[]>`
+    with stored as (
+      insert into steps (dossier_id, at, status, source_status, client_id, hash, content, flags)
+      select r.dossier_id, r.at, r.status, r.source_status, r.client_id, decode(r.hash, 'hex'), decode(r.content, 'base64'),
+        case when exists (
+          select 1 from steps s where s.dossier_id = r.dossier_id and s.state = 'delivered' and s.at > r.at
+        ) then array['late-step'] else '{}'::text[] end
+      from unnest(
+        ${column('dossierId')}::bigint[], ${column('at')}::timestamptz[], ${column('status')}::text[],
+        ${column('sourceStatus')}::text[], ${column('clientId')}::text[], ${hex(column('hash'))}::text[],
+        ${column('content').map((content) => content.toString('base64'))}::text[]
+      ) with ordinality as r(dossier_id, at, status, source_status, client_id, hash, content, position)
+      order by r.position
+      on conflict (dossier_id, hash) do nothing
+      returning dossier_id
+    )
+    select dossier_id as id, count(*)::int as count from stored group by dossier_id`
+  return new Map(stored.map(({ id, count }) => [id, count]))
+}
+
+const hex = (values: readonly Buffer[]) => values.map((value) => value.toString('hex'))
+
+export interface TimelineRow {
+  readonly dossier: Record<string, unknown> & { id: number; agencyCode: string }
+  readonly changes: (Record<string, unknown> & { content: Buffer })[]
+  readonly steps: (Record<string, unknown> & { content: Buffer })[]
+  readonly delivery: Record<string, unknown>
+  readonly attempts: Record<string, unknown>[]
+}
+
+/** Everything the ledger knows about one dossier, oldest first; null when it is not known. */
+export async function readTimeline(sql: Sql, code: string): Promise<TimelineRow | null> {
+  const [dossier] = await sql<TimelineRow['dossier'][]>`
+    select d.id, d.code, d.source, d.agency_code as "agencyCode", s.agency_name as "agencyName", s.level,
+      d.procedure_code as "procedureCode", s.national_code as "nationalCode", d.status, d.source_status as "sourceStatus",
+      d.received_at as "receivedAt", d.changed_at as "changedAt", d.version, d.changes, d.flags,
+      s.in_step as "inStep", s.at_portal as "atPortal", s.cause
+    from dossiers d join standing s on s.id = d.id where d.code = ${code}`
+  if (!dossier) return null
+  const [changes, steps, [delivery], attempts] = await Promise.all([
+    sql<TimelineRow['changes']>`
+      select number, version, changed_at as "changedAt", stored_at as "storedAt", status, source_status as "sourceStatus",
+        verdict, flags, client_id as "client", content
+      from changes where dossier_id = ${dossier.id} order by number`,
+    sql<TimelineRow['steps']>`
+      select id, at, status, source_status as "sourceStatus", stored_at as "storedAt", sent_at as "sentAt",
+        acknowledged_at as "acknowledgedAt", state, reason, flags, content
+      from steps where dossier_id = ${dossier.id} order by at, id`,
+    sql<TimelineRow['delivery'][]>`
+      select l.state, l.reason, l.detail, l.attempts, l.next_at as "nextAt", l.due_since as "dueSince",
+        l.first_delivered_at as "firstDeliveredAt", l.delivered_at as "deliveredAt",
+        w.number as "wantedChange", k.number as "deliveredChange"
+      from deliveries l
+      left join changes w on w.id = l.wanted_change_id
+      left join changes k on k.id = l.delivered_change_id
+      where l.dossier_id = ${dossier.id}`,
+    sql<TimelineRow['attempts']>`
+      select e.id as exchange, e.service, e.request_in as "requestIn", e.request_out as "requestOut",
+        e.response_in as "responseIn", e.response_out as "responseOut", e.http_status as "httpStatus", e.code, e.message,
+        e.class, a.meaning, e.items, c.number as change, coalesce(cardinality(a.step_ids), 0) as steps
+      from attempts a join exchanges e on e.id = a.exchange_id left join changes c on c.id = a.change_id
+      where a.dossier_id = ${dossier.id} order by e.id`,
+  ])
+  return { dossier, changes: [...changes], steps: [...steps], delivery: delivery ?? {}, attempts: [...attempts] }
+}

@@ -1,0 +1,100 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomSecret, sha256 } from './crypto.ts'
+import type { Sql } from './database.ts'
+import { Refusal } from './problems.ts'
+
+export const rights = ['dossiers:write', 'dossiers:read', 'personal:read', 'reports:read', 'deliveries:resend'] as const
+export type Right = (typeof rights)[number]
+
+export interface ApiClient {
+  readonly id: string
+  readonly name: string
+  /** The one-stop system behind this key; status mappings are per source. */
+  readonly source: string
+  readonly rights: readonly Right[]
+  /** Agency codes this key speaks for; `*` = all. */
+  readonly agencies: readonly string[]
+}
+
+interface ClientRow extends ApiClient {
+  secret_hash: Buffer
+}
+
+const keyForm = /^dvcqg_([a-z0-9]{12})_([A-Za-z0-9_-]{43})$/
+
+/** A revoked key stops working within this time on every process. */
+const cacheMilliseconds = 5_000
+
+export interface Authority {
+  /** Finds the client of an `Authorization` header and checks the right; throws a `Refusal` otherwise. */
+  authorise(header: string | undefined, right: Right): Promise<ApiClient>
+}
+
+export function createAuthority(sql: Sql): Authority {
+  const cache = new Map<string, { row: ClientRow | null; until: number }>()
+  const find = async (id: string): Promise<ClientRow | null> => {
+    const known = cache.get(id)
+    if (known && known.until > Date.now()) return known.row
+    const [row] = await sql<ClientRow[]>`
+      select id, name, source, rights, agencies, secret_hash from api_clients where id = ${id} and revoked_at is null`
+    if (cache.size > 10_000) cache.clear()
+    cache.set(id, { row: row ?? null, until: Date.now() + cacheMilliseconds })
+    return row ?? null
+  }
+  return {
+    async authorise(header, right) {
+      if (!header) throw new Refusal('missing-key', 'The header Authorization is missing')
+      const [, id, secret] = keyForm.exec(header.replace(/^Bearer\s+/i, '').trim()) ?? []
+      if (!id || !secret) throw new Refusal('invalid-key', 'The key does not have the form of an API key')
+      const row = await find(id)
+      if (!row || !timingSafeEqual(row.secret_hash, sha256(secret)))
+        throw new Refusal('invalid-key', 'The key is not known')
+      if (!row.rights.includes(right)) throw new Refusal('missing-right', `The key lacks the right ${right}`)
+      return { id: row.id, name: row.name, source: row.source, rights: row.rights, agencies: row.agencies }
+    },
+  }
+}
+
+export function speaksFor(client: ApiClient, agencyCode: string): boolean {
+  return client.agencies.includes('*') || client.agencies.includes(agencyCode)
+}
+
+export interface NewKey {
+  readonly name: string
+  readonly source: string
+  readonly rights: readonly Right[]
+  readonly agencies: readonly string[]
+  readonly by: string
+}
+
+/** Creates a key. The returned text is shown once; only its hash is stored. */
+export async function createKey(sql: Sql, wish: NewKey): Promise<{ id: string; key: string }> {
+  const id = randomBytes(6).toString('hex')
+  const secret = randomSecret()
+  await sql`
+    with client as (
+      insert into api_clients (id, name, source, secret_hash, rights, agencies, created_by)
+      values (${id}, ${wish.name}, ${wish.source}, ${sha256(secret)}, ${[...wish.rights]}, ${[...wish.agencies]}, ${wish.by})
+      returning id
+    )
+    insert into audit (actor, action, subject, detail)
+    select ${wish.by}, 'key.created', client.id, ${sql.json({ name: wish.name, rights: [...wish.rights], agencies: [...wish.agencies] })}
+    from client`
+  return { id, key: `dvcqg_${id}_${secret}` }
+}
+
+/** Revokes a key; false when there is no such key in force. */
+export async function revokeKey(sql: Sql, id: string, by: string): Promise<boolean> {
+  const rows = await sql`
+    with client as (
+      update api_clients set revoked_at = now() where id = ${id} and revoked_at is null returning id
+    )
+    insert into audit (actor, action, subject) select ${by}, 'key.revoked', client.id from client returning id`
+  return rows.length > 0
+}
+
+export async function listKeys(sql: Sql): Promise<(ApiClient & { createdAt: Date; revokedAt: Date | null })[]> {
+  return sql`
+    select id, name, source, rights, agencies, created_at as "createdAt", revoked_at as "revokedAt"
+    from api_clients order by created_at`
+}

@@ -1,0 +1,66 @@
+import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+
+export interface EncryptionKey {
+  readonly id: string
+  readonly key: Buffer
+}
+
+/**
+ * Seals personal data at rest: AES-256-GCM, a random 96-bit nonce each time, the key's id in front so that keys can be
+ * rotated. Layout: version (1), length of key id (1), key id, nonce (12), tag (16), ciphertext of the zstd-compressed text.
+ *
+ * `context` (table and owner, for example `change:42`) is authenticated: a sealed value moved to another row does not open.
+ */
+export interface Vault {
+  seal(text: string, context: string): Buffer
+  /** Throws when the key is not known any more or the value was tampered with. */
+  open(sealed: Buffer, context: string): string
+  /** Keyed hash of content: equal content is recognised without the database being able to guess it. */
+  fingerprint(text: string): Buffer
+}
+
+const layoutVersion = 1
+
+export function createVault(keys: readonly EncryptionKey[]): Vault {
+  const newest = keys[0]
+  const oldest = keys.at(-1)
+  if (!newest || !oldest) throw new Error('At least one encryption key is needed')
+  const byId = new Map(keys.map(({ id, key }) => [id, key]))
+  // The oldest key feeds the fingerprint, so that adding a newer key does not make every dossier look changed.
+  const hashKey = Buffer.from(hkdfSync('sha256', oldest.key, '', 'dvcqg content fingerprint', 32))
+  const header = Buffer.concat([Buffer.from([layoutVersion, newest.id.length]), Buffer.from(newest.id, 'ascii')])
+  return {
+    seal(text, context) {
+      const nonce = randomBytes(12)
+      const cipher = createCipheriv('aes-256-gcm', newest.key, nonce)
+      cipher.setAAD(Buffer.from(context))
+      const body = cipher.update(zstdCompressSync(Buffer.from(text)))
+      cipher.final()
+      return Buffer.concat([header, nonce, cipher.getAuthTag(), body])
+    },
+    open(sealed, context) {
+      const idLength = sealed[1] ?? 0
+      const id = sealed.toString('ascii', 2, 2 + idLength)
+      const key = byId.get(id)
+      if (sealed[0] !== layoutVersion || !key)
+        throw new Error(`A sealed value needs the encryption key "${id}", which is not configured`)
+      const start = 2 + idLength
+      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(start, start + 12))
+      decipher.setAAD(Buffer.from(context))
+      decipher.setAuthTag(sealed.subarray(start + 12, start + 28))
+      const body = Buffer.concat([decipher.update(sealed.subarray(start + 28)), decipher.final()])
+      return zstdDecompressSync(body).toString()
+    },
+    fingerprint: (text) => createHmac('sha256', hashKey).update(text).digest(),
+  }
+}
+
+export function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+/** A random, URL-safe secret of 256 bits. */
+export function randomSecret(): string {
+  return randomBytes(32).toString('base64url')
+}

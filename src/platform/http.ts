@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import Fastify, {
+  LogController,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
+import { jsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { isDatabaseDown } from './database.ts'
+import type { Logger } from './log.ts'
+import { findingsOf, problemDocument, Refusal } from './problems.ts'
+
+export type Http = FastifyInstance<
+  import('fastify').RawServerDefault,
+  import('node:http').IncomingMessage,
+  import('node:http').ServerResponse,
+  import('fastify').FastifyBaseLogger,
+  ZodTypeProvider
+>
+
+export const ProblemDocument = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    code: z.string(),
+    detail: z.string(),
+    field: z.string().optional(),
+    cause: z.object({ vi: z.string(), en: z.string() }),
+    next: z.object({ vi: z.string(), en: z.string() }),
+    requestId: z.string().optional(),
+    findings: z.array(z.object({ code: z.string(), field: z.string().optional(), detail: z.string() })).optional(),
+  })
+  .meta({ id: 'ProblemDocument', description: 'RFC 9457 problem document' })
+
+/** Bodies judged item by item in the handler, so that one bad item never stops its neighbours: the schema is for the documentation. */
+const judgedByHandler = new WeakSet<z.ZodType>()
+export function documentedBody<T extends z.ZodType>(schema: T): T {
+  judgedByHandler.add(schema)
+  return schema
+}
+
+export interface HttpOptions {
+  readonly log: Logger
+  readonly bodyLimit: number
+}
+
+/** The HTTP server every route stands on: strict UTF-8 JSON, zod validation, problem documents, OpenAPI 3.1 at /docs. */
+export async function createHttp({ log, bodyLimit }: HttpOptions): Promise<Http> {
+  const app = Fastify({
+    loggerInstance: log as unknown as import('fastify').FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit,
+    genReqId: () => randomUUID(),
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 72_000,
+    requestTimeout: 0,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 200 },
+  }).withTypeProvider<ZodTypeProvider>()
+
+  app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (data: unknown) => {
+    if (judgedByHandler.has(schema)) return { value: data }
+    const parsed = schema.safeParse(data)
+    if (parsed.success) return { value: parsed.data }
+    return { error: refusalOf(findingsOf(parsed.error), httpPart ?? 'request') }
+  })
+  // Responses are built from typed values; checking them again would cost more than it could find.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  readJsonStrictly(app)
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(request, reply, new Refusal('not-found', `There is no ${request.method} ${routeOf(request)}`)),
+  )
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    reply.header('x-content-type-options', 'nosniff')
+  })
+  await documentApi(app)
+  return app
+}
+
+function refusalOf(findings: ReturnType<typeof findingsOf>, part: string): Refusal {
+  const first = findings[0]
+  if (!first) return new Refusal('invalid-field', `The ${part} is not valid`)
+  return new Refusal(first.code, first.detail, { ...(first.field ? { field: first.field } : {}), findings })
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** Decodes strict UTF-8; a byte that is not UTF-8 is an error of the sender, never a silent replacement character. */
+export function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return strictUtf8.decode(bytes)
+  } catch {
+    throw new Refusal('broken-utf8', 'The content holds bytes that are not UTF-8')
+  }
+}
+
+/** Parses JSON; the error never repeats the content, because the content may be personal data. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const position = /position (\d+)/.exec(String(error))?.[1]
+    throw new Refusal('malformed-json', position ? `Not valid JSON at character ${position}` : 'Not valid JSON')
+  }
+}
+
+function readJsonStrictly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    try {
+      done(null, parseJson(decodeUtf8(body as Buffer)))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+}
+
+const fastifyCodes: Readonly<Record<string, 'payload-too-large' | 'unsupported-media-type' | 'malformed-json'>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'payload-too-large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed-json',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed-json',
+}
+
+function answerError(
+  error: FastifyError | Refusal | Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error instanceof Refusal) return sendProblem(request, reply, error)
+  const code = fastifyCodes[(error as FastifyError).code ?? '']
+  if (code) return sendProblem(request, reply, new Refusal(code, error.message))
+  const status = (error as FastifyError).statusCode
+  if (status !== undefined && status >= 400 && status < 500)
+    return sendProblem(request, reply, new Refusal('invalid-field', 'The request is not valid'))
+  if (isDatabaseDown(error)) {
+    request.log.warn({ err: error }, 'The database cannot be reached')
+    void reply.header('retry-after', '5')
+    return sendProblem(request, reply, new Refusal('unavailable', 'The ledger cannot be reached'))
+  }
+  request.log.error({ err: error, route: routeOf(request) }, 'A request failed')
+  return sendProblem(request, reply, new Refusal('internal', 'Something went wrong on our side'))
+}
+
+function sendProblem(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): FastifyReply {
+  const document = problemDocument(refusal, request.id)
+  return reply.code(document.status).type('application/problem+json').send(JSON.stringify(document))
+}
+
+/** The route's pattern, never the address itself: addresses carry dossier codes. */
+function routeOf(request: FastifyRequest): string {
+  return request.routeOptions.url ?? 'such address'
+}
+
+async function documentApi(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'dvcqg-adapter',
+        version: '1',
+        description:
+          'Push dossiers in plain English; the adapter brings them to the National Public Service Portal and proves it.',
+      },
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'API key' } } },
+      security: [{ key: [] }],
+    },
+    transform: jsonSchemaTransform,
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
+}

@@ -1,0 +1,117 @@
+import type { Agency, Level } from '../organisations/model.ts'
+import { statuses, type Status } from '../../config/statuses.ts'
+
+/** A procedure of the national catalogue, as last pulled. `publishedOn` is a Vietnam date `yyyy-MM-dd`, null when the portal does not say. */
+export interface NationalProcedure {
+  readonly code: string
+  readonly name: string
+  readonly fieldCode: string
+  readonly fieldName: string
+  readonly publishedOn: string | null
+  readonly open: boolean
+}
+
+/** An administrator's word that a local code means a national one; null narrows nothing. Dates are Vietnam dates, `validTo` exclusive. */
+export interface Mapping {
+  readonly localCode: string
+  readonly nationalCode: string
+  readonly agencyCode: string | null
+  readonly level: Level | null
+  readonly validFrom: string | null
+  readonly validTo: string | null
+}
+
+/** Everything that decides whether a dossier can be sent, as of one version. */
+export interface Catalogue {
+  readonly version: number
+  readonly national: ReadonlyMap<string, NationalProcedure>
+  readonly mappings: ReadonlyMap<string, readonly Mapping[]>
+  readonly agencies: ReadonlyMap<string, Agency>
+  /** Key: `source|local status` of a one-stop system that uses its own status words. */
+  readonly statuses: ReadonlyMap<string, Status>
+}
+
+export interface ProcedureQuestion {
+  readonly procedureCode: string
+  readonly agencyCode: string
+  readonly level: Level | null
+  /** Vietnam date of reception; a dossier is mapped by the rules valid on that day. */
+  readonly receivedOn: string
+}
+
+export type ProcedureAnswer =
+  | {
+      readonly found: true
+      readonly procedure: NationalProcedure
+      readonly how: 'mapping' | 'exact' | 'suffix-stripped'
+    }
+  | {
+      readonly found: false
+      readonly reason: 'no-national-code' | 'ambiguous-national-code' | 'predates-publication' | 'procedure-closed'
+      readonly nationalCode?: string
+    }
+
+const nationalForm = /^[1-9]\.\d{6}$/
+/** `1.001234.000.00.00.H56`, `2.002622.H56`: the national code with the organisation behind it (spec 9.4). */
+const suffixedForm = /^([1-9]\.\d{6})(?:\.\d{2,3})*\.[GH]\d{2}(?:\.\d+)*$/
+
+/**
+ * Finds the national procedure of a local code: an accepted mapping first, then the code itself, then the code without its
+ * organisation suffix. The most specific mapping wins (agency before level before neither); two that disagree are a
+ * question for a person, never a guess. An implicit match must not predate the procedure's publication; a mapping whose
+ * `validFrom` covers the day is the administrator's word that it may.
+ */
+export function findNational(catalogue: Catalogue, question: ProcedureQuestion): ProcedureAnswer {
+  const local = question.procedureCode.trim()
+  const candidates = (catalogue.mappings.get(local) ?? []).filter((mapping) => applies(mapping, question))
+  if (candidates.length > 0) return fromMappings(catalogue, candidates, question)
+  const exact = nationalForm.test(local) ? local : undefined
+  const code = exact ?? suffixedForm.exec(local)?.[1]
+  const procedure = code === undefined ? undefined : catalogue.national.get(code)
+  if (!procedure) return { found: false, reason: 'no-national-code' }
+  return checked(procedure, question, exact ? 'exact' : 'suffix-stripped', false)
+}
+
+function applies(mapping: Mapping, question: ProcedureQuestion): boolean {
+  return (
+    (mapping.agencyCode === null || mapping.agencyCode === question.agencyCode) &&
+    (mapping.level === null || mapping.level === question.level) &&
+    (mapping.validFrom === null || mapping.validFrom <= question.receivedOn) &&
+    (mapping.validTo === null || question.receivedOn < mapping.validTo)
+  )
+}
+
+function fromMappings(catalogue: Catalogue, candidates: Mapping[], question: ProcedureQuestion): ProcedureAnswer {
+  const rank = (mapping: Mapping) => (mapping.agencyCode ? 2 : 0) + (mapping.level ? 1 : 0)
+  const best = Math.max(...candidates.map(rank))
+  const top = candidates.filter((mapping) => rank(mapping) === best)
+  const first = top[0]!
+  if (top.some((mapping) => mapping.nationalCode !== first.nationalCode))
+    return { found: false, reason: 'ambiguous-national-code' }
+  const procedure = catalogue.national.get(first.nationalCode)
+  if (!procedure) return { found: false, reason: 'no-national-code', nationalCode: first.nationalCode }
+  return checked(
+    procedure,
+    question,
+    'mapping',
+    top.some((mapping) => mapping.validFrom !== null),
+  )
+}
+
+function checked(
+  procedure: NationalProcedure,
+  question: ProcedureQuestion,
+  how: 'mapping' | 'exact' | 'suffix-stripped',
+  datedByPerson: boolean,
+): ProcedureAnswer {
+  if (!procedure.open) return { found: false, reason: 'procedure-closed', nationalCode: procedure.code }
+  const early = procedure.publishedOn !== null && question.receivedOn < procedure.publishedOn
+  if (early && !datedByPerson) return { found: false, reason: 'predates-publication', nationalCode: procedure.code }
+  return { found: true, procedure, how }
+}
+
+/** What a source's status word means: our own words mean themselves; null when nobody has mapped the word yet. */
+export function statusOf(catalogue: Catalogue, source: string, word: string): Status | null {
+  const own = statuses.find((status) => status === word)
+  return own ?? catalogue.statuses.get(`${source}|${word}`) ?? null
+}

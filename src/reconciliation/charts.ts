@@ -1,0 +1,143 @@
+import { sharesOf, type SyncRateReport, type Part } from './model.ts'
+import { html, type Html } from './html.ts'
+import { countWords, partWords, percentWords, reportWords, type Words } from './words.ts'
+
+/** As many colours as the style sheet has; more causes than that share the last one. */
+export const colourOf = (index: number) => `c${Math.min(index, 7)}`
+
+/** Both languages; the style sheet shows the chosen one. */
+export function both({ vi, en }: Words): Html {
+  if (vi === en) return html`${vi}`
+  return html`<span class="vi" lang="vi">${vi}</span><span class="en" lang="en">${en}</span>`
+}
+
+/** A drawing has one title for both languages: assistive technology reads it as it stands. */
+const title = (words: Words) => html`<title>${words.vi} / ${words.en}</title>`
+
+const radius = 84
+const circle = 2 * Math.PI * radius
+
+/** The rate as a ring that would be closed at the target of 100 %. */
+export function rateRing(rate: number | null): Html {
+  const filled = (circle * (rate ?? 0)) / 100
+  const words = percentWords(rate)
+  const text = { vi: `Đã đồng bộ ${words.vi}, mục tiêu 100 %`, en: `In step ${words.en}, target 100 %` }
+  return html`<svg class="ring" role="img" viewBox="0 0 200 200" width="200" height="200">
+    ${title(text)}
+    <circle class="track" cx="100" cy="100" r="${radius}" />
+    <circle
+      class="filled"
+      cx="100"
+      cy="100"
+      r="${radius}"
+      transform="rotate(-90 100 100)"
+      stroke-dasharray="${filled.toFixed(2)} ${circle.toFixed(2)}"
+    />
+    <path class="mark" d="M100 4v24" />
+    ${(['vi', 'en'] as const).map(
+      (language) =>
+        html`<g class="${language}">
+          <text class="big" x="100" y="110" text-anchor="middle">${words[language]}</text>
+          <text class="small" x="100" y="136" text-anchor="middle">${reportWords.target[language]}</text>
+        </g>`,
+    )}
+  </svg>`
+}
+
+/** Delivered and every cause as one bar that is exactly as long as all that was received. */
+export function stackedBar(report: SyncRateReport): Html {
+  const { received, delivered } = report.total
+  const counts = [delivered, ...report.causes.map(({ count }) => count)]
+  const shares = sharesOf(
+    delivered,
+    report.causes.map(({ count }) => count),
+  )
+  let x = 0
+  const pieces = counts.map((count, index) => {
+    const width = received === 0 ? 0 : (count * 1000) / received
+    const piece = html`<rect
+      class="${index === 0 ? 'delivered' : colourOf(index - 1)}"
+      x="${x.toFixed(2)}"
+      y="0"
+      width="${width.toFixed(2)}"
+      height="40"
+    />`
+    x += width
+    return piece
+  })
+  const percents = shares.map((share) => percentWords(share))
+  return html`<svg class="stack" role="img" viewBox="0 0 1000 40" preserveAspectRatio="none">
+    ${title({
+      vi: `Đã đồng bộ ${percents[0]!.vi}, các nguyên nhân ${percents
+        .slice(1)
+        .map(({ vi }) => vi)
+        .join('; ')}`,
+      en: `in step ${percents[0]!.en}, causes ${percents
+        .slice(1)
+        .map(({ en }) => en)
+        .join('; ')}`,
+    })}
+    <rect class="track" x="0" y="0" width="1000" height="40" />
+    ${pieces}
+  </svg>`
+}
+
+/** The rate of one row, drawn small. */
+export function miniBar(rate: number | null): Html {
+  return html`<svg class="mini" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+    <rect class="track" width="100" height="8" />
+    <rect class="delivered" width="${rate ?? 0}" height="8" />
+  </svg>`
+}
+
+const step = 68
+const top = 34
+const height = 150
+
+/** One column per month: the frame is all that was received, the filling what is in step. */
+export function monthChart(months: readonly Part[]): Html {
+  const width = months.length * step + 8
+  const low = [...months].sort((a, b) => (a.rate ?? 100) - (b.rate ?? 100))[0]
+  const worst = low === undefined ? { vi: '', en: '' } : percentWords(low.rate)
+  const month = low === undefined ? '' : partWords('byMonth', low).vi
+  return html`<svg
+    class="months"
+    role="img"
+    viewBox="0 0 ${width} ${top + height + 46}"
+    width="${width}"
+    height="${top + height + 46}"
+  >
+    ${title({
+      vi: `Tỷ lệ đồng bộ theo tháng, thấp nhất ${worst.vi} tháng ${month}`,
+      en: `sync rate by month, lowest ${worst.en} in ${month}`,
+    })}
+    <path class="target" d="M0 ${top}h${width}" />
+    ${months.map(column)}
+  </svg>`
+}
+
+function column(part: Part, index: number): Html {
+  const x = index * step + 8
+  const middle = x + 26
+  const filled = (height * (part.rate ?? 0)) / 100
+  const percent = percentWords(part.rate)
+  const received = countWords(part.received)
+  return html`<rect class="track" x="${x}" y="${top}" width="52" height="${height}" />
+    <rect
+      class="delivered"
+      x="${x}"
+      y="${(top + height - filled).toFixed(2)}"
+      width="52"
+      height="${filled.toFixed(2)}"
+    />
+    <text class="label" x="${middle}" y="${top + height + 18}" text-anchor="middle"
+      >${partWords('byMonth', part).vi}</text
+    >
+    ${(['vi', 'en'] as const).map(
+      (language) =>
+        html`<g class="${language}">
+          <text class="value" x="${middle}" y="${top - 10}" text-anchor="middle">${percent[language]}</text>
+          <text class="label" x="${middle}" y="${top + height + 36}" text-anchor="middle">${received[language]}</text>
+        </g>`,
+    )}`
+}

@@ -1,0 +1,37 @@
+/** Text that is safe to stand in a page as it is. Only `html` and `trusted` make it. */
+export class Html {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+  toString(): string {
+    return this.text
+  }
+}
+
+type Value = Html | string | number | null | undefined | false | readonly Value[]
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+function render(value: Value): string {
+  if (value === null || value === undefined || value === false) return ''
+  if (value instanceof Html) return value.text
+  if (typeof value === 'object') return value.map(render).join('')
+  return String(value).replace(/[&<>"']/g, (character) => entities[character]!)
+}
+
+/** Every interpolated text is escaped, for element content and for quoted attributes alike; `Html` and lists of it are kept. */
+export function html(parts: TemplateStringsArray, ...values: Value[]): Html {
+  return new Html(parts.reduce((text, part, index) => text + render(values[index - 1]) + part))
+}
+
+/** Our own fixed text (a style sheet): never call it with anything that came from outside. */
+export function trusted(text: string): Html {
+  return new Html(text)
+}

@@ -1,0 +1,305 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Difference, LookUpAnswer, Portal, PortalDossier, PortalStep } from '../delivery/portal.ts'
+import { transaction, type Sql, type Tx } from '../platform/database.ts'
+import { findingKinds, type FindingKind } from './agreement.ts'
+import { allLots, readRunRow, runOf, type KeptScope, type Run, type RunRow, type RunScope } from './runs.ts'
+
+/**
+ * Proves the ledger against the portal: every dossier in scope is looked up and compared with the change that the ledger
+ * believes delivered. What each kind means:
+ * - `equal`: both show the same, or both say that the portal does not hold it (not delivered yet is a gap of the sync rate,
+ *   not a disagreement).
+ * - `different`: both hold it and fields differ; or the portal holds what the ledger never delivered (field `presence`).
+ * - `missing-there`: the ledger says delivered, the portal does not hold it.
+ * - `missing-here`: a code of the province's register that the portal holds and the ledger does not.
+ * - `unknown`: the look-up was not answered, or a delivery is under way right now; nothing is concluded.
+ */
+export interface ReconcileDeps {
+  readonly sql: Sql
+  readonly portal: Pick<Portal, 'canLookUp' | 'lookUp' | 'compare'>
+  /** What the portal should hold by dossier id: the delivered change and its delivered steps; null = never delivered. */
+  readonly expected: (ids: number[]) => Promise<Map<number, Expected | null>>
+}
+
+export interface Expected {
+  readonly dossier: PortalDossier
+  readonly steps: PortalStep[]
+}
+
+export interface ReconcileOptions {
+  readonly concurrency: number
+  readonly onProgress?: (run: Run) => void
+  readonly signal?: AbortSignal
+  /** Pause before a busy portal is asked again when it named none, in milliseconds. */
+  readonly busyPause?: number
+}
+
+interface Target {
+  /** Null for a code of the register that the ledger does not hold. */
+  readonly id: number | null
+  readonly code: string
+  /** Where the run stands once this one is done. */
+  readonly position: number
+}
+
+interface Finding {
+  readonly kind: FindingKind
+  readonly fields: readonly Difference[]
+}
+
+const checkpointEvery = 200
+const busyAttempts = 3
+/** This many look-ups in a row that the portal did not take say something about the portal and nothing about the dossiers. */
+const silentStretch = 20
+
+/** A number from 0 to 2^52 drawn for a dossier in a run: from its code and the run alone, so that a resumed run draws the same. */
+function lot(runId: number, code: string): number {
+  return Number.parseInt(createHash('md5').update(`${runId}:${code}`).digest('hex').slice(0, 13), 16)
+}
+/** The same number in SQL. */
+const lotInSql = (sql: Sql | Tx, runId: number) =>
+  sql`('x' || substr(md5(${`${runId}:`}::text || code), 1, 13))::bit(52)::bigint`
+
+function inScope(sql: Sql | Tx, { from, to, agency }: Pick<RunScope, 'from' | 'to' | 'agency'>) {
+  const startOf = (date: string) => new Date(`${date}T00:00:00+07:00`)
+  return sql`
+    ${from === undefined ? sql`` : sql`and received_at >= ${startOf(from)}`}
+    ${to === undefined ? sql`` : sql`and received_at < ${startOf(to)}`}
+    ${agency === undefined ? sql`` : sql`and agency_code = ${agency}`}`
+}
+
+/** Fixes what the run will look at and returns its id; `continueRun` does the looking. */
+export async function startRun(sql: Sql, wish: { askedBy: string; scope: RunScope }): Promise<number> {
+  const { codes = [], ...scope } = wish.scope
+  if (scope.sample !== undefined && !(scope.sample > 0 && scope.sample <= 1))
+    throw new RangeError('A sample is a share above 0 and up to 1')
+  return transaction(sql, async (tx) => {
+    const [created] = await tx<{ id: number }[]>`
+      insert into reconciliation_runs (asked_by, scope) values (${wish.askedBy}, '{}') returning id`
+    const id = created!.id
+    const lots = await lotsOf(tx, id, scope)
+    const unheld = (await withoutHeld(tx, codes)).filter((code) => lot(id, code) < lots)
+    const [held] = await tx<{ last: number; total: number }[]>`
+      select coalesce(max(id), 0) as last, count(*) as total from dossiers
+      where ${lotInSql(tx, id)} < ${lots}::bigint ${inScope(tx, scope)}`
+    const kept: KeptScope = { ...scope, lastId: held!.last, lots, unheld }
+    await tx`
+      update reconciliation_runs set scope = ${tx.json(kept as never)}, total = ${held!.total + unheld.length}
+      where id = ${id}`
+    return id
+  })
+}
+
+/** Dossiers with a lot below this are looked at. A limit takes those with the smallest lots: a random sample of that size. */
+async function lotsOf(tx: Tx, runId: number, scope: RunScope): Promise<number> {
+  const bySample = Math.round((scope.sample ?? 1) * allLots)
+  if (scope.limit === undefined) return bySample
+  const [next] = await tx<{ lot: number }[]>`
+    select ${lotInSql(tx, runId)} as lot from dossiers
+    where true ${inScope(tx, scope)}
+    order by lot offset ${scope.limit} limit 1`
+  return Math.min(bySample, next?.lot ?? allLots)
+}
+
+async function withoutHeld(sql: Sql | Tx, codes: readonly string[]): Promise<string[]> {
+  const distinct = [...new Set(codes)].sort()
+  if (distinct.length === 0) return []
+  const held = await sql<{ code: string }[]>`select code from dossiers where code = any(${distinct})`
+  const known = new Set(held.map(({ code }) => code))
+  return distinct.filter((code) => !known.has(code))
+}
+
+/**
+ * Goes on from where the run stands. Findings, counts and position are written together every 200 dossiers, so a killed run
+ * loses at most one stretch of look-ups and counts nothing twice. Returns with the state `running` when it was told to stop
+ * or the portal does not answer at all; it can then be continued later.
+ */
+export async function continueRun(deps: ReconcileDeps, runId: number, options: ReconcileOptions): Promise<Run> {
+  let row = await readRunRow(deps.sql, runId)
+  if (row === null) throw new Error(`There is no reconciliation run ${runId}`)
+  if (row.state === 'running' && !deps.portal.canLookUp)
+    row = await closeRun(deps.sql, row, 'failed', 'The dialect of the portal has no look-up service')
+  while (row.state === 'running' && options.signal?.aborted !== true) {
+    const targets = await nextTargets(deps.sql, row)
+    if (targets.length === 0) {
+      row = await closeRun(deps.sql, row, 'finished', '')
+      break
+    }
+    const findings = await lookAt(deps, targets, options)
+    if (findings === 'silent')
+      return runOf(await noteOn(deps.sql, row, 'The portal does not answer; continue the run later'))
+    row = await checkpoint(deps.sql, row, targets, findings)
+    options.onProgress?.(runOf(row))
+  }
+  return runOf(row)
+}
+
+/** The dossiers in order of their ids, then the codes of the register, whose positions follow the last id. */
+async function nextTargets(sql: Sql, row: RunRow): Promise<Target[]> {
+  const { scope, position } = row
+  if (position < scope.lastId) {
+    const dossiers = await sql<{ id: number; code: string }[]>`
+      select id, code from dossiers
+      where id > ${position} and id <= ${scope.lastId}
+        and ${lotInSql(sql, row.id)} < ${scope.lots}::bigint ${inScope(sql, scope)}
+      order by id limit ${checkpointEvery}`
+    if (dossiers.length > 0) return dossiers.map(({ id, code }) => ({ id, code, position: id }))
+  }
+  const done = Math.max(0, position - scope.lastId)
+  const codes = scope.unheld.slice(done, done + checkpointEvery)
+  return codes.map((code, index) => ({ id: null, code, position: scope.lastId + done + index + 1 }))
+}
+
+/** A stretch with its findings in the same order, cut off where the run was told to stop. Null = no longer to be counted. */
+async function lookAt(
+  deps: ReconcileDeps,
+  targets: readonly Target[],
+  options: ReconcileOptions,
+): Promise<(Finding | null)[] | 'silent'> {
+  const ids = targets.flatMap(({ id }) => (id === null ? [] : [id]))
+  const expected = ids.length > 0 ? await deps.expected(ids) : new Map<number, Expected | null>()
+  const results: (Finding | null | undefined)[] = targets.map(() => undefined)
+  let next = 0
+  let silent = 0
+  let heard = false
+  const isSilent = () => silent >= silentStretch && !heard
+  const work = async () => {
+    while (next < targets.length && options.signal?.aborted !== true && !isSilent()) {
+      const index = next
+      next += 1
+      const target = targets[index]!
+      const answer = await ask(deps, target.code, options)
+      if (answer === null) return
+      if (answer.class === 'busy') silent += 1
+      results[index] = await judge(deps, target, expected.get(target.id ?? 0) ?? null, answer, options)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.max(1, options.concurrency) }, work))
+  if (
+    silent >= Math.min(silentStretch, targets.length) &&
+    silent === results.filter((result) => result !== undefined).length
+  )
+    return 'silent'
+  const end = results.indexOf(undefined)
+  return (end === -1 ? results : results.slice(0, end)) as (Finding | null)[]
+}
+
+/** Looks up once, and again when the portal was certainly not reached. Null when told to stop meanwhile. */
+async function ask(
+  { portal }: ReconcileDeps,
+  code: string,
+  { signal, busyPause = 1000 }: ReconcileOptions,
+): Promise<LookUpAnswer | null> {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await portal.lookUp(code, { requestIn: new Date() })
+    if (answer.class !== 'busy' || attempt === busyAttempts) return answer
+    try {
+      await pause(Math.min(answer.retryAfter ?? busyPause, 30_000), undefined, signal ? { signal } : {})
+    } catch {
+      return null
+    }
+  }
+}
+
+/**
+ * A disagreement is believed only when it is seen twice with the same expectation and no delivery is under way: dossiers
+ * go on changing while the run reads. Null = the dossier came into the ledger meanwhile; undefined = told to stop.
+ */
+async function judge(
+  deps: ReconcileDeps,
+  target: Target,
+  expected: Expected | null,
+  answer: LookUpAnswer,
+  options: ReconcileOptions,
+): Promise<Finding | null | undefined> {
+  const first = classify(deps.portal, target, expected, answer)
+  if (first.kind === 'equal' || first.kind === 'unknown') return first
+  if (target.id === null) return (await withoutHeld(deps.sql, [target.code])).length === 0 ? null : first
+  const again = await ask(deps, target.code, options)
+  if (again === null) return undefined
+  const renewed = (await deps.expected([target.id])).get(target.id) ?? null
+  const second = classify(deps.portal, target, renewed, again)
+  if (second.kind === 'equal' || second.kind === 'unknown') return second
+  const [lane] = await deps.sql<{ state: string }[]>`select state from deliveries where dossier_id = ${target.id}`
+  const underWay = lane?.state === 'sending' || lane?.state === 'unknown'
+  return underWay ? { kind: 'unknown', fields: [{ field: 'delivery', here: lane.state, there: '' }] } : second
+}
+
+const notAnswered = (why: string): Finding => ({
+  kind: 'unknown',
+  fields: [{ field: 'look-up', here: '', there: why }],
+})
+const presence = (here: boolean, there: boolean): Difference => ({
+  field: 'presence',
+  here: here ? 'present' : 'absent',
+  there: there ? 'present' : 'absent',
+})
+
+function classify(
+  portal: ReconcileDeps['portal'],
+  target: Target,
+  expected: Expected | null,
+  answer: LookUpAnswer,
+): Finding {
+  if (answer.class !== 'ok' && answer.class !== 'absent') return notAnswered(answer.failure ?? answer.class)
+  const record = answer.record ?? null
+  if (target.id === null) {
+    // Neither side holds it: no disagreement, yet kept as a row, because the register says that it should exist.
+    return { kind: record === null ? 'equal' : 'missing-here', fields: [presence(false, record !== null)] }
+  }
+  if (expected === null)
+    return record === null ? { kind: 'equal', fields: [] } : { kind: 'different', fields: [presence(false, true)] }
+  if (record === null) return { kind: 'missing-there', fields: [presence(true, false)] }
+  const fields = portal.compare(expected.dossier, expected.steps, record)
+  return { kind: fields.length === 0 ? 'equal' : 'different', fields }
+}
+
+/** Writes findings, counts and position together, and only if nobody else moved the run meanwhile. */
+async function checkpoint(
+  sql: Sql,
+  row: RunRow,
+  targets: readonly Target[],
+  findings: readonly (Finding | null)[],
+): Promise<RunRow> {
+  if (findings.length === 0) return row
+  const seen = findings.flatMap((finding, index) =>
+    finding === null ? [] : [{ ...finding, code: targets[index]!.code }],
+  )
+  const count = Object.fromEntries(
+    findingKinds.map((kind) => [kind, seen.filter((finding) => finding.kind === kind).length]),
+  ) as Record<FindingKind, number>
+  const rows = seen
+    .filter(({ fields }) => fields.length > 0)
+    .map(({ code, kind, fields }) => ({ run_id: row.id, code, kind, fields: sql.json(fields as never) }))
+  return transaction(sql, async (tx) => {
+    const [moved] = await tx<RunRow[]>`
+      update reconciliation_runs set
+        position = ${targets[findings.length - 1]!.position},
+        equal = equal + ${count.equal}, different = different + ${count.different},
+        missing_there = missing_there + ${count['missing-there']},
+        missing_here = missing_here + ${count['missing-here']},
+        unknown = unknown + ${count.unknown}, note = ''
+      where id = ${row.id} and position = ${row.position} and state = 'running'
+      returning *`
+    if (moved === undefined) throw new Error(`Reconciliation run ${row.id} is being continued by another process`)
+    if (rows.length > 0) await tx`insert into reconciliation_findings ${tx(rows)}`
+    return moved
+  })
+}
+
+async function closeRun(sql: Sql, row: RunRow, state: 'finished' | 'failed', note: string): Promise<RunRow> {
+  const [closed] = await sql<RunRow[]>`
+    update reconciliation_runs set state = ${state}, note = ${note}, finished_at = now(),
+      total = equal + different + missing_there + missing_here + unknown
+    where id = ${row.id} and position = ${row.position} and state = 'running'
+    returning *`
+  if (closed === undefined) throw new Error(`Reconciliation run ${row.id} is being continued by another process`)
+  return closed
+}
+
+async function noteOn(sql: Sql, row: RunRow, note: string): Promise<RunRow> {
+  const [noted] = await sql<RunRow[]>`
+    update reconciliation_runs set note = ${note} where id = ${row.id} returning *`
+  return noted ?? row
+}

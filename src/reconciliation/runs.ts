@@ -1,0 +1,132 @@
+import type { Difference } from '../delivery/portal.ts'
+import type { Sql, Tx } from '../platform/database.ts'
+import { agreementOf, type Agreement, type Counts, type FindingKind } from './agreement.ts'
+
+export interface RunScope {
+  /** Share of the dossiers to look at, above 0 and up to 1. */
+  readonly sample?: number
+  /** At most so many of the ledger's dossiers, chosen at random. */
+  readonly limit?: number
+  /** Vietnam dates of reception, `yyyy-MM-dd`; `to` is exclusive. */
+  readonly from?: string
+  readonly to?: string
+  readonly agency?: string
+  /** The province's own register: codes that the ledger does not hold are looked up too. */
+  readonly codes?: readonly string[]
+}
+
+/** The scope as kept with the run: fixed at its start, so that a resumed run goes over the same dossiers. */
+export interface KeptScope extends Omit<RunScope, 'codes'> {
+  /** Dossiers stored later belong to the next run. */
+  readonly lastId: number
+  /** A dossier is looked at when its `lot` lies below; `allLots` = every one. */
+  readonly lots: number
+  /** Codes of the register that the ledger did not hold, in order, and drawn like the dossiers. */
+  readonly unheld: readonly string[]
+}
+
+export const allLots = 2 ** 52
+
+export interface Run {
+  readonly id: number
+  readonly startedAt: string
+  readonly finishedAt: string | null
+  readonly askedBy: string
+  readonly state: 'running' | 'finished' | 'failed'
+  readonly scope: RunScope & { readonly codes: readonly string[] }
+  readonly sampled: boolean
+  /** Dossiers to look at; once finished, those that were looked at: the sum of `counts`. */
+  readonly total: number
+  readonly counts: Counts
+  readonly agreement: Agreement
+  readonly note: string
+}
+
+export interface RunRow {
+  id: number
+  started_at: Date
+  finished_at: Date | null
+  asked_by: string
+  scope: KeptScope
+  state: Run['state']
+  total: number
+  position: number
+  equal: number
+  different: number
+  missing_there: number
+  missing_here: number
+  unknown: number
+  note: string
+}
+
+export function runOf(row: RunRow): Run {
+  const { lastId: _lastId, lots, unheld, ...scope } = row.scope
+  const counts: Counts = {
+    equal: row.equal,
+    different: row.different,
+    'missing-there': row.missing_there,
+    'missing-here': row.missing_here,
+    unknown: row.unknown,
+  }
+  const sampled = lots < allLots
+  return {
+    id: row.id,
+    startedAt: row.started_at.toISOString(),
+    finishedAt: row.finished_at?.toISOString() ?? null,
+    askedBy: row.asked_by,
+    state: row.state,
+    scope: { ...scope, codes: unheld },
+    sampled,
+    total: row.total,
+    counts,
+    agreement: agreementOf(counts, sampled),
+    note: row.note,
+  }
+}
+
+export async function readRunRow(sql: Sql | Tx, id: number): Promise<RunRow | null> {
+  const [row] = await sql<RunRow[]>`select * from reconciliation_runs where id = ${id}`
+  return row ?? null
+}
+
+/** Who may see only some agencies sees only the runs over one of them: counts of a wider run cannot be divided. */
+const visible = (sql: Sql, agencies: readonly string[] | undefined) =>
+  agencies === undefined ? sql`` : sql`and scope ->> 'agency' = any(${agencies as string[]})`
+
+export async function readRun(sql: Sql, id: number, agencies?: readonly string[]): Promise<Run | null> {
+  const [row] = await sql<RunRow[]>`
+    select * from reconciliation_runs where id = ${id} ${visible(sql, agencies)}`
+  return row === undefined ? null : runOf(row)
+}
+
+/** Newest first. */
+export async function listRuns(sql: Sql, limit: number, agencies?: readonly string[]): Promise<Run[]> {
+  const rows = await sql<RunRow[]>`
+    select * from reconciliation_runs where true ${visible(sql, agencies)} order by id desc limit ${limit}`
+  return rows.map(runOf)
+}
+
+export interface FindingRow {
+  code: string
+  kind: FindingKind
+  fields: Difference[]
+  checkedAt: string
+}
+
+/** What a run found, in order of dossier codes; equal dossiers are counted only. The cursor is the last code shown. */
+export async function listFindings(
+  sql: Sql,
+  filter: { runId: number; kind?: FindingKind | undefined; cursor?: string | undefined; limit: number },
+): Promise<{ findings: FindingRow[]; next: string | null }> {
+  const { runId, kind, cursor, limit } = filter
+  const rows = await sql<(Omit<FindingRow, 'checkedAt'> & { checkedAt: Date })[]>`
+    select code, kind, coalesce(fields, '[]') as fields, checked_at as "checkedAt"
+    from reconciliation_findings
+    where run_id = ${runId}
+      ${kind === undefined ? sql`` : sql`and kind = ${kind}`}
+      ${cursor === undefined ? sql`` : sql`and code > ${cursor}`}
+    order by code
+    limit ${limit + 1}`
+  const findings = rows.slice(0, limit).map((row) => ({ ...row, checkedAt: row.checkedAt.toISOString() }))
+  return { findings, next: rows.length > limit ? (findings.at(-1)?.code ?? null) : null }
+}

@@ -1,0 +1,95 @@
+/** The style sheet of the report page. It is fixed text, so that the page's policy can allow it by its hash alone. */
+export const style = `
+:root{color-scheme:light dark;--paper:#fff;--ground:#f4f6f8;--ink:#16202a;--soft:#52606d;--line:#d9e0e6;--track:#e3e9ee;
+--good:#0b7a4b;--accent:#0b5cad;--c0:#c2410c;--c1:#b7791f;--c2:#7c3aed;--c3:#be185d;--c4:#2563eb;--c5:#0e7490;--c6:#65700f;--c7:#64748b}
+@media (prefers-color-scheme:dark){:root{--paper:#18212b;--ground:#0f161d;--ink:#e8edf2;--soft:#a6b3bf;--line:#2d3a47;--track:#2a3642;
+--good:#3ecf8e;--accent:#7cb8f5;--c0:#fb8b54;--c1:#f0c24b;--c2:#b794f6;--c3:#f687b3;--c4:#7aa2f7;--c5:#4fd1e0;--c6:#b8c75a;--c7:#94a3b8}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
+.switch{position:absolute;opacity:0;pointer-events:none}
+main{max-width:1120px;margin:0 auto;padding:24px 20px 48px}
+header{display:flex;flex-wrap:wrap;gap:12px 24px;justify-content:space-between;align-items:flex-start;margin-bottom:20px}
+h1{font-size:1.6rem;line-height:1.25;margin:0 0 4px}
+h2{font-size:1.15rem;margin:0 0 14px}
+p{margin:0 0 8px}
+.soft{color:var(--soft)}
+.languages{display:flex;border:1px solid var(--line);border-radius:8px;overflow:hidden;background:var(--paper)}
+.languages label,.languages a{padding:6px 14px;cursor:pointer;color:var(--ink);text-decoration:none}
+#language-vi:checked~main [for=language-vi],#language-en:checked~main [for=language-en],.languages [aria-current]{background:var(--accent);color:var(--paper)}
+#language-vi:focus-visible~main [for=language-vi],#language-en:focus-visible~main [for=language-en],a:focus-visible,summary:focus-visible,.scroll:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+#language-vi:checked~main .en,#language-en:checked~main .vi,.show-vi .en,.show-en .vi{display:none}
+section{background:var(--paper);border:1px solid var(--line);border-radius:12px;padding:20px;margin-bottom:16px}
+.hero{display:grid;grid-template-columns:auto 1fr;gap:12px 40px;align-items:center}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:16px;margin:0}
+.figures div{border-left:4px solid var(--line);padding-left:12px}
+.figures .good{border-color:var(--good)}
+.figures .gap{border-color:var(--c0)}
+dt{color:var(--soft);font-size:.9rem}
+dd{margin:0;font-size:1.7rem;font-weight:650;font-variant-numeric:tabular-nums;line-height:1.25}
+section>p:last-child{margin:0}
+.note{border-left:4px solid var(--accent)}
+svg{display:block}
+svg text{fill:var(--ink);font-family:inherit}
+.track{fill:var(--track)}
+.delivered{fill:var(--good)}
+.ring{margin:0 auto;max-width:100%}
+.ring circle{fill:none;stroke-width:22}
+.ring .track{stroke:var(--track)}
+.ring .filled{stroke:var(--good)}
+.ring .mark{stroke:var(--ink);stroke-width:2}
+.ring .big{font-size:31px;font-weight:700}
+.ring .small,svg .label{fill:var(--soft);font-size:13px}
+svg .value{font-size:13px;font-weight:650}
+.target{stroke:var(--ink);stroke-width:1.5;stroke-dasharray:5 4;fill:none}
+.stack{width:100%;height:40px;border-radius:8px;margin-bottom:14px}
+.c0{fill:var(--c0)}.c1{fill:var(--c1)}.c2{fill:var(--c2)}.c3{fill:var(--c3)}.c4{fill:var(--c4)}.c5{fill:var(--c5)}.c6{fill:var(--c6)}.c7{fill:var(--c7)}
+.swatch{width:16px;height:16px;flex:none}
+.row{display:grid;grid-template-columns:16px 1fr auto 72px;gap:12px;align-items:baseline;padding:10px 0;border-top:1px solid var(--line)}
+.row .swatch{align-self:start;margin-top:4px}
+.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.row .number:not(.soft){font-weight:650}
+details>summary{cursor:pointer;list-style-position:outside}
+.cause>summary{list-style:none}
+.cause>summary::-webkit-details-marker{display:none}
+.words::after{content:"\u00a0▸";color:var(--soft)}
+.cause[open] .words::after{content:"\u00a0▾"}
+.inside{padding:0 0 14px 28px}
+code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.875em;overflow-wrap:anywhere}
+.codes{display:flex;flex-wrap:wrap;gap:6px;list-style:none;padding:0;margin:0 0 8px}
+.codes code{background:var(--ground);border:1px solid var(--line);border-radius:6px;padding:2px 8px;display:block}
+a{color:var(--accent)}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:.95rem}
+th,td{padding:8px 10px;border-top:1px solid var(--line);text-align:left;vertical-align:top}
+th:first-child,td:first-child{padding-left:0}
+th:last-child,td:last-child{padding-right:0}
+thead th{border-top:0;color:var(--soft);font-weight:600;font-size:.85rem;white-space:nowrap}
+tbody th{font-weight:500;min-width:150px}
+tbody th code{display:block;color:var(--soft);font-weight:400}
+thead .number,td.number{text-align:right}
+.rate{min-width:84px}
+.mini{width:100%;height:6px;margin-top:4px;border-radius:3px}
+.more{margin-top:10px}
+.more>summary{color:var(--accent);padding:4px 0}
+.more table{margin-top:8px}
+footer{color:var(--soft);font-size:.9rem}
+@media (max-width:640px){
+main{padding:16px 12px 32px}
+section{padding:16px}
+h1{font-size:1.3rem}
+.hero{grid-template-columns:1fr}
+.figures{grid-template-columns:1fr 1fr}
+dd{font-size:1.35rem}
+.wide{display:none}
+.row{grid-template-columns:16px 1fr auto;gap:4px 10px}
+.row>:nth-child(-n+2){grid-row:1/3}
+.row .soft.number{grid-column:3;grid-row:2}
+thead th,thead .number{white-space:normal;font-size:.8rem}
+tbody th{min-width:110px;overflow-wrap:anywhere}
+table{font-size:.88rem}
+.rate{min-width:62px}
+.inside{padding-left:26px}
+th,td{padding:8px 6px}
+}
+@media print{body{background:none}.languages{display:none}section{break-inside:avoid}}
+`

@@ -1,0 +1,240 @@
+import { describe, expect, it } from 'vitest'
+import { readAnswer } from '../../adapters/portal/answers.ts'
+import { readCatalogue } from '../../adapters/portal/catalogue.ts'
+import { compareRecord, recordHoldsStep } from '../../adapters/portal/compare.ts'
+import { parseRetryAfter } from '../../adapters/portal/http.ts'
+import { maskMessage, redact } from '../../adapters/portal/mask.ts'
+import { dossierPayload } from '../../adapters/portal/wire.ts'
+import { dialects } from '../../config/dialects.ts'
+import type { PortalDossier, PortalStep } from '../../src/delivery/portal.ts'
+
+const sandbox = dialects.get('sandbox')!
+
+describe('reading', () => {
+  it.each([
+    ['{"error_code":0,"message":"a"}', '0'],
+    ['{"error_code":"0","message":"a"}', '0'],
+    ['\uFEFF {"error_code":" -3 ","message":"a"}', '-3'],
+  ])('takes %s', (body, code) => {
+    expect(readAnswer(body, 'plain')).toMatchObject({ kind: 'json', code, message: 'a', rows: null })
+  })
+
+  it.each([
+    ['{"result":[1,2]}', [1, 2]],
+    ['{"result":{"data":[1]}}', [1]],
+    ['{"result":{"data":null}}', []],
+    ['{"result":{"MATTHC":"x"}}', [{ MATTHC: 'x' }]],
+    ['{"result":"[{\\"a\\":1}]"}', [{ a: 1 }]],
+    ['{"result":null}', []],
+    ['{"result":""}', []],
+    ['{"result":{}}', []],
+    ['[{"a":1}]', [{ a: 1 }]],
+    ['{"error_code":0}', null],
+  ])('finds the rows of %s', (body, rows) => {
+    expect(readAnswer(body, 'plain').rows).toEqual(rows)
+  })
+
+  it('parses a double-encoded message, and takes plain words as words', () => {
+    const inner = JSON.stringify({ error_code: 0, result: [{ MATTHC: '1.001234' }] })
+    const body = JSON.stringify({ message: inner })
+    expect(readAnswer(body, 'double-in-message')).toMatchObject({ code: '0', rows: [{ MATTHC: '1.001234' }] })
+    expect(readAnswer(body, 'plain')).toMatchObject({ code: null, message: inner, rows: null })
+    expect(readAnswer('{"error_code":"5","message":"lỗi"}', 'double-in-message')).toMatchObject({
+      code: '5',
+      message: 'lỗi',
+    })
+  })
+
+  it.each([
+    ['OK', 'ok-text'],
+    ['"OK"', 'ok-text'],
+    ['<html><head><title>Bảo trì</title></head></html>', 'unreadable'],
+    ['<a><b>', 'unreadable'],
+    ['{"error_code":', 'unreadable'],
+    ['', 'unreadable'],
+    ['upstream failed', 'unreadable'],
+    ['42', 'unreadable'],
+  ])('calls %s %s', (body, kind) => {
+    expect(readAnswer(body, 'plain').kind).toBe(kind)
+  })
+
+  it('does not walk into an answer that nests without end', () => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000)
+    expect(readAnswer(deep, 'plain').kind).toBe('unreadable')
+    expect(readAnswer('<a>'.repeat(20_000), 'plain').kind).toBe('unreadable')
+    expect(readAnswer(`{"error_code":1,"message":${deep}}`, 'plain').kind).toBe('unreadable')
+  })
+
+  it('drops NUL, which the ledger cannot keep', () => {
+    const body = '{"error_code":"1","message":"a\\u0000b\\\\u0000"}'
+    expect(readAnswer(body, 'plain').message).toBe('ab\\u0000')
+  })
+
+  const soap11 =
+    '<?xml version="1.0"?><SOAP-ENV:Envelope xmlns:SOAP-ENV="x"><SOAP-ENV:Body><SOAP-ENV:Fault>' +
+    '<faultcode>Server.ClientProxy.NetworkError</faultcode><faultstring>no route</faultstring>' +
+    '</SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>'
+  const soap12 =
+    '<e:Envelope xmlns:e="x"><e:Body><e:Fault><e:Code><e:Value>e:Receiver</e:Value></e:Code>' +
+    '<e:Reason><e:Text xml:lang="en">down</e:Text></e:Reason></e:Fault></e:Body></e:Envelope>'
+  it.each([
+    [soap11, 'Server.ClientProxy.NetworkError: no route'],
+    [soap12, 'e:Receiver: down'],
+    ['{"faultcode":"Server.X","faultstring":"no"}', 'Server.X: no'],
+    ['{"Envelope":{"Body":{"Fault":{"faultcode":"Client.Y","faultstring":"bad"}}}}', 'Client.Y: bad'],
+    [
+      '{"type":"Server.ServerProxy.AccessDenied","message":"denied","detail":"d"}',
+      'Server.ServerProxy.AccessDenied: denied',
+    ],
+  ])('knows the fault in %s', (body, message) => {
+    expect(readAnswer(body, 'plain')).toMatchObject({ kind: 'fault', message })
+  })
+})
+
+it.each([
+  ['7', 7000],
+  ['86400', 3_600_000],
+  ['Thu, 01 Jan 2026 00:00:30 GMT', 30_000],
+  ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
+  ['soon', undefined],
+  ['', undefined],
+])('reads Retry-After %s', (value, expected) => {
+  expect(parseRetryAfter(value, Date.parse('2026-01-01T00:00:00Z'))).toBe(expected)
+})
+
+describe('masking', () => {
+  it.each([
+    ['Hồ sơ 000.00.14.H99-200703-0002 đã tồn tại', 'Hồ sơ 000.00.14.H99-200703-0002 đã tồn tại'],
+    ['H34.14-250821-0007 và 1.001234', 'H34.14-250821-0007 và 1.001234'],
+    ['H34.14-250821-1234567 lúc 20250821083000', 'H34.14-250821-1234567 lúc 20250821083000'],
+    ['CCCD 001099000001, CMND 123456789.', 'CCCD •••, CMND •••.'],
+    ['gọi +84912345678 hoặc 0912 345 678', 'gọi +••• hoặc •••'],
+    ['thư <Mau.Nguyen@example.com>.', 'thư <•••>.'],
+    ['Chủ hồ sơ NGUYỄN VĂN MẪU sai', 'Chủ hồ sơ ••• sai'],
+    ['a\u0000b\nc', 'a b c'],
+  ])('%s', (message, expected) => {
+    expect(maskMessage(message, ['Nguyễn Văn Mẫu'])).toBe(expected)
+  })
+
+  it('keeps at most 500 characters', () => {
+    expect(maskMessage('x'.repeat(600), [])).toHaveLength(500)
+  })
+
+  it('hides sessions and passwords in bodies', () => {
+    expect(redact('{"session": "S\\"1","x":"secret"}', ['secret'])).toBe('{"session": "•","x":"•"}')
+  })
+})
+
+describe('catalogue rows', () => {
+  it('reads procedures with what they say and nothing else', () => {
+    const rows = [
+      { MATTHC: '1.001234', TENTTHC: 'A' },
+      {
+        MATTHC: '1.001235',
+        TENTTHC: 'B',
+        TRANGTHAI: 0,
+        NGAYCONGBO: '06/05/2021',
+        LINHVUCTHUCHIEN: [{ MALINHVUC: 'L1', TENLINHVUC: 'Đất đai' }],
+        GIAYTO: [{ Url: 'https://x.invalid' }],
+      },
+      { MATTHC: '', TENTTHC: 'no code' },
+      'text',
+      null,
+    ]
+    expect(readCatalogue('procedures', rows, sandbox)).toEqual({
+      skipped: 3,
+      rows: [
+        { code: '1.001234', name: 'A', publishedOn: null, raw: rows[0] },
+        {
+          code: '1.001235',
+          name: 'B',
+          fieldCode: 'L1',
+          fieldName: 'Đất đai',
+          publishedOn: '2021-05-06',
+          open: false,
+          raw: { ...(rows[1] as object), GIAYTO: [{ URL: 'https://x.invalid' }] },
+        },
+      ],
+    })
+    const known = readCatalogue('procedures', rows, dialects.get('xrd-2022')!).rows
+    expect(known[0]).not.toHaveProperty('publishedOn')
+  })
+
+  it.each([
+    ['20210506000000', '2021-05-06'],
+    ['2021-05-06T00:00:00', '2021-05-06'],
+    ['2021-02-31', null],
+    ['soon', null],
+  ])('reads the day %s', (NGAYCONGBO, publishedOn) => {
+    const { rows } = readCatalogue('procedures', [{ MATTHC: 'a', TENTTHC: 'b', NGAYCONGBO }], sandbox)
+    expect(rows[0]?.publishedOn).toBe(publishedOn)
+  })
+
+  it('reads fields and agencies', () => {
+    const field = { MALINHVUC: 'G99-XX01', TENLINHVUC: 'Lĩnh vực', MANGANH: 'XX' }
+    expect(readCatalogue('fields', [field], sandbox).rows).toEqual([
+      { code: 'G99-XX01', name: 'Lĩnh vực', sector: 'XX' },
+    ])
+    const agency = { MADONVI: '000.00.00.H99', TENDONVI: 'UBND', CAPDONVI: 1 }
+    expect(readCatalogue('agencies', [agency], sandbox).rows).toEqual([
+      { code: '000.00.00.H99', name: 'UBND', level: '1' },
+    ])
+  })
+})
+
+describe('comparing', () => {
+  const dossier: PortalDossier = {
+    code: 'H99.14-250821-0007',
+    status: 'processing',
+    agencyName: 'Sở Ví Dụ',
+    procedure: { code: '1.001234', name: 'A', fieldCode: 'L', fieldName: 'F', publishedOn: null, open: true },
+    content: {
+      procedureCode: '1.001234',
+      agencyCode: 'H99.14',
+      status: 'processing',
+      owner: { type: 'citizen', name: 'Nguyễn Văn Mẫu' },
+      receivedAt: '2025-08-21T01:30:00.000Z',
+    },
+  }
+  const step = (content: string): PortalStep => ({
+    dossierCode: dossier.code,
+    status: 'received',
+    step: { at: '2025-08-21T01:30:00.000Z', status: 'received', officer: 'A', content },
+  })
+  const wireStep = (NoiDungXuLy: string) => ({ ThoiDiemXuLy: '20250821083000', TrangThai: 2, NoiDungXuLy })
+
+  it('finds none in what was sent', () => {
+    expect(compareRecord(dossier, [], { fields: dossierPayload(dossier, sandbox) }, sandbox)).toEqual([])
+  })
+
+  it('names fields plainly, masks people and skips columns that are not shown', () => {
+    const fields = {
+      TRANGTHAIHOSO: '9',
+      NgayTiepNhan: '20250821093000',
+      NgayHenTra: null,
+      ChuHoSo: 'Nguyễn Văn Khác',
+      GhiChu: 'not comparable here',
+    }
+    expect(compareRecord(dossier, [], { fields }, sandbox)).toEqual([
+      { field: 'status', here: 'processing', there: 'finished' },
+      { field: 'receivedAt', here: '2025-08-21T08:30:00+07:00', there: '2025-08-21T09:30:00+07:00' },
+      { field: 'owner.name', here: '•••', there: '•••' },
+    ])
+  })
+
+  it('compares steps in order', () => {
+    const ours = [step('a'), step('b')]
+    const found = (...contents: string[]) =>
+      compareRecord(dossier, ours, { fields: {}, steps: contents.map(wireStep) }, sandbox)
+    expect(found('a', 'b')).toEqual([])
+    expect(found('a')).toEqual([{ field: 'steps', here: '2', there: '1' }])
+    expect(found('a', 'c')).toEqual([{ field: 'steps', here: '2', there: '2, differs at 2' }])
+  })
+
+  it('tells whether a step is there', () => {
+    const record = { fields: {}, steps: [wireStep('a')] }
+    expect(recordHoldsStep(record, step('a'), sandbox)).toBe(true)
+    expect(recordHoldsStep(record, step('b'), sandbox)).toBe(false)
+    expect(recordHoldsStep({ fields: {} }, step('a'), sandbox)).toBeNull()
+  })
+})
