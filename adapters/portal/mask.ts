@@ -23,9 +23,11 @@ export function maskMessage(message: string | null, personal: readonly string[])
 
 function replaceAll(message: string, personal: readonly string[]): string {
   let text = message
+  const lower = message.toLowerCase()
   for (const value of personal) {
     const plain = value.normalize('NFC').trim()
-    if (plain.length < 3) continue
+    // A call carries hundreds of values and hardly any answer repeats one: look before building a pattern.
+    if (plain.length < 3 || !lower.includes(plain.toLowerCase())) continue
     const literal = plain.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`)
     text = text.replace(new RegExp(`(?<![\\p{L}\\d])${literal}(?![\\p{L}\\d])`, 'giu'), mark)
   }

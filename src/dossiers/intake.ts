@@ -30,6 +30,10 @@ export interface IntakeResult {
 export interface Intake {
   /** Judges and stores changes in their order, each on its own: a refused one never stops its neighbours. */
   push(client: ApiClient, values: readonly unknown[], options: { oneRequest: boolean }): Promise<IntakeResult[]>
+  /** The first half of `push`, without the ledger: a stream prepares its next lines while the ledger stores the last. */
+  prepare(client: ApiClient, values: readonly unknown[]): Prepared
+  /** The second half of `push`. */
+  store(client: ApiClient, prepared: Prepared): Promise<IntakeResult[]>
   /** Adds steps to a dossier that is already known; null when it is not. */
   pushSteps(client: ApiClient, code: string, steps: readonly Step[]): Promise<IntakeResult | null>
 }
@@ -49,6 +53,12 @@ export interface IntakeDeps {
 /** Clocks of one-stop systems are allowed to run ahead this much. A time in the far future would make every later change look old. */
 const clockTolerance = 3_600_000
 
+/** Values that were judged by themselves: refused already, or ready for the ledger. */
+export interface Prepared {
+  readonly results: (IntakeResult | undefined)[]
+  readonly accepted: readonly Accepted[]
+}
+
 interface Accepted {
   readonly index: number
   readonly change: DossierChange
@@ -62,22 +72,31 @@ const raced = () =>
 
 export function createIntake(deps: IntakeDeps): Intake {
   const now = deps.now ?? Date.now
+  const prepare = (client: ApiClient, values: readonly unknown[]): Prepared => {
+    const results = Array.from<IntakeResult | undefined>({ length: values.length })
+    const accepted: Accepted[] = []
+    for (const [index, value] of values.entries()) {
+      const judged = judge(deps, client, value, index, now())
+      if ('refused' in judged) results[index] = judged.refused
+      else accepted.push(judged)
+    }
+    return { results, accepted }
+  }
+  const store = async (client: ApiClient, { results, accepted }: Prepared): Promise<IntakeResult[]> => {
+    await deps.refresh()
+    for (const wave of waves(accepted.filter(({ index }) => results[index] === undefined)))
+      for (const [index, result] of await transaction(deps.sql, (tx) => storeWave(deps, client, tx, wave)))
+        results[index] = result
+    for (const result of results) deps.onResult?.(result!.result)
+    return results.map((result) => result!)
+  }
   return {
+    prepare,
+    store,
     async push(client, values, { oneRequest }) {
-      await deps.refresh()
-      const results = Array.from<IntakeResult | undefined>({ length: values.length })
-      const accepted: Accepted[] = []
-      for (const [index, value] of values.entries()) {
-        const judged = judge(deps, client, value, index, now())
-        if ('refused' in judged) results[index] = judged.refused
-        else accepted.push(judged)
-      }
-      if (oneRequest) refuseDuplicates(accepted, results)
-      for (const wave of waves(accepted.filter(({ index }) => results[index] === undefined)))
-        for (const [index, result] of await transaction(deps.sql, (tx) => storeWave(deps, client, tx, wave)))
-          results[index] = result
-      for (const result of results) deps.onResult?.(result!.result)
-      return results.map((result) => result!)
+      const prepared = prepare(client, values)
+      if (oneRequest) refuseDuplicates(prepared.accepted, prepared.results)
+      return store(client, prepared)
     },
     async pushSteps(client, code, steps) {
       await deps.refresh()

@@ -9,14 +9,23 @@ export type LineResult = IntakeResult & { line: number }
 
 /** Lines stored by one transaction. */
 const batchSize = 500
+/** A slow client gets its answers after this long at the latest, in milliseconds, without waiting for a full batch. */
+const lull = 100
 
 export interface StreamOptions {
   readonly maxLineBytes: number
 }
 
+interface Read {
+  readonly line: number
+  readonly value: unknown
+  readonly refusal: Refusal | null
+}
+
 /**
  * Stores a stream of changes, one JSON object a line, and yields one result per line in the same order. A line that
- * cannot be read is refused by itself. A result is yielded only after its batch is committed.
+ * cannot be read is refused by itself. A result is yielded only after its batch is committed. While one batch is being
+ * committed the next is read and judged; never more than these two are held.
  */
 export async function* storeStream(
   intake: Intake,
@@ -24,14 +33,43 @@ export async function* storeStream(
   source: AsyncIterable<Uint8Array>,
   { maxLineBytes }: StreamOptions,
 ): AsyncGenerator<LineResult[]> {
-  let batch: { line: number; value: unknown; refusal: Refusal | null }[] = []
-  for await (const line of linesOf(source, maxLineBytes)) {
-    batch.push({ line: line.number, ...read(line, maxLineBytes) })
-    if (batch.length < batchSize) continue
-    yield await storeBatch(intake, client, batch)
-    batch = []
+  let storing: Promise<LineResult[]> | null = null
+  for await (const batch of batches(linesOf(source, maxLineBytes), maxLineBytes)) {
+    const prepared = intake.prepare(
+      client,
+      batch.flatMap(({ refusal, value }) => (refusal ? [] : [value])),
+    )
+    if (storing) yield await storing
+    storing = intake.store(client, prepared).then((results) => withLines(batch, results))
+    // Awaited one batch later; a failure until then must not count as unhandled.
+    storing.catch(() => undefined)
+    if (batch.length < batchSize) {
+      yield await storing
+      storing = null
+    }
   }
-  if (batch.length > 0) yield await storeBatch(intake, client, batch)
+  if (storing) yield await storing
+}
+
+async function* batches(lines: AsyncIterator<Line>, maxLineBytes: number): AsyncGenerator<Read[]> {
+  let batch: Read[] = []
+  let deadline: Promise<'lull'> | null = null
+  let next = lines.next()
+  for (;;) {
+    const got = await (deadline ? Promise.race([next, deadline]) : next)
+    if (got !== 'lull') {
+      if (got.done) break
+      batch.push({ line: got.value.number, ...read(got.value, maxLineBytes) })
+      next = lines.next()
+      deadline ??= new Promise((resolve) => setTimeout(resolve, lull, 'lull' as const))
+    }
+    if (got === 'lull' || batch.length === batchSize) {
+      yield batch
+      batch = []
+      deadline = null
+    }
+  }
+  if (batch.length > 0) yield batch
 }
 
 function read(line: Line, maxLineBytes: number): { value: unknown; refusal: Refusal | null } {
@@ -45,21 +83,11 @@ function read(line: Line, maxLineBytes: number): { value: unknown; refusal: Refu
   }
 }
 
-async function storeBatch(
-  intake: Intake,
-  client: ApiClient,
-  batch: readonly { line: number; value: unknown; refusal: Refusal | null }[],
-): Promise<LineResult[]> {
-  const readable = batch.filter(({ refusal }) => refusal === null)
-  const stored = await intake.push(
-    client,
-    readable.map(({ value }) => value),
-    { oneRequest: false },
-  )
-  const byLine = new Map(readable.map(({ line }, index) => [line, stored[index]!]))
+function withLines(batch: readonly Read[], results: readonly IntakeResult[]): LineResult[] {
+  let position = 0
   return batch.map(({ line, refusal }) => ({
     line,
-    ...(refusal ? refused(refusal.code, refusal.message) : byLine.get(line)!),
+    ...(refusal ? refused(refusal.code, refusal.message) : results[position++]!),
   }))
 }
 

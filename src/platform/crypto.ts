@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 
 export interface EncryptionKey {
@@ -8,7 +16,7 @@ export interface EncryptionKey {
 
 /**
  * Seals personal data at rest: AES-256-GCM, a random 96-bit nonce each time, the key's id in front so that keys can be
- * rotated. Layout: version (1), length of key id (1), key id, nonce (12), tag (16), ciphertext of the zstd-compressed text.
+ * rotated. Layout: kind (1: plain, 2: zstd-compressed), length of key id (1), key id, nonce (12), tag (16), ciphertext.
  *
  * `context` (table and owner, for example `change:42`) is authenticated: a sealed value moved to another row does not open.
  */
@@ -20,37 +28,44 @@ export interface Vault {
   fingerprint(text: string): Buffer
 }
 
-const layoutVersion = 1
+const plain = 1
+const compressed = 2
+/** Shorter texts gain nothing by compression and cost as much as their encryption. */
+const worthCompressing = 4096
 
 export function createVault(keys: readonly EncryptionKey[]): Vault {
   const newest = keys[0]
   const oldest = keys.at(-1)
   if (!newest || !oldest) throw new Error('At least one encryption key is needed')
-  const byId = new Map(keys.map(({ id, key }) => [id, key]))
+  const byId = new Map(keys.map(({ id, key }) => [id, createSecretKey(key)]))
+  const sealKey = byId.get(newest.id)!
   // The oldest key feeds the fingerprint, so that adding a newer key does not make every dossier look changed.
-  const hashKey = Buffer.from(hkdfSync('sha256', oldest.key, '', 'dvcqg content fingerprint', 32))
-  const header = Buffer.concat([Buffer.from([layoutVersion, newest.id.length]), Buffer.from(newest.id, 'ascii')])
+  const hashKey = createSecretKey(Buffer.from(hkdfSync('sha256', oldest.key, '', 'dvcqg content fingerprint', 32)))
+  const idBytes = Buffer.from(newest.id, 'ascii')
   return {
     seal(text, context) {
+      const bytes = Buffer.from(text)
+      const kind = bytes.length > worthCompressing ? compressed : plain
       const nonce = randomBytes(12)
-      const cipher = createCipheriv('aes-256-gcm', newest.key, nonce)
+      const cipher = createCipheriv('aes-256-gcm', sealKey, nonce)
       cipher.setAAD(Buffer.from(context))
-      const body = cipher.update(zstdCompressSync(Buffer.from(text)))
+      const body = cipher.update(kind === compressed ? zstdCompressSync(bytes) : bytes)
       cipher.final()
-      return Buffer.concat([header, nonce, cipher.getAuthTag(), body])
+      return Buffer.concat([Buffer.from([kind, idBytes.length]), idBytes, nonce, cipher.getAuthTag(), body])
     },
     open(sealed, context) {
+      const kind = sealed[0]
       const idLength = sealed[1] ?? 0
       const id = sealed.toString('ascii', 2, 2 + idLength)
       const key = byId.get(id)
-      if (sealed[0] !== layoutVersion || !key)
+      if ((kind !== plain && kind !== compressed) || !key)
         throw new Error(`A sealed value needs the encryption key "${id}", which is not configured`)
       const start = 2 + idLength
       const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(start, start + 12))
       decipher.setAAD(Buffer.from(context))
       decipher.setAuthTag(sealed.subarray(start + 12, start + 28))
       const body = Buffer.concat([decipher.update(sealed.subarray(start + 28)), decipher.final()])
-      return zstdDecompressSync(body).toString()
+      return (kind === compressed ? zstdDecompressSync(body) : body).toString()
     },
     fingerprint: (text) => createHmac('sha256', hashKey).update(text).digest(),
   }
