@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { createPortal } from '../adapters/portal/portal.ts'
 import { dialects, readDialectFile, type Dialect } from '../config/dialects.ts'
@@ -93,6 +95,7 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
   const redisUrl = (settings.REDIS_URL ?? embedded?.redisUrl)!
   const sql = openDatabase({ url: (settings.DATABASE_URL ?? embedded?.databaseUrl)!, pool: settings.DATABASE_POOL })
   const redis = openRedis(redisUrl, log)
+  await connected(redis)
   const close = async () => {
     await sql.end({ timeout: 5 })
     redis.disconnect()
@@ -137,6 +140,12 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
     policies,
     close,
   }
+}
+
+/** Waits a moment for Redis, so that the first call does not fail for want of it; goes on without, because intake can. */
+async function connected(redis: Ground['redis']): Promise<void> {
+  if (redis.status === 'ready') return
+  await Promise.race([once(redis, 'ready'), sleep(2_000)]).catch(() => undefined)
 }
 
 async function embeddedKeys(dataDir: string) {

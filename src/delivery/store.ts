@@ -544,7 +544,7 @@ export interface Backlog {
 export async function backlog(sql: Sql): Promise<Backlog[]> {
   return sql<Backlog[]>`
     select state, case when state in ('blocked', 'parked') then reason end as reason, count(*)::int as count,
-      coalesce(extract(epoch from now() - min(due_since)) filter (where state <> 'delivered'), 0)::float8 as oldest
+      coalesce(extract(epoch from now() - min(due_since) filter (where state <> 'delivered')), 0)::float8 as oldest
     from deliveries group by 1, 2`
 }
 
@@ -561,6 +561,14 @@ export async function movement(sql: Sql): Promise<{ oldestDue: number | null; si
 
 /** Drops the sealed bodies of exchanges older than `days`; the metadata stays as evidence. Returns how many were dropped. */
 export async function cullBodies(sql: Sql, days: number): Promise<number> {
+  for (let culled = 0; ;) {
+    const some = await cullSome(sql, days)
+    culled += some
+    if (some === 0) return culled
+  }
+}
+
+async function cullSome(sql: Sql, days: number): Promise<number> {
   const rows = await sql`
     update exchanges set request_body = null, response_body = null
     where id in (
