@@ -1,0 +1,130 @@
+import { readFile, stat } from 'node:fs/promises'
+import type { Command } from 'commander'
+import { sweepBlocked } from '../../delivery/lanes.ts'
+import { describeProblem, readCsv } from '../csv.ts'
+import { exits, Interrupted, UsageError } from '../exits.ts'
+import { stoppable, withGround } from '../ground.ts'
+import { actor } from '../options.ts'
+import { answer, plain, remark, say, switchesOf, type Switches } from '../output.ts'
+import { startProgress } from '../progress.ts'
+import { streamDossiers, type LineAnswer } from '../stream.ts'
+import { agencies, mappings, procedures, statusWords, type TableImport } from '../tables.ts'
+
+export function addImport(program: Command): void {
+  const group = program.command('import').description('Bring tables (CSV) or dossiers (NDJSON) in.')
+  addTable(group, 'agencies', 'The units that handle dossiers', agencies)
+  addTable(group, 'procedures', "The province's own procedure codes and names", procedures)
+  addTable(group, 'mappings', 'Which national procedure a local code means', mappings)
+  addTable(group, 'statuses', "What a one-stop system's own status words mean", statusWords)
+  addDossiers(group)
+}
+
+function addTable<T>(group: Command, what: string, about: string, table: TableImport<T>): void {
+  group
+    .command(`${what} <file>`)
+    .description(`${about}. Columns: ${table.shape.headers.join(', ')}.`)
+    .addHelpText('after', '\nUTF-8, separated by comma, semicolon or tab. If one row is wrong, nothing is imported.')
+    .action(async (file: string, _options: unknown, command: Command) => {
+      const switches = switchesOf(command)
+      const read = readCsv(await readFile(file), table.shape)
+      if (read.ok) return importRows(what, table, read.rows, switches)
+      answer(switches, { what, imported: false, problems: read.problems }, () =>
+        [...read.problems.map(describeProblem), '', 'Nothing was imported. Correct the file and import it again.'].join(
+          '\n',
+        ),
+      )
+      process.exitCode = exits.failed
+    })
+}
+
+async function importRows<T>(
+  what: string,
+  table: TableImport<T>,
+  rows: readonly T[],
+  switches: Switches,
+): Promise<void> {
+  const done = await withGround(async ({ sql, catalogue }) => {
+    const changed = await table.store(sql, rows, actor())
+    const released = table.releases ? await sweepBlocked(sql, await catalogue.fresh()) : 0
+    return { changed, released }
+  })
+  answer(switches, { what, imported: true, rows: rows.length, ...done }, () =>
+    [
+      `${rows.length} rows read, ${done.changed} of them new or changed.`,
+      ...(table.releases ? [`${done.released} blocked dossiers were released.`] : []),
+    ].join('\n'),
+  )
+}
+
+interface DossierOptions {
+  readonly url: string
+  readonly keyFile?: string
+}
+
+function addDossiers(group: Command): void {
+  group
+    .command('dossiers <file>')
+    .description('Push dossiers to a running service, one JSON object a line. Refused lines are listed.')
+    .option('--url <address>', 'where the service answers', 'http://127.0.0.1:8080')
+    .option('--key-file <file>', 'file with the API key; without it the variable DVCQG_KEY is read')
+    .addHelpText('after', '\nWith --json each refused line is one JSON object, and the last line holds the counts.')
+    .action(async (file: string, { url, keyFile }: DossierOptions, command: Command) => {
+      const key = await keyOf(url, keyFile)
+      await push({ file, url, key }, switchesOf(command))
+    })
+}
+
+/** A key on the command line would be readable by everybody on the machine. */
+async function keyOf(url: string, file: string | undefined): Promise<string> {
+  const key = file === undefined ? process.env['DVCQG_KEY'] : await readFile(file, 'utf8')
+  const problems = [
+    ...(URL.canParse(url) && /^https?:/.test(url)
+      ? []
+      : ['--url must be an address starting with http:// or https://.']),
+    ...(key?.trim() ? [] : ['There is no API key: give --key-file or set DVCQG_KEY. "dvcqg keys create" makes one.']),
+  ]
+  if (problems.length > 0) throw new UsageError(problems)
+  return key!.trim()
+}
+
+async function push(wish: { file: string; url: string; key: string }, { json }: Switches): Promise<void> {
+  const { size } = await stat(wish.file)
+  const counts = { stored: 0, unchanged: 0, superseded: 0, refused: 0 }
+  const progress = startProgress('Sending')
+  let sent = 0
+  const stopped = await stoppable(async (stop) => {
+    try {
+      for await (const line of streamDossiers({ ...wish, stop, onBytes: (bytes) => (sent = bytes) })) {
+        if (isCounted(line.result)) counts[line.result] += 1
+        if (line.result === 'refused') tellRefusal(line, json)
+        progress.show(sent, size, `${total(counts)} answered, ${counts.refused} refused`)
+      }
+      return null
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    } finally {
+      progress.end()
+    }
+  })
+  if (json) say(JSON.stringify({ counts, complete: stopped === null }))
+  else
+    say(
+      `${total(counts)} lines: ${Object.entries(counts)
+        .map(([result, count]) => `${count} ${result}`)
+        .join(', ')}.`,
+    )
+  if (stopped instanceof Interrupted) remark('Stopped before the end. Send the file again to go on.')
+  if (stopped !== null) throw stopped
+  process.exitCode = counts.refused > 0 ? exits.failed : exits.done
+}
+
+type Counts = Record<'stored' | 'unchanged' | 'superseded' | 'refused', number>
+const isCounted = (result: string): result is keyof Counts =>
+  ['stored', 'unchanged', 'superseded', 'refused'].includes(result)
+const total = (counts: Counts) => Object.values(counts).reduce((sum, count) => sum + count, 0)
+
+function tellRefusal({ line, code, findings = [] }: LineAnswer, json: boolean): void {
+  if (json) return say(JSON.stringify({ line, code, findings }))
+  for (const finding of findings)
+    say(plain(`line ${line}  ${code ?? '–'}  ${finding.code}  ${finding.field ?? '–'}  ${finding.detail}`))
+}

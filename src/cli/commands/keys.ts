@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto'
+import type { Command } from 'commander'
+import { vietnamDate } from '../../dossiers/model.ts'
+import { createKey, listKeys, revokeKey, rights, type Right } from '../../platform/auth.ts'
+import { CommandFailed, UsageError } from '../exits.ts'
+import { withGround } from '../ground.ts'
+import { actor, readList, readSome } from '../options.ts'
+import { answer, columns, switchesOf } from '../output.ts'
+
+export function addKeys(program: Command): void {
+  const keys = program.command('keys').description('API keys of the one-stop systems, and keys for encryption.')
+  addCreate(keys)
+  keys
+    .command('list')
+    .description('List all API keys, without their secrets.')
+    .action(async (_options: unknown, command: Command) => {
+      const list = await withGround(({ sql }) => listKeys(sql))
+      answer(switchesOf(command), list, () =>
+        list.length === 0 ? 'There are no keys yet. "dvcqg keys create" makes one.' : tableOf(list),
+      )
+    })
+  keys
+    .command('revoke <id>')
+    .description('Take an API key out of force. It stops working within seconds.')
+    .action(async (id: string, _options: unknown, command: Command) => {
+      if (!(await withGround(({ sql }) => revokeKey(sql, id, actor()))))
+        throw new CommandFailed(`No key in force has the id ${id}. "dvcqg keys list" shows them.`)
+      answer(switchesOf(command), { id, revoked: true }, () => `The key ${id} no longer works.`)
+    })
+  keys
+    .command('generate-encryption')
+    .description('Print a new encryption key for ENCRYPTION_KEYS. Nothing is stored.')
+    .addHelpText(
+      'after',
+      '\nPut it in front of the keys already in ENCRYPTION_KEYS; old keys are still needed for old data.',
+    )
+    .action((_options: unknown, command: Command) => {
+      const id = `k${vietnamDate(new Date().toISOString()).replaceAll('-', '')}`
+      const key = `${id}:${randomBytes(32).toString('base64')}`
+      answer(switchesOf(command), { key }, () => key)
+    })
+}
+
+interface CreateOptions {
+  readonly name?: string
+  readonly source?: string
+  readonly rights: Right[]
+  readonly agencies: string[]
+}
+
+function addCreate(keys: Command): void {
+  keys
+    .command('create')
+    .description('Create an API key for a one-stop system. It is shown once and cannot be shown again.')
+    .option('--name <text>', 'whose key it is, for people (required)')
+    .option('--source <word>', 'the one-stop system that pushes with it; status mappings are by source (required)')
+    .option('--rights <list>', `any of ${rights.join(', ')}`, readSome(rights), ['dossiers:write', 'dossiers:read'])
+    .option('--agencies <list>', 'codes of the agencies it speaks for, or *', readList, ['*'])
+    .action(async ({ name, source, rights: wanted, agencies }: CreateOptions, command: Command) => {
+      const missing = [
+        ...(name?.trim() ? [] : ['--name is missing: say whose key it is.']),
+        ...(source?.trim() ? [] : ['--source is missing: name the one-stop system.']),
+      ]
+      if (missing.length > 0) throw new UsageError(missing)
+      const wish = { name: name!.trim(), source: source!.trim(), rights: wanted, agencies }
+      const created = await withGround(({ sql }) => createKey(sql, { ...wish, by: actor() }))
+      answer(switchesOf(command), { ...created, ...wish }, () =>
+        [created.key, '', 'Keep it now: it is not stored and cannot be shown again.', `Id: ${created.id}`].join('\n'),
+      )
+    })
+}
+
+const tableOf = (list: Awaited<ReturnType<typeof listKeys>>) =>
+  columns([
+    ['ID', 'NAME', 'SOURCE', 'RIGHTS', 'AGENCIES', 'CREATED', 'STATE'],
+    ...list.map((key) => [
+      key.id,
+      key.name,
+      key.source,
+      key.rights.join(','),
+      key.agencies.join(','),
+      vietnamDate(key.createdAt.toISOString()),
+      key.revokedAt ? `revoked ${vietnamDate(key.revokedAt.toISOString())}` : 'in force',
+    ]),
+  ])

@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import { openQueue } from '../../../jobs/queues.ts'
+import { expectedAtPortal } from '../../delivery/expected.ts'
+import type { Ground } from '../../main.ts'
+import { continueRun, startRun } from '../../reconciliation/reconcile.ts'
+import { listFindings, readRun, type FindingRow, type Run, type RunScope } from '../../reconciliation/runs.ts'
+import { CommandFailed, exits, UsageError } from '../exits.ts'
+import { portalOf, withGroundUntilStopped } from '../ground.ts'
+import { actor, readDay, readShare, readWhole } from '../options.ts'
+import { answer, columns, given, plain, switchesOf } from '../output.ts'
+import { startProgress } from '../progress.ts'
+
+interface Options {
+  readonly sample?: number
+  readonly from?: string
+  readonly to?: string
+  readonly agency?: string
+  readonly codes?: string
+  readonly resume?: number
+  readonly here: boolean
+}
+
+const shownFindings = 20
+
+export function addReconcile(program: Command): void {
+  program
+    .command('reconcile')
+    .description('Look dossiers up at the portal and compare them with the ledger. Exits with 3 when they differ.')
+    .option('--sample <share>', 'a random share of the dossiers, for example 0.05 (default: all)', readShare)
+    .option('--from <day>', 'received from this day on', readDay)
+    .option('--to <day>', 'received before this day', readDay)
+    .option('--agency <code>', 'only dossiers of this agency')
+    .option('--codes <file>', "the province's own register, one dossier code a line: finds what the ledger lacks")
+    .option('--resume <run>', 'go on with a run that was stopped', readWhole(1))
+    .option('--here', 'carry the run out in this process', true)
+    .option('--no-here', 'leave the run to the worker of the running service, and do not wait')
+    .action(async (options: Options, command: Command) => {
+      const wanted = await scopeOf(options)
+      const { run, findings } = await withGroundUntilStopped(async (ground, stop) => {
+        const id = await chosenRun(ground, options, wanted)
+        const ended = options.here ? await carryOut(ground, id, stop) : await handOver(ground, id)
+        return { run: ended, findings: (await listFindings(ground.sql, { runId: id, limit: shownFindings })).findings }
+      })
+      answer(switchesOf(command), { run, findings }, () => describe(run, findings))
+      conclude(run, options.here)
+    })
+}
+
+async function scopeOf({ sample, from, to, agency, codes, resume }: Options): Promise<RunScope> {
+  const narrowed = [sample, from, to, agency, codes].some((value) => value !== undefined)
+  const problems = [
+    ...(resume !== undefined && narrowed ? ['--resume keeps the scope of the run: give no other filter with it.'] : []),
+    ...(from !== undefined && to !== undefined && from >= to
+      ? ['--from must lie before --to, which is exclusive.']
+      : []),
+  ]
+  if (problems.length > 0) throw new UsageError(problems)
+  const register = codes === undefined ? undefined : await readCodes(codes)
+  return given({ sample, from, to, agency, codes: register })
+}
+
+/** One code a line; with a byte order mark, quotes or blank lines as spreadsheets leave them. */
+async function readCodes(file: string): Promise<string[]> {
+  const text = new TextDecoder('utf-8').decode(await readFile(file))
+  const codes = text.split(/\r?\n/).flatMap((line) => line.trim().replace(/^"(.*)"$/, '$1') || [])
+  if (codes.length === 0) throw new UsageError([`${file} holds no dossier codes. Write one code a line.`])
+  return codes
+}
+
+async function chosenRun(ground: Ground, { resume }: Options, scope: RunScope): Promise<number> {
+  portalOf(ground)
+  if (resume === undefined) return startRun(ground.sql, { askedBy: actor(), scope })
+  const run = await readRun(ground.sql, resume)
+  if (run === null) throw new UsageError([`There is no reconciliation run ${resume}.`])
+  return resume
+}
+
+async function carryOut(ground: Ground, id: number, signal: AbortSignal): Promise<Run> {
+  const { sql, vault, catalogue } = ground
+  const progress = startProgress('Comparing')
+  const expected = async (ids: number[]) => expectedAtPortal(sql, vault, await catalogue.current(), ids)
+  try {
+    return await continueRun({ sql, portal: portalOf(ground), expected }, id, {
+      concurrency: 4,
+      signal,
+      onProgress: (run) => progress.show(doneOf(run), run.total, `${doneOf(run)} of ${run.total}`),
+    })
+  } finally {
+    progress.end()
+  }
+}
+
+async function handOver({ sql, redisUrl, settings, log }: Ground, id: number): Promise<Run> {
+  const queue = openQueue('reconcile', { redisUrl, prefix: settings.QUEUE_PREFIX, log })
+  try {
+    await queue.waitUntilReady()
+    await queue.add('continue', { runId: id })
+  } finally {
+    await queue.close()
+  }
+  return (await readRun(sql, id))!
+}
+
+const doneOf = ({ counts }: Run) => Object.values(counts).reduce((sum, count) => sum + count, 0)
+
+function conclude(run: Run, here: boolean): void {
+  if (run.state === 'failed') throw new CommandFailed(`The run failed. ${run.note}.`)
+  if (run.state === 'running' && here)
+    throw new CommandFailed(
+      `${run.note || 'The run was stopped before its end'}. Go on with "dvcqg reconcile --resume ${run.id}".`,
+    )
+  const { counts } = run
+  const differences = counts.different + counts['missing-there'] + counts['missing-here']
+  process.exitCode = differences > 0 ? exits.unhealthy : exits.done
+}
+
+function describe(run: Run, findings: readonly FindingRow[]): string {
+  const { counts, agreement } = run
+  const table = columns([
+    ['equal', String(counts.equal)],
+    ['different', String(counts.different)],
+    ['missing at the portal', String(counts['missing-there'])],
+    ['missing in the ledger', String(counts['missing-here'])],
+    ['unknown', String(counts.unknown)],
+  ])
+  const interval = agreement.interval
+    ? ` (with 95 % confidence between ${agreement.interval.low} % and ${agreement.interval.high} % of all in scope)`
+    : ''
+  const rate = agreement.rate === null ? 'nothing was answered' : `${agreement.rate} %${interval}`
+  const list = findings.map(
+    ({ code, kind, fields }) =>
+      `  ${plain(code)}  ${kind}  ${fields.map(({ field, here, there }) => plain(`${field}: ${here || '–'} here, ${there || '–'} there`)).join('; ')}`,
+  )
+  return [
+    `Run ${run.id}, ${run.state}: ${doneOf(run)} of ${run.total} dossiers looked at`,
+    '',
+    table,
+    '',
+    `Agreement: ${rate}`,
+    ...(list.length > 0 ? ['', `Findings (the first ${list.length}):`, ...list] : []),
+  ].join('\n')
+}

@@ -1,0 +1,47 @@
+import { writeFile } from 'node:fs/promises'
+import { Option, type Command } from 'commander'
+import { levels } from '../../organisations/model.ts'
+import { noLevel } from '../../reconciliation/model.ts'
+import { renderReportPage } from '../../reconciliation/page.ts'
+import { currentYear, sampleCodes, syncRate, type Selection } from '../../reconciliation/store.ts'
+import { renderReportTable } from '../../reconciliation/table.ts'
+import { UsageError } from '../exits.ts'
+import { withGround } from '../ground.ts'
+import { readDay } from '../options.ts'
+import { given, remark, sayJson, switchesOf } from '../output.ts'
+
+interface Options extends Selection {
+  readonly html?: string
+  readonly lang: 'vi' | 'en'
+}
+
+export function addReport(program: Command): void {
+  program
+    .command('report')
+    .description('The sync rate: how many dossiers the portal holds, and why the others are missing.')
+    .option('--from <day>', 'first day of reception (default: 1 January of this year)', readDay)
+    .option('--to <day>', 'day after the last day of reception (default: tomorrow)', readDay)
+    .option('--agency <code>', 'only dossiers of this agency')
+    .addOption(new Option('--level <level>', 'only dossiers of this level').choices([...levels, noLevel]))
+    .option('--procedure <code>', 'only this procedure, as the one-stop system names it')
+    .option('--html <file>', 'write the report as one self-contained page')
+    .addOption(new Option('--lang <language>', 'language of table and page').choices(['vi', 'en']).default('vi'))
+    .action(async (options: Options, command: Command) => {
+      const { from, to, agency, level, procedure, html, lang } = options
+      const period = { ...currentYear(new Date()), ...given({ from, to }) }
+      if (period.from >= period.to)
+        throw new UsageError([`--from (${period.from}) must lie before --to (${period.to}), which is exclusive.`])
+      const selection = { ...period, ...given({ agency, level, procedure }) }
+      const { report, samples } = await withGround(async ({ sql }) => {
+        const made = await syncRate(sql, selection)
+        const causes = made.causes.map(({ code }) => code)
+        return { report: made, samples: html === undefined ? {} : await sampleCodes(sql, selection, causes) }
+      })
+      if (html !== undefined) {
+        await writeFile(html, renderReportPage(report, { language: lang, samples }))
+        remark(`The report is in ${html}.`)
+      }
+      if (switchesOf(command).json) sayJson(report)
+      else if (html === undefined) process.stdout.write(renderReportTable(report, lang))
+    })
+}

@@ -1,0 +1,209 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
+
+const program = fileURLToPath(new URL('../../src/cli/dvcqg.ts', import.meta.url))
+
+describe('dvcqg beside a running service', () => {
+  let province: Province
+  let folder: string
+  beforeAll(async () => {
+    province = await startProvince()
+    folder = await mkdtemp(join(tmpdir(), 'dvcqg-cli-'))
+    await province.until(async () => (await province.ground.catalogue.fresh()).national.size > 4000, 'the catalogue')
+  })
+  afterAll(async () => {
+    await province.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  const run = (args: readonly string[], extra: Readonly<Record<string, string>> = {}) =>
+    new Promise<{ code: number; out: string; err: string }>((resolve) => {
+      const env = { PATH: process.env['PATH'] ?? '', ...province.environment, ...extra }
+      execFile(process.execPath, [program, ...args], { env }, (error, out, err) =>
+        resolve({ code: error ? Number(error.code) : 0, out, err }),
+      )
+    })
+  const json = async <T>(args: readonly string[], expected = 0): Promise<T> => {
+    const { code, out, err } = await run([...args, '--json'])
+    expect({ code, err }).toEqual({ code: expected, err: '' })
+    return JSON.parse(out) as T
+  }
+  const file = async (name: string, text: string) => {
+    await writeFile(join(folder, name), text)
+    return join(folder, name)
+  }
+  const stateOf = async (code: string) => {
+    const [row] = await province.ground.sql<{ state: string; reason: string | null }[]>`
+      select l.state, l.reason from deliveries l join dossiers d on d.id = l.dossier_id where d.code = ${code}`
+    return row
+  }
+
+  it('creates a key that works until it is revoked, and shows it only once', async () => {
+    const { id, key } = await json<{ id: string; key: string }>([
+      'keys',
+      'create',
+      '--name',
+      'Một cửa',
+      '--source',
+      'one-stop',
+    ])
+    const good = change()
+    const dossiers = await file('d.ndjson', `${JSON.stringify(good)}\n\n{"code":"x"}\nnot json\n`)
+    const push = () => run(['import', 'dossiers', dossiers, '--url', province.house.url!, '--json'], { DVCQG_KEY: key })
+    const first = await push()
+    const lines = first.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(first.code).toBe(1)
+    expect(lines).toMatchObject([
+      { line: 3, findings: expect.any(Array) as unknown[] },
+      { line: 4, findings: [{ code: 'malformed-json' }] },
+      { counts: { stored: 1, unchanged: 0, superseded: 0, refused: 2 }, complete: true },
+    ])
+    const list = await run(['keys', 'list'])
+    expect(list.out).toContain(id)
+    expect(list.out).not.toContain(key.split('_')[2]!)
+    await json(['keys', 'revoke', id])
+    expect(await run(['keys', 'revoke', id])).toMatchObject({ code: 1 })
+    await province.until(
+      async () => (await push()).err.includes('The service refused: The key is not known'),
+      'the key to end',
+    )
+  })
+
+  it('releases blocked dossiers when a mapping is imported, and imports nothing from a wrong file', async () => {
+    const blocked = change({ procedureCode: 'TT-LOCAL-1' })
+    await province.push([blocked])
+    expect(await stateOf(blocked.code)).toMatchObject({ state: 'blocked', reason: 'no-national-code' })
+    const head = 'local_code;national_code;agency_code;level;valid_from;valid_to;why\n'
+    const right = `TT-LOCAL-1;${nationalCodes[1]};;;01/01/2020;;QĐ 1\n`
+    const wrong = await run(['import', 'mappings', await file('wrong.csv', `\uFEFF${head}${right}TT;1;;;;;\n`)])
+    expect(wrong).toMatchObject({ code: 1, out: expect.stringContaining('Row 3, column B (national_code)') as string })
+    const path = await file('right.csv', `\uFEFF${head}${right}`)
+    expect(await json(['import', 'mappings', path])).toMatchObject({ rows: 1, changed: 1, released: 1 })
+    expect(await json(['import', 'mappings', path])).toMatchObject({ rows: 1, changed: 0, released: 0 })
+    await province.settled()
+    expect(await stateOf(blocked.code)).toMatchObject({ state: 'delivered' })
+  })
+
+  it('imports agencies, procedures and status words', async () => {
+    const dossier = change({ agencyCode: 'H34.77', status: 'Xong rồi' })
+    await province.push([dossier])
+    const agencies = await file('a.csv', 'code,name,level\nH34.77,Xã Mẫu,commune\n')
+    const procedures = await file('p.csv', `code,name,level,agency_code\n${nationalCodes[0]},Khai sinh,commune,\n`)
+    const statuses = await file('s.csv', 'source,local_status,status\none-stop,Xong rồi,finished\n')
+    expect(await json(['import', 'agencies', agencies])).toMatchObject({ changed: 1, released: 0 })
+    expect(await json(['import', 'procedures', procedures])).toMatchObject({ rows: 1 })
+    expect(await json(['import', 'statuses', statuses])).toMatchObject({ changed: 1, released: 1 })
+    await province.settled()
+  })
+
+  it('reports as JSON, as a table and as a page', async () => {
+    const period = ['--from', '01/01/2020', '--to', '2021-01-01']
+    const report = await json<{ total: { received: number; delivered: number } }>(['report', ...period])
+    expect(report.total).toMatchObject({ received: 3, delivered: 3 })
+    expect((await run(['report', ...period, '--lang', 'en'])).out).toContain('100.0 %')
+    const page = join(folder, 'report.html')
+    expect(await run(['report', ...period, '--html', page])).toMatchObject({ code: 0, out: '' })
+  })
+
+  it('counts before it sends again, and keeps who and why', async () => {
+    const refused = change()
+    await province.faults([{ kind: 'refuse-dossier', dossier: refused.code, value: { message: 'Sai thông tin' } }])
+    await province.push([refused])
+    await province.settled()
+    expect(await stateOf(refused.code)).toMatchObject({ state: 'parked' })
+    await province.faults([])
+    const wish = [
+      'resend',
+      '--reason',
+      'portal-refused',
+      '--from',
+      '2020-07-03',
+      '--to',
+      '2020-07-04',
+      '--why',
+      'đã sửa',
+    ]
+    expect(await json(wish)).toMatchObject({ dossiers: 1, resent: false })
+    expect(await stateOf(refused.code)).toMatchObject({ state: 'parked' })
+    expect(await json([...wish, '--yes'])).toMatchObject({ dossiers: 1, resent: true })
+    await province.settled()
+    expect(await stateOf(refused.code)).toMatchObject({ state: 'delivered' })
+    const [kept] = await province.ground
+      .sql`select actor, detail->>'why' as why from audit where action = 'deliveries.resent'`
+    expect(kept).toMatchObject({ actor: expect.stringMatching(/^cli:./) as string, why: 'đã sửa' })
+  })
+
+  it('compares ledger and portal, and says where they differ', async () => {
+    const same = await json<{ run: { counts: Record<string, number> } }>(['reconcile'])
+    expect(same.run).toMatchObject({ state: 'finished', total: 4, counts: { equal: 4, different: 0 } })
+    const [row] = await province.ground.sql<{ code: string }[]>`select code from dossiers order by id limit 1`
+    await province.ground
+      .sql`update deliveries set delivered_change_id = null where dossier_id = (select id from dossiers where code = ${row!.code})`
+    const other = await json<{ run: unknown; findings: unknown }>(['reconcile', '--sample', '1'], 3)
+    expect(other).toMatchObject({
+      run: { counts: { equal: 3, different: 1 } },
+      findings: [{ code: row!.code, kind: 'different' }],
+    })
+    expect((await run(['reconcile', '--agency', 'H34.77'])).out).toContain('Agreement: 100 %')
+  })
+
+  it('shows what waits and what stopped', async () => {
+    await province.push([change({ procedureCode: 'TT-LOCAL-2' })])
+    const status = await json<{ backlog: Record<string, unknown>[] }>(['status'])
+    expect(status).toMatchObject({ pace: { ceiling: 2000 }, movement: { ok: true } })
+    expect(status.backlog).toContainEqual(
+      expect.objectContaining({ state: 'blocked', reason: 'no-national-code', count: 1 }),
+    )
+    expect((await run(['status', '--lang', 'en'])).out).toMatch(/Blocked +1 .*no-national-code/)
+  })
+
+  it('examines everything the service stands on', async () => {
+    const { out } = await run(['doctor', '--json'])
+    const { findings } = JSON.parse(out) as { findings: { what: string; ok: boolean; fix: string | null }[] }
+    const good = findings.filter(({ ok }) => ok).map(({ what }) => what)
+    expect(good).toEqual(
+      expect.arrayContaining([
+        'configuration',
+        'database',
+        'tables',
+        'redis',
+        'portal',
+        'portal login',
+        'clock (database)',
+        'clock (portal)',
+        'national catalogue',
+        'agencies',
+        'encryption keys',
+      ]),
+    )
+    expect(findings.every(({ ok, fix }) => ok === (fix === null))).toBe(true)
+    const wrong = await run(['doctor'], {
+      PORTAL_PASSWORD: 'wrong-secret',
+      ENCRYPTION_KEYS: `k:${Buffer.alloc(32, 9).toString('base64')}`,
+    })
+    expect(wrong.code).toBe(3)
+    expect(wrong.out).toMatch(/PROBLEM +portal login/)
+    expect(wrong.out).toMatch(/PROBLEM +encryption keys/)
+    expect(wrong.out).not.toContain('wrong-secret')
+  })
+
+  it('runs a sandbox until it is stopped', async () => {
+    const child = spawn(process.execPath, [program, 'sandbox', '--port', '0', '--json'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const [text] = (await once(child.stdout, 'data')) as [Buffer]
+    const { controlUrl } = JSON.parse(text.toString()) as { controlUrl: string }
+    expect((await fetch(`${controlUrl}/dossiers`)).status).toBe(200)
+    child.kill('SIGINT')
+    expect(await once(child, 'exit')).toEqual([0, null])
+  })
+})
