@@ -99,11 +99,13 @@ export function createIntake(deps: IntakeDeps): Intake {
       return store(client, prepared)
     },
     async pushSteps(client, code, steps) {
+      const future = inFuture(now(), timesOf(steps))
+      if (future) return refusal(code, [future])
       await deps.refresh()
       return transaction(deps.sql, async (tx) => {
         const row = (await lockDossiers(tx, [code])).get(code)
         if (!row) return null
-        if (!speaksFor(client, row.agencyCode)) return outOfScope(code, row.agencyCode)
+        if (!speaksFor(client, row.agencyCode)) return outOfScope(code)
         const stored = await storeSteps(deps, client, tx, [{ row, steps }])
         const lane = stored.size > 0 ? (await deps.lanes.wake(tx, stored)).get(row.id) : undefined
         const count = stored.get(row.id) ?? 0
@@ -128,24 +130,29 @@ function judge(
   const parsed = DossierChange.safeParse(value)
   if (!parsed.success) return { refused: refusal(codeOf(value), findingsOf(parsed.error)) }
   const { code, changedAt, version: _version, backfill: _backfill, steps, ...content } = parsed.data
-  const future = [
-    ['changedAt', changedAt],
-    ['receivedAt', content.receivedAt],
-    ...(steps ?? []).map((step, position) => [`steps[${position}].at`, step.at]),
-  ].find(([, time]) => Date.parse(time!) > now + clockTolerance)
-  if (future)
-    return {
-      refused: refusal(code, [{ code: 'invalid-field', field: future[0]!, detail: `${future[0]} lies in the future` }]),
-    }
-  if (!speaksFor(client, content.agencyCode)) return { refused: outOfScope(code, content.agencyCode) }
+  const future = inFuture(now, [['changedAt', changedAt], ['receivedAt', content.receivedAt], ...timesOf(steps ?? [])])
+  if (future) return { refused: refusal(code, [future]) }
+  if (!speaksFor(client, content.agencyCode)) return { refused: outOfScope(code) }
   return { index, change: parsed.data, content, hash: deps.vault.fingerprint(JSON.stringify(content)) }
+}
+
+const timesOf = (steps: readonly Step[]) => steps.map((step, position) => [`steps[${position}].at`, step.at] as const)
+
+function inFuture(now: number, times: readonly (readonly [field: string, time: string])[]): Finding | null {
+  const late = times.find(([, time]) => Date.parse(time) > now + clockTolerance)
+  return late ? { code: 'invalid-field', field: late[0], detail: `${late[0]} lies in the future` } : null
 }
 
 const refusal = (code: string | null, findings: Finding[]): IntakeResult => ({ code, result: 'refused', findings })
 
-const outOfScope = (code: string, agency: string): IntakeResult =>
+/** Never names the agency that holds the dossier: whoever may not speak for it need not learn it. */
+const outOfScope = (code: string): IntakeResult =>
   refusal(code, [
-    { code: 'agency-out-of-scope', field: 'agencyCode', detail: `The key may not speak for the agency ${agency}` },
+    {
+      code: 'agency-out-of-scope',
+      field: 'agencyCode',
+      detail: 'The key may not speak for the agency of this dossier',
+    },
   ])
 
 /** The code of a refused value, so that the sender can tell which one it was; only when it looks like a code. */
@@ -208,7 +215,7 @@ async function storeWave(
   const allowed = wave.filter(({ index, change }) => {
     const row = rows.get(change.code)
     if (!row || speaksFor(client, row.agencyCode)) return true
-    results.set(index, outOfScope(change.code, row.agencyCode))
+    results.set(index, outOfScope(change.code))
     return false
   })
   const seen = await knownHashes(tx, olderThanCurrent(allowed, rows))

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { failures, type FailureCode } from '../../config/failures.ts'
 import { speaksFor, type ApiClient, type Authority } from '../platform/auth.ts'
@@ -53,10 +54,12 @@ const maxBatch = 1000
 const maxUnreadBytes = 32 * 1024 * 1024
 
 export function registerDossierRoutes(app: Http, deps: DossierRoutes): void {
-  const { authority, intake } = deps
+  const { intake } = deps
+  const onRequest = mayWrite(deps.authority)
   app.put(
     '/v1/dossiers/:code',
     {
+      onRequest,
       bodyLimit: deps.maxLineBytes,
       schema: {
         tags,
@@ -69,7 +72,7 @@ export function registerDossierRoutes(app: Http, deps: DossierRoutes): void {
       },
     },
     async (request) => {
-      const client = await authority.authorise(request.headers.authorization, 'dossiers:write')
+      const client = clientOf(request)
       const value = withCode(request.body, request.params.code)
       const [result] = await intake.push(client, [value], { oneRequest: true })
       return orRefuse(result!)
@@ -79,6 +82,7 @@ export function registerDossierRoutes(app: Http, deps: DossierRoutes): void {
   app.post(
     '/v1/dossiers/batch',
     {
+      onRequest,
       bodyLimit: deps.maxBatchBytes,
       schema: {
         tags,
@@ -89,7 +93,7 @@ export function registerDossierRoutes(app: Http, deps: DossierRoutes): void {
       },
     },
     async (request) => {
-      const client = await authority.authorise(request.headers.authorization, 'dossiers:write')
+      const client = clientOf(request)
       const items: unknown = request.body
       if (!Array.isArray(items)) throw new Refusal('invalid-field', 'The body must be a JSON array of dossiers')
       if (items.length > maxBatch)
@@ -101,6 +105,7 @@ export function registerDossierRoutes(app: Http, deps: DossierRoutes): void {
   app.post(
     '/v1/dossiers/:code/steps',
     {
+      onRequest,
       schema: {
         tags,
         summary: 'Add processing steps to a known dossier',
@@ -110,7 +115,7 @@ export function registerDossierRoutes(app: Http, deps: DossierRoutes): void {
       },
     },
     async (request) => {
-      const client = await authority.authorise(request.headers.authorization, 'dossiers:write')
+      const client = clientOf(request)
       const result = await intake.pushSteps(client, request.params.code, request.body.steps)
       if (!result) throw new Refusal('not-found', 'No dossier with this code was pushed yet')
       return orRefuse(result)
@@ -120,6 +125,17 @@ export function registerDossierRoutes(app: Http, deps: DossierRoutes): void {
   registerStream(app, deps)
   registerTimeline(app, deps)
 }
+
+const clients = new WeakMap<FastifyRequest, ApiClient>()
+
+/** Checks the key before a single byte of the body is read: a stranger cannot make us buffer anything. */
+function mayWrite(authority: Authority) {
+  return async (request: FastifyRequest): Promise<void> => {
+    clients.set(request, await authority.authorise(request.headers.authorization, 'dossiers:write'))
+  }
+}
+
+const clientOf = (request: FastifyRequest): ApiClient => clients.get(request)!
 
 function withCode(body: unknown, pathCode: string): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
@@ -141,10 +157,12 @@ function orRefuse(result: IntakeResult): IntakeResult {
 
 function registerStream(app: Http, deps: DossierRoutes): void {
   void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload))
     scope.post(
       '/v1/dossiers/stream',
       {
+        onRequest: mayWrite(deps.authority),
         bodyLimit: Number.MAX_SAFE_INTEGER,
         schema: {
           tags,
@@ -156,7 +174,7 @@ function registerStream(app: Http, deps: DossierRoutes): void {
         },
       },
       async (request, reply) => {
-        const client = await deps.authority.authorise(request.headers.authorization, 'dossiers:write')
+        const client = clientOf(request)
         if (!request.body || typeof (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator] !== 'function')
           throw new Refusal('unsupported-media-type', 'Send application/x-ndjson')
         reply.hijack()
@@ -232,21 +250,34 @@ function explain(code: unknown) {
   return known ? { code, vi: known.vi, en: known.en } : { code }
 }
 
-/** Without the right to see personal data: everything but the owner and free texts, which may name people. */
+/** What may be shown without the right to see personal data: codes, dates and choices; whatever is free text may name people. */
+const impersonal = [
+  'procedureCode',
+  'agencyCode',
+  'intakeAgencyCode',
+  'receivingAgencyCode',
+  'level',
+  'status',
+  'channel',
+  'submittedThrough',
+  'submittedAt',
+  'receivedAt',
+  'promisedAt',
+  'finishedAt',
+  'returnedAt',
+  'refusedAt',
+  'returnMethod',
+  'hasDigitisedPapers',
+  'verifiedWithVneid',
+  'paidOnline',
+  'databases',
+] as const satisfies readonly (keyof DossierContent)[]
+
 function shown(content: DossierContent, reveal: boolean): Partial<DossierContent> {
   if (reveal) return content
-  const {
-    owner: _owner,
-    summary: _summary,
-    note: _note,
-    otherInformation: _other,
-    returnNote: _returnNote,
-    papers: _papers,
-    results: _results,
-    supplements: _supplements,
-    ...rest
-  } = content
-  return rest
+  return Object.fromEntries(
+    impersonal.filter((field) => content[field] !== undefined).map((field) => [field, content[field]]),
+  )
 }
 
 async function noteReading(sql: Sql, client: ApiClient, dossierCode: string): Promise<void> {

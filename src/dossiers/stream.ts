@@ -33,22 +33,33 @@ export async function* storeStream(
   source: AsyncIterable<Uint8Array>,
   { maxLineBytes }: StreamOptions,
 ): AsyncGenerator<LineResult[]> {
+  const reading = batches(linesOf(source, maxLineBytes), maxLineBytes)
   let storing: Promise<LineResult[]> | null = null
-  for await (const batch of batches(linesOf(source, maxLineBytes), maxLineBytes)) {
+  for (let next = reading.next(); ;) {
+    // A client may wait for its answers before it sends more: a commit is told as soon as it is done.
+    if (storing && (await firstOf(storing, next)) === 'stored') {
+      yield await storing
+      storing = null
+    }
+    const got = await next
+    if (got.done) break
+    const batch = got.value
     const prepared = intake.prepare(
       client,
       batch.flatMap(({ refusal, value }) => (refusal ? [] : [value])),
     )
+    next = reading.next()
     if (storing) yield await storing
     storing = intake.store(client, prepared).then((results) => withLines(batch, results))
-    // Awaited one batch later; a failure until then must not count as unhandled.
-    storing.catch(() => undefined)
-    if (batch.length < batchSize) {
-      yield await storing
-      storing = null
-    }
   }
   if (storing) yield await storing
+}
+
+/** Which of the two settles first; the other one's failure is met when it is awaited. */
+async function firstOf(storing: Promise<unknown>, next: Promise<unknown>): Promise<'stored' | 'read'> {
+  storing.catch(() => undefined)
+  next.catch(() => undefined)
+  return Promise.race([storing.then(() => 'stored' as const), next.then(() => 'read' as const)])
 }
 
 async function* batches(lines: AsyncIterator<Line>, maxLineBytes: number): AsyncGenerator<Read[]> {

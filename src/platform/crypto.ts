@@ -18,7 +18,7 @@ export interface EncryptionKey {
  * Seals personal data at rest: AES-256-GCM, a random 96-bit nonce each time, the key's id in front so that keys can be
  * rotated. Layout: kind (1: plain, 2: zstd-compressed), length of key id (1), key id, nonce (12), tag (16), ciphertext.
  *
- * `context` (table and owner, for example `change:42`) is authenticated: a sealed value moved to another row does not open.
+ * The layout and the `context` (kind and owner, for example `change:` and the dossier's code) are authenticated: a sealed value moved to another row does not open.
  */
 export interface Vault {
   seal(text: string, context: string): Buffer
@@ -47,22 +47,24 @@ export function createVault(keys: readonly EncryptionKey[]): Vault {
       const bytes = Buffer.from(text)
       const kind = bytes.length > worthCompressing ? compressed : plain
       const nonce = randomBytes(12)
-      const cipher = createCipheriv('aes-256-gcm', sealKey, nonce)
-      cipher.setAAD(Buffer.from(context))
+      const header = Buffer.concat([Buffer.from([kind, idBytes.length]), idBytes])
+      const cipher = createCipheriv('aes-256-gcm', sealKey, nonce, { authTagLength: 16 })
+      cipher.setAAD(Buffer.concat([header, Buffer.from(context)]))
       const body = cipher.update(kind === compressed ? zstdCompressSync(bytes) : bytes)
       cipher.final()
-      return Buffer.concat([Buffer.from([kind, idBytes.length]), idBytes, nonce, cipher.getAuthTag(), body])
+      return Buffer.concat([header, nonce, cipher.getAuthTag(), body])
     },
     open(sealed, context) {
       const kind = sealed[0]
       const idLength = sealed[1] ?? 0
-      const id = sealed.toString('ascii', 2, 2 + idLength)
+      const id = sealed.toString('latin1', 2, 2 + idLength)
       const key = byId.get(id)
       if ((kind !== plain && kind !== compressed) || !key)
         throw new Error(`A sealed value needs the encryption key "${id}", which is not configured`)
       const start = 2 + idLength
-      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(start, start + 12))
-      decipher.setAAD(Buffer.from(context))
+      const nonce = sealed.subarray(start, start + 12)
+      const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: 16 })
+      decipher.setAAD(Buffer.concat([sealed.subarray(0, start), Buffer.from(context)]))
       decipher.setAuthTag(sealed.subarray(start + 12, start + 28))
       const body = Buffer.concat([decipher.update(sealed.subarray(start + 28)), decipher.final()])
       return (kind === compressed ? zstdDecompressSync(body) : body).toString()

@@ -61,6 +61,9 @@ export async function createHttp({ log, bodyLimit }: HttpOptions): Promise<Http>
     requestTimeout: 0,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
+    frameworkErrors: (_error, request, reply) => {
+      void sendProblem(request, reply, new Refusal('invalid-field', 'The address is not valid', { field: 'address' }))
+    },
   }).withTypeProvider<ZodTypeProvider>()
 
   app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (data: unknown) => {
@@ -106,7 +109,7 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    const position = /position (\d+)/.exec(String(error))?.[1]
+    const position = / at position (\d+)/.exec(String(error))?.[1]
     throw new Refusal('malformed-json', position ? `Not valid JSON at character ${position}` : 'Not valid JSON')
   }
 }

@@ -11,7 +11,7 @@ async function raiseVersion(tx: Tx): Promise<void> {
 
 /** Version and data come from one snapshot: a stamped version never claims more than the data that was used. */
 async function load(sql: Sql): Promise<Catalogue> {
-  return (await sql.begin('isolation level repeatable read read only', async (tx) => {
+  return sql.begin('isolation level repeatable read read only', async (tx) => {
     const [current] = await tx<{ version: number }[]>`select version from catalogue_version`
     const national = await tx<NationalProcedure[]>`
       select code, name, field_code as "fieldCode", field_name as "fieldName",
@@ -31,7 +31,7 @@ async function load(sql: Sql): Promise<Catalogue> {
         words.flatMap(({ source, word, status }) => (isStatus(status) ? [[`${source}|${word}`, status] as const] : [])),
       ),
     }
-  })) as Catalogue
+  })
 }
 
 export interface CatalogueSource {
