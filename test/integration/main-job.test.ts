@@ -14,7 +14,11 @@ describe('a dossier on its way to the portal', () => {
       steps: [step('2020-07-03T09:00:00+07:00', 'received'), step('2020-07-03T10:00:00+07:00', 'processing')],
     })
     const [result] = await province.push([pushed])
-    expect(result).toMatchObject({ result: 'stored', delivery: { state: 'waiting', reason: null }, steps: { stored: 2 } })
+    expect(result).toMatchObject({
+      result: 'stored',
+      delivery: { state: 'waiting', reason: null },
+      steps: { stored: 2 },
+    })
     await province.settled()
     const [received] = (await province.received()).filter(({ code }) => code === pushed.code)
     expect(received?.payload).toMatchObject({ MaHoSo: pushed.code, TrangThaiHoSo: '4', DonViXuLy: 'Sở Tư pháp' })
@@ -32,7 +36,9 @@ describe('a dossier on its way to the portal', () => {
   })
 
   it('carries hundreds of dossiers in batches', async () => {
-    const many = Array.from({ length: 1200 }, () => change({ backfill: true, steps: [step('2020-07-03T09:00:00+07:00', 'received')] }))
+    const many = Array.from({ length: 1200 }, () =>
+      change({ backfill: true, steps: [step('2020-07-03T09:00:00+07:00', 'received')] }),
+    )
     const results = await province.push(many)
     expect(results.every(({ result }) => result === 'stored')).toBe(true)
     await province.settled(40_000)
