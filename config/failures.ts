@@ -190,6 +190,17 @@ export const failures = {
       'Read the words of the portal, correct the step, then resend ("dvcqg resend").',
     ],
   ),
+  'content-unreadable': failure(
+    500,
+    [
+      'Không mở được nội dung đã mã hóa của hồ sơ.',
+      'Khôi phục khóa cũ trong ENCRYPTION_KEYS, hoặc gửi lại hồ sơ từ hệ thống một cửa.',
+    ],
+    [
+      'The sealed content of the dossier cannot be opened.',
+      'Put the old key back into ENCRYPTION_KEYS, or push the dossier again.',
+    ],
+  ),
   'retries-exhausted': failure(
     502,
     ['Đã thử hết số lần mà chưa thành công.', 'Xem các lần thử, xử lý nguyên nhân, rồi gửi lại ("dvcqg resend").'],

@@ -39,6 +39,8 @@ export interface LeasePolicy {
   readonly for: number
   /** A lease is renewed before a call when less than this is left beyond the longest call. */
   readonly margin: number
+  /** A hand-out that no worker picked up is made again after this time. */
+  readonly handOut: number
 }
 
-export const defaultLeasePolicy: LeasePolicy = { for: 90 * second, margin: 15 * second }
+export const defaultLeasePolicy: LeasePolicy = { for: 90 * second, margin: 15 * second, handOut: minute }

@@ -17,6 +17,8 @@ export interface RelayDeps {
   readonly batch: number
   /** Batches kept waiting in the queue: enough to keep all workers busy, few enough that fresh changes pass soon. */
   readonly depth: number
+  /** A hand-out that no worker picked up is made again after this time, in milliseconds. */
+  readonly holdFor: number
   /** Called when Redis turns out to be new or emptied, so that schedules are made again. */
   readonly onEmptyRedis: () => Promise<void>
   readonly log: Logger
@@ -28,8 +30,6 @@ export interface Relay {
 
 const idle = 100
 const sweepEvery = 2_000
-/** A hand-out that no worker picked up is made again after this time. */
-const holdFor = 60_000
 
 /**
  * Turns due lanes of the ledger into jobs, and mends what silence leaves behind: expired leases, lanes whose obstacle is
@@ -77,7 +77,7 @@ async function sweep({ sql, catalogue, log }: RelayDeps): Promise<void> {
 
 /** Fills the queue up to its depth; returns the number of jobs added. */
 async function fill(deps: RelayDeps): Promise<number> {
-  const { sql, redis, queue, prefix, batch, depth } = deps
+  const { sql, redis, queue, prefix, batch, depth, holdFor } = deps
   if ((await redis.set(`${prefix}:marker`, '1', 'NX')) === 'OK') {
     const again = await forgetHandOuts(sql)
     await deps.onEmptyRedis()
@@ -87,6 +87,15 @@ async function fill(deps: RelayDeps): Promise<number> {
   if (room <= 0) return 0
   const batches = await handOut(sql, { limit: room * batch, batch, holdFor })
   if (batches.length === 0) return 0
-  await queue.addBulk(batches.map(({ operation, ids }) => ({ name: operation, data: { ids } })))
+  try {
+    await queue.addBulk(batches.map(({ operation, ids }) => ({ name: operation, data: { ids } })))
+  } catch (error) {
+    // Perhaps they were added all the same: a lane that is handed out twice is claimed once.
+    await forgetHandOuts(
+      sql,
+      batches.flatMap(({ ids }) => ids),
+    )
+    throw error
+  }
   return batches.length
 }

@@ -254,6 +254,7 @@ function startScheduler(ground: Ground): (() => Promise<unknown>)[] {
     prefix: settings.QUEUE_PREFIX,
     batch: portal.limits.dossiersPerCall,
     depth: settings.PORTAL_CONCURRENCY * 2,
+    holdFor: ground.policies.lease.handOut,
     onEmptyRedis: async () => {
       await reconcileSchedules(upkeep, { cataloguePull: settings.CATALOGUE_PULL })
       // A ledger that never saw the national catalogue cannot map anything: do not wait for the night.
@@ -305,6 +306,7 @@ async function createApi(ground: Ground): Promise<Http> {
     },
     metrics,
     collect: async () => collectDelivery(sql, metrics, await pace.state().catch(() => null), await move()),
+    unseen: () => metrics.stalled.set({ reason: 'ledger-unreachable' }, 1),
     metricsToken: settings.METRICS_TOKEN,
   })
   return app

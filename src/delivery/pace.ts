@@ -42,7 +42,10 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local function number(field) return tonumber(redis.call('HGET', KEYS[1], field) or '0') end
 local function closed()
   local open = number('gate')
-  if number('broken') == 1 then open = math.max(open, number('pause'), number('probe')) end
+  if number('broken') == 1 then
+    -- The probe's answer is near: whoever is turned away meanwhile need not wait for its last moment.
+    open = math.max(open, number('pause'), math.min(number('probe'), now + 1000))
+  end
   return math.max(0, open - now)
 end
 `
@@ -50,7 +53,7 @@ end
 /** Reserves the next slot: {milliseconds to wait, epoch}; -1 - wait when the gate stays closed that long. */
 const takeScript = `${prelude}
 local ceiling, patience, probeFor = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-if redis.call('HSETNX', KEYS[1], 'epoch', ARGV[4]) == 1 then redis.call('HSET', KEYS[1], 'next', now + 1000, 'rate', ceiling) end
+if redis.call('HSETNX', KEYS[1], 'epoch', ARGV[4]) == 1 then redis.call('HSET', KEYS[1], 'next', now + math.max(1000, 1000 / ceiling), 'rate', ceiling) end
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 local wait = closed()
 if wait > 0 then return {-1 - wait, epoch} end

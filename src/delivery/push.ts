@@ -9,6 +9,7 @@ import { lookUpWait, waitAfter, withJitter } from './retry.ts'
 import {
   chunks,
   claimLanes,
+  forgetHandOuts,
   keepEvidence,
   recordContent,
   recordExchanges,
@@ -57,7 +58,26 @@ interface Ready {
  */
 export async function pushBatch(deps: PushDeps, ids: readonly number[]): Promise<{ claimed: number }> {
   const token = randomUUID()
-  const lanes = await claimLanes(deps.sql, deps.vault, { ids, token, leaseFor: deps.lease.for })
+  const { lanes, unreadable } = await claimLanes(deps.sql, deps.vault, { ids, token, leaseFor: deps.lease.for })
+  const claimed = new Set([...lanes, ...unreadable].map(({ dossierId }) => dossierId))
+  const missed = ids.filter((id) => !claimed.has(id))
+  if (missed.length > 0) await forgetHandOuts(deps.sql, missed)
+  // Nobody can send what nobody can open: it must not keep its batch in hand until the lease ends, again and again.
+  const parked = {
+    state: 'parked',
+    reason: 'content-unreadable',
+    detail: null,
+    wait: 0,
+    attempts: 0,
+    doubts: 0,
+  } as const
+  await settle(
+    deps.sql,
+    deps.vault,
+    token,
+    null,
+    unreadable.map((lane) => ({ ...lane, ...parked })),
+  )
   if (lanes.length === 0) return { claimed: 0 }
   const round = new Round(deps, token, lanes, await deps.catalogue())
   try {
@@ -65,7 +85,8 @@ export async function pushBatch(deps: PushDeps, ids: readonly number[]): Promise
   } catch (error) {
     if (error instanceof LeaseLost) return { claimed: lanes.length }
     if (!(error instanceof Pause)) {
-      await round.giveBack({ wait: deps.policy.waits[0] ?? 10_000, reason: null }).catch(() => undefined)
+      // Something failed between a call and its record: what is still in hand may have been sent, so it is looked up first.
+      await round.doubt().catch(() => undefined)
       throw error
     }
     await round.giveBack({
@@ -106,8 +127,8 @@ class Round {
     const creates = withContent.filter(({ lane }) => lane.presence !== 'present')
     const updates = withContent.filter(({ lane }) => lane.presence === 'present')
     const size = this.#deps.portal.limits.dossiersPerCall
-    for (const group of chunks(creates, size)) await this.#sendContent('create', group)
-    for (const group of chunks(updates, size)) await this.#sendContent('update', group)
+    for (const group of apart(creates, size)) await this.#sendContent('create', group)
+    for (const group of apart(updates, size)) await this.#sendContent('update', group)
     await this.#sendAllSteps(ready)
     await this.#closeOut(ready)
   }
@@ -142,6 +163,18 @@ class Round {
         this.#verdict(lane, { state: lane.unsettled ? 'unknown' : 'waiting', reason, wait: withJitter(wait, jitter) }),
       ),
     )
+  }
+
+  /** Whatever is still held is looked up before it is sent again. */
+  async doubt(): Promise<void> {
+    const verdict = (lane: Lane) =>
+      this.#verdict(lane, {
+        state: 'unknown',
+        reason: 'worker-lost',
+        doubts: lane.doubts + 1,
+        wait: lookUpWait(this.#deps.policy, lane.doubts + 1),
+      })
+    await this.#settle(null, [...this.#held.values()].map(verdict))
   }
 
   /** Right before the bytes leave: the lease must outlive the longest call, or somebody else could send something newer meanwhile. */
@@ -242,6 +275,7 @@ class Round {
       presence,
       contentDelivered: lane.contentDelivered && answer.record !== null,
     } as const
+    this.#held.set(lane.dossierId, known)
     if (answer.record) return this.#noticeSteps(known, lane.unsettled, answer.record)
     return waitAfter(this.#deps.policy, Math.max(lane.attempts, 1)) === null ? this.#exhausted(known) : known
   }
@@ -285,9 +319,7 @@ class Round {
     const evidence = await this.#evidence(answer, carried)
     switch (answer.class) {
       case 'ok':
-        await recordContent(this.#deps.sql, this.#deps.vault, this.#token, evidence!, carried)
-        for (const { lane } of group) if (lane.steps.length === 0) this.#held.delete(lane.dossierId)
-        return
+        return this.#accepted(evidence!, carried)
       case 'exists':
       case 'absent':
         return this.#turnAround(operation, group, evidence, answer)
@@ -306,6 +338,11 @@ class Round {
       default:
         return answer.class satisfies never
     }
+  }
+
+  async #accepted(evidence: Evidence, carried: readonly { dossierId: number; changeId: number }[]): Promise<void> {
+    const ours = new Set(await recordContent(this.#deps.sql, this.#deps.vault, this.#token, evidence, carried))
+    for (const { dossierId } of carried) if (!ours.has(dossierId)) this.#held.delete(dossierId)
   }
 
   /** One answer for the whole array: both halves are tried on their own until the guilty one stands alone. */
@@ -401,7 +438,7 @@ class Round {
     const { stepsPerCall, mixDossiersInStepCalls } = this.#deps.portal.limits
     const runs = ready.filter(({ lane }) => this.#held.has(lane.dossierId)).map(({ lane }) => this.#openSteps(lane))
     const calls = mixDossiersInStepCalls
-      ? chunks(runs.flat(), stepsPerCall)
+      ? apart(runs.flat(), stepsPerCall)
       : runs.flatMap((run) => chunks(run, stepsPerCall))
     for (const call of calls) await this.#sendSteps(call)
   }
@@ -476,6 +513,17 @@ class Round {
     if (verdict.state !== 'parked') return verdict
     return { ...verdict, reason: 'step-refused', parkStep: { id: step.id, reason: verdict.reason ?? 'step-refused' } }
   }
+}
+
+/** Calls of `size` items; what was in doubt twice travels apart, each dossier in calls of its own, after all others. */
+function apart<T extends { readonly lane: Lane }>(items: readonly T[], size: number): T[][] {
+  const doubtful = (item: T) => item.lane.doubts >= 2
+  const alone = Map.groupBy(items.filter(doubtful), ({ lane }) => lane.dossierId)
+  const together = chunks(
+    items.filter((item) => !doubtful(item)),
+    size,
+  )
+  return [...together, ...[...alone.values()].flatMap((own) => chunks(own, own[0] && 'step' in own[0] ? size : 1))]
 }
 
 interface StepItem {

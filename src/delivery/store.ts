@@ -1,7 +1,7 @@
 import type { LaneView, LaneWish } from '../dossiers/lanes.ts'
 import type { DossierContent, Step } from '../dossiers/model.ts'
 import type { Vault } from '../platform/crypto.ts'
-import { bools, type Sql, type Tx } from '../platform/database.ts'
+import { bools, persistently, type Sql, type Tx } from '../platform/database.ts'
 import type { Assessment } from './assess.ts'
 import type { LaneState, Operation } from './model.ts'
 import type { Exchange } from './portal.ts'
@@ -129,10 +129,19 @@ export function chunks<T>(items: readonly T[], size: number): T[][] {
   )
 }
 
-/** Redis was flushed: what was handed out is gone, hand it out again. */
-export async function forgetHandOuts(sql: Sql): Promise<number> {
-  const rows = await sql`update deliveries set handed_until = null
-    where state in ('waiting', 'unknown') and handed_until > now() returning 1`
+/**
+ * Makes lanes due again at once that were handed out in vain: all of them when Redis was flushed, or those of one ticket
+ * that could not be claimed (somebody held the row for a moment).
+ */
+export async function forgetHandOuts(sql: Sql, ids?: readonly number[]): Promise<number> {
+  const rows = await sql`
+    update deliveries set handed_until = null
+    where dossier_id in (
+      select dossier_id from deliveries
+      where state in ('waiting', 'unknown') and handed_until > now()
+        ${ids ? sql`and dossier_id = any(${[...ids]}::bigint[])` : sql``}
+      order by dossier_id for update
+    ) returning 1`
   return rows.length
 }
 
@@ -179,14 +188,14 @@ export async function claimLanes(
   sql: Sql,
   vault: Vault,
   claim: { ids: readonly number[]; token: string; leaseFor: number },
-): Promise<Lane[]> {
-  const rows = await sql<ClaimedRow[]>`
+): Promise<{ lanes: Lane[]; unreadable: UnreadableLane[] }> {
+  const claimed = await sql<Omit<ClaimedRow, 'code' | 'source' | 'content'>[]>`
     with picked as (
       select dossier_id, state, sent_as from deliveries
       where dossier_id = any(${[...claim.ids]}::bigint[]) and state in ('waiting', 'unknown') and next_at <= now()
       order by dossier_id for update skip locked
-    ), claimed as (
-      update deliveries l set
+    )
+    update deliveries l set
         state = 'sending', lease_token = ${claim.token}, handed_until = null,
         lease_until = now() + ${claim.leaseFor} * interval '1 millisecond',
         sent_change_id = case when picked.state = 'unknown' then l.sent_change_id else l.wanted_change_id end,
@@ -196,15 +205,43 @@ export async function claimLanes(
           when l.presence = 'present' then 'update' else 'create' end,
         updated_at = now()
       from picked where l.dossier_id = picked.dossier_id
-      returning l.*, picked.state = 'unknown' as was_unknown
-    )
-    select c.dossier_id as id, d.code, d.source, ch.content, c.wanted_change_id as "changeId",
-      c.delivered_change_id is not distinct from c.wanted_change_id as "contentDelivered", c.presence, c.attempts, c.doubts,
-      c.was_unknown as "wasUnknown", c.sent_as as "sentAs", c.steps_total - c.steps_done as steps
-    from claimed c join dossiers d on d.id = c.dossier_id join changes ch on ch.id = c.wanted_change_id
-    order by c.dossier_id`
-  const steps = await openSteps(sql, vault, rows)
-  return rows.map((row) => ({
+    returning l.dossier_id as id, l.wanted_change_id as "changeId",
+      l.delivered_change_id is not distinct from l.wanted_change_id as "contentDelivered", l.presence, l.attempts, l.doubts,
+      picked.state = 'unknown' as "wasUnknown", l.sent_as as "sentAs", l.steps_total - l.steps_done as steps`
+  const rows = await sealedContents(sql, claimed)
+  const steps = await sealedSteps(sql, rows)
+  const lanes: Lane[] = []
+  const unreadable: UnreadableLane[] = []
+  for (const row of rows) {
+    try {
+      lanes.push(openLane(vault, row, steps.get(row.id) ?? []))
+    } catch {
+      unreadable.push({ dossierId: row.id, changeId: row.changeId })
+    }
+  }
+  return { lanes, unreadable }
+}
+
+/** Read after the claim and not with it: a change that was committed while the claim ran is wanted, but not in its snapshot. */
+async function sealedContents(
+  sql: Sql,
+  claimed: readonly Omit<ClaimedRow, 'code' | 'source' | 'content'>[],
+): Promise<ClaimedRow[]> {
+  const rows = await sql<{ id: number; code: string; source: string; content: Buffer }[]>`
+    select d.id, d.code, d.source, c.content from changes c join dossiers d on d.id = c.dossier_id
+    where c.id = any(${claimed.map(({ changeId }) => changeId)}::bigint[])`
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  return claimed.map((row) => ({ ...row, ...byId.get(row.id)! })).sort((a, b) => a.id - b.id)
+}
+
+/** A lane whose sealed content cannot be opened: its key is missing or its bytes are broken. */
+export interface UnreadableLane {
+  readonly dossierId: number
+  readonly changeId: number
+}
+
+function openLane(vault: Vault, row: ClaimedRow, steps: readonly SealedStep[]): Lane {
+  return {
     dossierId: row.id,
     code: row.code,
     source: row.source,
@@ -215,23 +252,28 @@ export async function claimLanes(
     attempts: row.attempts,
     doubts: row.doubts,
     unsettled: row.wasUnknown ? (row.sentAs ?? 'create') : null,
-    steps: steps.get(row.id) ?? [],
-  }))
+    steps: steps.map(({ id, state, content }) => ({
+      id,
+      parked: state === 'parked',
+      step: JSON.parse(vault.open(content, `step:${row.code}`)) as Step,
+    })),
+  }
 }
 
-async function openSteps(sql: Sql, vault: Vault, lanes: readonly ClaimedRow[]): Promise<Map<number, LaneStep[]>> {
-  const withSteps = new Map(lanes.filter((lane) => lane.steps > 0).map((lane) => [lane.id, lane.code]))
-  if (withSteps.size === 0) return new Map()
-  const rows = await sql<{ id: number; dossierId: number; content: Buffer; state: string }[]>`
+interface SealedStep {
+  readonly id: number
+  readonly dossierId: number
+  readonly content: Buffer
+  readonly state: string
+}
+
+async function sealedSteps(sql: Sql, lanes: readonly ClaimedRow[]): Promise<Map<number, SealedStep[]>> {
+  const withSteps = lanes.filter((lane) => lane.steps > 0).map((lane) => lane.id)
+  if (withSteps.length === 0) return new Map()
+  const rows = await sql<SealedStep[]>`
     select id, dossier_id as "dossierId", content, state from steps
-    where dossier_id = any(${[...withSteps.keys()]}::bigint[]) and state <> 'delivered' order by dossier_id, at, id`
-  const opened = rows.map((row) => ({
-    id: row.id,
-    dossierId: row.dossierId,
-    parked: row.state === 'parked',
-    step: JSON.parse(vault.open(row.content, `step:${withSteps.get(row.dossierId)}`)) as Step,
-  }))
-  return Map.groupBy(opened, (row) => row.dossierId)
+    where dossier_id = any(${withSteps}::bigint[]) and state <> 'delivered' order by dossier_id, at, id`
+  return Map.groupBy(rows, (row) => row.dossierId)
 }
 
 /** Extends the lease of everything under this token; false when it is lost. */
@@ -272,7 +314,7 @@ function evidenceCte(sql: Sql, vault: Vault, { exchange, lanes }: Evidence) {
 
 /** Keeps a call that decided nothing for its lanes: they stay in the worker's hands. */
 export async function keepEvidence(sql: Sql, vault: Vault, evidence: Evidence): Promise<void> {
-  await sql`with ${evidenceCte(sql, vault, evidence)} select id from evidence`
+  await persistently(() => sql`with ${evidenceCte(sql, vault, evidence)} select id from evidence`)
 }
 
 /** Keeps calls that carried no dossier (logins, expired sessions, catalogue pulls). */
@@ -282,7 +324,8 @@ export async function recordExchanges(sql: Sql, vault: Vault, exchanges: readonl
 
 /**
  * The portal took the content of these lanes. A lane without open steps is finished (or waits again, when a newer change
- * came meanwhile); one with steps stays in the worker's hands.
+ * came meanwhile); one with steps stays in the worker's hands. Returns the lanes that are still in
+ * them: the ledger knows of steps that came after the claim.
  */
 export async function recordContent(
   sql: Sql,
@@ -290,8 +333,9 @@ export async function recordContent(
   token: string,
   evidence: Evidence,
   lanes: readonly { dossierId: number; changeId: number }[],
-): Promise<void> {
-  await sql`
+): Promise<number[]> {
+  const lanesNow = await persistently(
+    () => sql<{ id: number; state: string }[]>`
     with ${evidenceCte(sql, vault, evidence)}
     update deliveries l set
       delivered_change_id = r.change_id, presence = 'present', attempts = 0, doubts = 0, reason = null, detail = null,
@@ -306,7 +350,10 @@ export async function recordContent(
       lease_until = case when l.steps_done < l.steps_total then l.lease_until end,
       updated_at = now()
     from unnest(${lanes.map((lane) => lane.dossierId)}::bigint[], ${lanes.map((lane) => lane.changeId)}::bigint[]) as r(id, change_id)
-    where l.dossier_id = r.id and l.lease_token = ${token}`
+    where l.dossier_id = r.id and l.lease_token = ${token}
+    returning l.dossier_id as id, l.state`,
+  )
+  return lanesNow.filter(({ state }) => state === 'sending').map(({ id }) => id)
 }
 
 /** The portal took (or was seen to hold) these steps. Without `evidence` the look-up that showed it was recorded before. */
@@ -319,7 +366,8 @@ export async function recordSteps(
 ): Promise<void> {
   const stepIds = done.flatMap((lane) => lane.stepIds)
   const sentAt = evidence?.exchange.requestOut ?? null
-  await sql`
+  await persistently(
+    () => sql`
     with ${evidence ? evidenceCte(sql, vault, evidence) : sql`evidence as (select 1)`}, mine as (
       select l.dossier_id from deliveries l
       where l.dossier_id = any(${done.map((lane) => lane.dossierId)}::bigint[]) and l.lease_token = ${token}
@@ -348,7 +396,8 @@ export async function recordSteps(
       ${done.map((lane) => lane.dossierId)}::bigint[], ${done.map((lane) => lane.stepIds.length)}::int[],
       ${bools(done.map((lane) => lane.last))}::text[]::bool[]
     ) as r(id, count, last), mine
-    where l.dossier_id = r.id and mine.dossier_id = l.dossier_id`
+    where l.dossier_id = r.id and mine.dossier_id = l.dossier_id`,
+  )
 }
 
 /** What becomes of a lane that was not delivered. Durations in milliseconds. */
@@ -381,7 +430,8 @@ export async function settle(
   if (verdicts.length === 0) return
   const column = <K extends keyof Verdict>(key: K) => verdicts.map((verdict) => verdict[key] ?? null)
   const steps = verdicts.flatMap(({ parkStep }) => (parkStep ? [parkStep] : []))
-  await sql`
+  await persistently(
+    () => sql`
     with ${evidence ? evidenceCte(sql, vault, evidence) : sql`evidence as (select 1)`}, verdict as (
       select * from unnest(
         ${column('dossierId')}::bigint[], ${column('changeId')}::bigint[], ${column('state')}::text[], ${column('reason')}::text[],
@@ -409,7 +459,8 @@ export async function settle(
     )
     update steps s set state = 'parked', reason = p.reason
     from unnest(${steps.map(({ id }) => id)}::bigint[], ${steps.map(({ reason }) => reason)}::text[]) as p(id, reason), settled
-    where s.id = p.id and s.dossier_id = settled.dossier_id`
+    where s.id = p.id and s.dossier_id = settled.dossier_id`,
+  )
 }
 
 /** A look-up's evidence, and what it showed, for a lane that stays in hand. */
@@ -420,12 +471,14 @@ export async function recordLookUp(
   evidence: Evidence,
   lane: { dossierId: number; presence: 'present' | 'absent' },
 ): Promise<void> {
-  await sql`
+  await persistently(
+    () => sql`
     with ${evidenceCte(sql, vault, evidence)}
     update deliveries set
       presence = ${lane.presence},
       delivered_change_id = case when ${lane.presence} = 'absent' then null else delivered_change_id end
-    where dossier_id = ${lane.dossierId} and lease_token = ${token}`
+    where dossier_id = ${lane.dossierId} and lease_token = ${token}`,
+  )
 }
 
 /** Work whose worker went silent: nobody knows what the portal did, so it is looked up first. */
@@ -476,6 +529,7 @@ export async function reassessed(
       detail = case when r.reason is not distinct from l.reason then l.detail end,
       national_code = coalesce(r.national_code, l.national_code),
       next_at = case when r.reason is null then now() else l.next_at end,
+      due_since = case when r.reason is null then now() else l.due_since end,
       handed_until = null, attempts = 0, updated_at = now()
     from unnest(
       ${judged.map(({ id }) => id)}::bigint[], ${judged.map(({ was }) => was)}::text[],
@@ -510,7 +564,7 @@ export async function resend(sql: Sql, filter: ResendFilter, actor: string, why:
       where ${resendWhere(sql, filter)} order by l.dossier_id for update of l
     ), lanes as (
       update deliveries l set state = 'waiting', reason = null, detail = null, attempts = 0, doubts = 0, next_at = now(),
-        handed_until = null, updated_at = now(),
+        due_since = now(), handed_until = null, updated_at = now(),
         delivered_change_id = case when chosen.state = 'delivered' then null else l.delivered_change_id end
       from chosen where l.dossier_id = chosen.dossier_id returning l.dossier_id
     ), reopened as (
@@ -552,8 +606,12 @@ export async function backlog(sql: Sql): Promise<Backlog[]> {
 export async function movement(sql: Sql): Promise<{ oldestDue: number | null; sinceLastExchange: number | null }> {
   const [row] = await sql<{ oldestDue: number | null; sinceLastExchange: number | null }[]>`
     select
-      (select extract(epoch from now() - min(next_at))::float8 from deliveries
-        where state in ('waiting', 'unknown') and next_at <= now()) as "oldestDue",
+      (select extract(epoch from now() - min(case when l.turned_away then l.due_since else l.next_at end))::float8
+        from (
+          select due_since, next_at, state = 'unknown' or attempts = 0
+            or reason in ('portal-pace', 'portal-busy', 'portal-unreachable', 'portal-login') as turned_away
+          from deliveries where state in ('waiting', 'sending', 'unknown')
+        ) l where l.turned_away or l.next_at <= now()) as "oldestDue",
       (select extract(epoch from now() - response_out)::float8 from exchanges
         where class in ('ok', 'exists', 'absent', 'refused', 'transient') order by id desc limit 1) as "sinceLastExchange"`
   return row!

@@ -56,11 +56,14 @@ export interface NewStep {
   readonly content: Buffer
 }
 
-/** Locks the known ones among these dossiers, always in the same order, so that two requests never wait for each other. */
+/**
+ * Locks the known ones among these dossiers, always in the same order, so that two requests never wait for each other. Not
+ * the keys: a worker that notes an attempt for the dossier must not wait for us while we wait for its lane.
+ */
 export async function lockDossiers(tx: Tx, codes: readonly string[]): Promise<Map<string, DossierRow>> {
   const rows = await tx<(Omit<DossierRow, 'changedAt'> & { changedAt: Date })[]>`
     select id, code, agency_code as "agencyCode", changed_at as "changedAt", version, hash, status, changes
-    from dossiers where code = any(${[...codes]}::text[]) order by id for update`
+    from dossiers where code = any(${[...codes]}::text[]) order by id for no key update`
   return new Map(rows.map((row) => [row.code, { ...row, changedAt: row.changedAt.toISOString() }]))
 }
 

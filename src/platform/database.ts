@@ -33,19 +33,24 @@ export function openDatabase({ url, pool }: DatabaseOptions): Sql {
 const deadlock = '40P01'
 const serializationFailure = '40001'
 
-/**
- * Runs `work` in a transaction and again when PostgreSQL breaks a deadlock or a serialisation conflict (three times at
- * most). `work` must have no effect outside the transaction, and must never wait for anything but the database.
- */
-export async function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
+/** Runs `work` again when PostgreSQL broke it off to end a deadlock or a serialisation conflict (three times at most). */
+export async function persistently<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return (await sql.begin(work)) as T
+      return await work()
     } catch (error) {
       const code = (error as { code?: string }).code
       if ((code !== deadlock && code !== serializationFailure) || attempt === 3) throw error
     }
   }
+}
+
+/**
+ * Runs `work` in a transaction, persistently. `work` must have no effect outside the transaction, and must never wait for
+ * anything but the database.
+ */
+export function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return persistently(async () => (await sql.begin(work)) as T)
 }
 
 /** Is the database out of reach (rather than the statement at fault)? The caller may answer "try again later". */

@@ -17,6 +17,8 @@ export interface HealthOptions {
   readonly delivery: Readonly<Record<string, () => Promise<Check>>>
   readonly metrics: Metrics
   readonly collect: () => Promise<void>
+  /** Told when the ledger could not be read for the metrics. */
+  readonly unseen: () => void
   readonly metricsToken: string | undefined
 }
 
@@ -65,8 +67,8 @@ export function registerHealth(app: Http, options: HealthOptions): void {
       if (!timingSafeEqual(sha256(given), sha256(options.metricsToken)))
         throw new Refusal('invalid-key', 'The token for metrics is wrong')
     }
-    // Gauges from the ledger may be missing while it is away; counters of this process are still told.
-    await options.collect().catch(() => undefined)
+    // The ledger may be away: that is said, and the counters of this process are still told.
+    await options.collect().catch(options.unseen)
     return reply.type(options.metrics.registry.contentType).send(await options.metrics.registry.metrics())
   })
 }

@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { change } from '../support/province.ts'
+import { takeRedis, type OwnRedis } from './own-redis.ts'
+import { startScene, type Scene } from './scene.ts'
+import { startWorker, type WorkerProcess } from './worker.ts'
+
+const ceiling = 20
+/** On the way the first call of a window may come late, and the last one early: one at each end. */
+const edge = 2
+
+describe('6. The portal is never called faster than the ceiling, by all processes together', () => {
+  let redis: OwnRedis
+  let scene: Scene
+  const workers: WorkerProcess[] = []
+  beforeAll(async () => {
+    redis = await takeRedis()
+    scene = await startScene({
+      settings: {
+        ROLES: 'api,scheduler',
+        PORTAL_MAX_CALLS_PER_SECOND: String(ceiling),
+        PORTAL_BATCH_SIZE: '1',
+        PORTAL_CONCURRENCY: '30',
+      },
+    })
+    workers.push(await startWorker(scene), await startWorker(scene))
+  })
+  afterAll(async () => {
+    await Promise.all(workers.map((worker) => worker.stop()))
+    await scene?.close()
+    await redis?.stop()
+  })
+
+  const pushAndMeasure = async (count: number, disturb: () => Promise<void>) => {
+    await scene.control('DELETE', 'stats')
+    const pushed = Array.from({ length: count }, () => change())
+    const startedAt = Date.now()
+    await scene.push(pushed)
+    await disturb()
+    await scene.settled(30_000)
+    const { total } = await scene.stats()
+    return { ...total, perSecond: total.calls / ((Date.now() - startedAt) / 1000) }
+  }
+
+  it('holds with two worker processes that could send ten times as much, and is used', async () => {
+    const { calls, maxPerSecond, perSecond } = await pushAndMeasure(90, async () => undefined)
+    expect(calls).toBeGreaterThanOrEqual(90)
+    expect(maxPerSecond).toBeLessThanOrEqual(ceiling + edge)
+    // A ceiling nobody comes near would hold for the wrong reason.
+    expect(perSecond).toBeGreaterThan(ceiling * 0.6)
+  })
+
+  it('holds across a flush of Redis, where the pace is kept', async () => {
+    const atPortal = async () => (await scene.stats()).total.calls
+    const { maxPerSecond } = await pushAndMeasure(120, async () => {
+      await scene.until(async () => (await atPortal()) >= 15, 'calls')
+      await redis.flush()
+      await scene.until(async () => (await atPortal()) >= 60, 'more calls')
+      await redis.flush()
+    })
+    expect(maxPerSecond).toBeLessThanOrEqual(ceiling + edge)
+  })
+})

@@ -1,0 +1,128 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { startEmbedded } from '../../src/platform/embedded/embedded.ts'
+
+export interface OwnRedis {
+  readonly url: string
+  /** Removes everything: on a shared server everything in the database that only these tests use. */
+  flush(): Promise<void>
+  /** Cuts all connections and refuses new ones. */
+  away(): Promise<void>
+  back(): Promise<void>
+  /** kill -9 of the embedded server, which is then started again by its supervisor; null on a shared server. */
+  readonly kill: (() => void) | null
+  stop(): Promise<void>
+}
+
+/** Databases are numbered from 0 to 15 on a Redis as it comes; nobody else takes the last. */
+const ownDatabase = '15'
+
+/**
+ * A Redis behind a line that can be cut. It takes the place of REDIS_URL for this test file, so that all processes of the
+ * test stand behind that line.
+ */
+export async function takeRedis(): Promise<OwnRedis> {
+  const shared = process.env['REDIS_URL']
+  const embedded = shared ? null : await startOwn()
+  const real = new URL(shared ?? embedded!.url)
+  if (shared) real.pathname = `/${ownDatabase}`
+  const line = await openLine(real)
+  const url = new URL(real)
+  url.hostname = '127.0.0.1'
+  url.port = String(line.port)
+  process.env['REDIS_URL'] = url.href
+  return {
+    url: url.href,
+    flush: () => flush(real.href, shared !== undefined),
+    away: line.cut,
+    back: line.mend,
+    kill: embedded ? killRedisChild : null,
+    async stop() {
+      await line.cut()
+      await embedded?.stop()
+    },
+  }
+}
+
+async function startOwn(): Promise<{ url: string; stop(): Promise<void> }> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'dvcqg-redis-'))
+  const embedded = await startEmbedded({ dataDir, database: false, redis: true })
+  return {
+    url: embedded.redisUrl!,
+    async stop() {
+      await embedded.stop()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function flush(url: string, shared: boolean): Promise<void> {
+  const redis = new Redis(url)
+  try {
+    await (shared ? redis.flushdb() : redis.flushall())
+  } finally {
+    redis.disconnect()
+  }
+}
+
+async function openLine(real: URL) {
+  const sockets = new Set<Socket>()
+  let server = await listen(0, real, sockets)
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    cut: async () => {
+      const closed = server.listening ? once(server, 'close') : Promise.resolve()
+      server.close()
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+    mend: async () => {
+      server = await listen(port, real, sockets)
+    },
+  }
+}
+
+async function listen(port: number, real: URL, sockets: Set<Socket>): Promise<Server> {
+  const server = createServer((near) => {
+    const far = connect(Number(real.port || 6379), real.hostname)
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one)
+      one.pipe(other)
+      one.on('error', () => other.destroy())
+      one.on('close', () => {
+        sockets.delete(one)
+        other.destroy()
+      })
+    }
+  })
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
+/** The embedded server is a child of this process. */
+function killRedisChild(): void {
+  const [pid] = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => isOurRedis(name))
+  if (pid === undefined) throw new Error('The embedded queue server was not found')
+  process.kill(Number(pid), 'SIGKILL')
+}
+
+function isOurRedis(pid: string): boolean {
+  try {
+    const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    return Number(parent) === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('redis-process.ts')
+  } catch {
+    return false
+  }
+}
