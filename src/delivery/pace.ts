@@ -99,6 +99,10 @@ return 0
 /** A probe that nobody reports on (its worker died) blocks the next one for this long, in milliseconds. */
 const probeFor = 15_000
 const worthConfirming = 10
+/** A slot missed by less than this is still used, in milliseconds. */
+const tolerance = 20
+/** On a machine that is late every time, something must leave all the same. */
+const lastTry = 4
 const retryLater = 2_000
 
 /** An answer nobody can read 20 times in a row says that something general is wrong, not the dossiers. */
@@ -118,15 +122,20 @@ export function createPace(options: PaceOptions): Pace & { state(): Promise<Pace
       throw new PaceClosed(retryLater, 'The shared pace cannot be read')
     }
   }
+  const confirm = async (epoch: string): Promise<number> =>
+    Number(await redis.eval(confirmScript, 1, key, epoch).catch(() => retryLater))
   return {
     async take() {
-      for (;;) {
+      for (let tries = 1; ; tries += 1) {
         const [wait, epoch] = await reserve()
         if (wait < 0) throw new PaceClosed(-1 - wait, 'The gate to the portal is closed for the moment')
+        const slept = performance.now()
         if (wait > 0) await sleep(wait)
+        // Whoever oversleeps its slot (a busy machine) would bunch with the next ones: it takes a new slot.
+        const overslept = performance.now() - slept - wait > Math.max(1000 / ceiling, tolerance)
+        if (overslept && tries < lastTry) continue
         // A short wait cannot miss much; a longer one asks again whether the gate closed or Redis was flushed meanwhile.
-        if (wait < worthConfirming) return
-        const late = Number(await redis.eval(confirmScript, 1, key, epoch).catch(() => retryLater))
+        const late = wait < worthConfirming ? 0 : await confirm(epoch)
         if (late === 0) return
         if (late > 0) throw new PaceClosed(late, 'The gate to the portal closed in the meantime')
       }

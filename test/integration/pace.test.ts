@@ -84,7 +84,7 @@ describe('the ceiling', () => {
   })
 
   it('a caller that would wait longer than its patience is told how long', async () => {
-    const pace = await begin({ ceiling: 0.1, patience: 1500 })
+    const pace = paceOf({ ceiling: 0.1, patience: 1500 })
     const error = await pace.take('any').then(
       () => null,
       (reason: unknown) => reason,
