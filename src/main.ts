@@ -174,8 +174,8 @@ function connectPortal(
 }
 
 export interface House {
-  /** Address of the HTTP API; null when this process does not serve it. */
-  readonly url: string | null
+  /** Address of health and metrics, and of the API where this process serves it. */
+  readonly url: string
   readonly ground: Ground
   close(): Promise<void>
 }
@@ -188,9 +188,9 @@ export async function startHouse(ground: Ground): Promise<House> {
   await ground.catalogue.fresh()
   if (has('worker') && ground.portal) closers.push(...startWorkers(ground, ground.portal))
   if (has('scheduler')) closers.push(...startScheduler(ground))
-  const app = has('api') ? await createApi(ground) : null
-  if (app) closers.push(() => app.close())
-  const url = app ? await app.listen({ port: settings.PORT, host: settings.HOST }) : null
+  const app = await openHttp(ground, has('api'))
+  closers.push(() => app.close())
+  const url = await app.listen({ port: settings.PORT, host: settings.HOST })
   const close = async () => {
     for (const closer of closers.toReversed()) await closer()
     await ground.close()
@@ -266,9 +266,7 @@ function startScheduler(ground: Ground): (() => Promise<unknown>)[] {
   return [() => push.close(), () => upkeep.close(), () => relay.stop()]
 }
 
-async function createApi(ground: Ground): Promise<Http> {
-  const { sql, vault, settings, log, catalogue, portal, metrics, pace } = ground
-  const app = await createHttp({ log, bodyLimit: settings.MAX_LINE_BYTES })
+function registerApi(app: Http, { sql, vault, settings, catalogue, portal, metrics }: Ground): void {
   const authority = createAuthority(sql)
   const lanes = createLanes(catalogue.last, (dossier) => portal?.problems(dossier) ?? [])
   const intake = createIntake({
@@ -291,6 +289,13 @@ async function createApi(ground: Ground): Promise<Http> {
     sql,
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
+}
+
+/** Every role answers for its health and its metrics; the API comes with the role of that name. */
+async function openHttp(ground: Ground, withApi: boolean): Promise<Http> {
+  const { sql, settings, log, portal, metrics, pace } = ground
+  const app = await createHttp({ log, bodyLimit: settings.MAX_LINE_BYTES })
+  if (withApi) registerApi(app, ground)
   const move = () =>
     checkMovement({
       sql,

@@ -58,6 +58,7 @@ interface Ready {
  */
 export async function pushBatch(deps: PushDeps, ids: readonly number[]): Promise<{ claimed: number }> {
   const token = randomUUID()
+  const asked = performance.now()
   const { lanes, unreadable } = await claimLanes(deps.sql, deps.vault, { ids, token, leaseFor: deps.lease.for })
   const claimed = new Set([...lanes, ...unreadable].map(({ dossierId }) => dossierId))
   const missed = ids.filter((id) => !claimed.has(id))
@@ -79,7 +80,7 @@ export async function pushBatch(deps: PushDeps, ids: readonly number[]): Promise
     unreadable.map((lane) => ({ ...lane, ...parked })),
   )
   if (lanes.length === 0) return { claimed: 0 }
-  const round = new Round(deps, token, lanes, await deps.catalogue())
+  const round = new Round(deps, token, lanes, await deps.catalogue(), asked + deps.lease.for)
   try {
     await round.run()
   } catch (error) {
@@ -106,12 +107,12 @@ class Round {
   readonly #call: Call
   #leaseEnds: number
 
-  constructor(deps: PushDeps, token: string, lanes: readonly Lane[], catalogue: Catalogue) {
+  constructor(deps: PushDeps, token: string, lanes: readonly Lane[], catalogue: Catalogue, leaseEnds: number) {
     this.#deps = deps
     this.#token = token
     this.#catalogue = catalogue
     this.#held = new Map(lanes.map((lane) => [lane.dossierId, lane]))
-    this.#leaseEnds = performance.now() + deps.lease.for
+    this.#leaseEnds = leaseEnds
     this.#call = { requestIn: new Date(), lastCheck: () => this.#keepLease() }
   }
 

@@ -74,7 +74,7 @@ export async function openStage(province: KonTum, options: StageOptions, stop: A
     const page = await opened(servePage(ground.sql), (one) => one.close())
     const crew = crewOf(ground)
     closers.push(() => crew.stopWorkers())
-    const api = { url: house.url!, key, signal: stop }
+    const api = { url: house.url, key, signal: stop }
     return { ground, api, page, controlUrl: sandbox.controlUrl, folder, ...crew, ...faultsOf(sandbox), close }
   } catch (error) {
     await close()
@@ -146,7 +146,10 @@ type Role = Settings['ROLES'][number]
 
 /** Some of the house's roles on a ground that outlives them. */
 function roles(ground: Ground, wanted: readonly Role[]) {
-  return startHouse({ ...ground, settings: { ...ground.settings, ROLES: [...wanted] }, close: async () => undefined })
+  // Only the house with the API is the one that people are told to visit.
+  const port = wanted.includes('api') ? ground.settings.PORT : 0
+  const settings = { ...ground.settings, ROLES: [...wanted], PORT: port }
+  return startHouse({ ...ground, settings, close: async () => undefined })
 }
 
 function crewOf(ground: Ground): Pick<Stage, 'startWorkers' | 'stopWorkers'> {

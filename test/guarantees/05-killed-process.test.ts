@@ -101,7 +101,7 @@ describe('5. A killed process loses nothing and blocks nothing for longer than i
     const api = await startWorker(scene, { ROLES: 'api' })
     const pushed = Array.from({ length: 3_000 }, () => change())
     const answered: string[] = []
-    const reading = readAnswers(api.url!, pushed, async (code) => {
+    const reading = readAnswers(api.url, pushed, async (code) => {
       if (answered.push(code) === 500) await api.kill()
     })
     await reading.catch(() => undefined)

@@ -6,7 +6,7 @@ import type { Scene } from './scene.ts'
 
 export interface WorkerProcess {
   /** Address of its API, null when it serves none. */
-  readonly url: string | null
+  readonly url: string
   /** kill -9: nothing in it gets a chance to tidy up. */
   kill(): Promise<void>
   stop(): Promise<void>
@@ -28,7 +28,7 @@ export async function startWorker(
   const [{ url }] = (await Promise.race([
     once(child, 'message'),
     once(child, 'exit').then(() => Promise.reject(new Error('The worker process ended before it was ready'))),
-  ])) as [{ url: string | null }]
+  ])) as [{ url: string }]
   return {
     url,
     kill: () => ended(child, () => child.kill('SIGKILL')),

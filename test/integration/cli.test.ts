@@ -55,7 +55,7 @@ describe('dvcqg beside a running service', () => {
     ])
     const good = change()
     const dossiers = await file('d.ndjson', `${JSON.stringify(good)}\n\n{"code":"x"}\nnot json\n`)
-    const push = () => run(['import', 'dossiers', dossiers, '--url', province.house.url!, '--json'], { DVCQG_KEY: key })
+    const push = () => run(['import', 'dossiers', dossiers, '--url', province.house.url, '--json'], { DVCQG_KEY: key })
     const first = await push()
     const lines = first.out
       .trim()

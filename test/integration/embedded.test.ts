@@ -303,8 +303,9 @@ describe('when processes die', () => {
     const lost = sql`insert into kept select g from generate_series(1, 3000000) g`.catch(() => 'lost')
     await sleep(300)
     const family = childrenOn(dataDir)
-    program.kill('SIGKILL')
+    const gone = kill(program)
     for (const pid of family) process.kill(pid, 'SIGKILL')
+    await gone
     await sql.end({ timeout: 0 })
     expect(await lost).toBe('lost')
     const next = await startEmbedded({ dataDir, database: true, redis: false })

@@ -78,7 +78,7 @@ export async function startProvince(options: ProvinceOptions = {}): Promise<Prov
     house,
     key,
     environment,
-    push: (changes) => pushTo(house.url!, key, changes),
+    push: (changes) => pushTo(house.url, key, changes),
     until,
     settled: (milliseconds) => until(async () => (await open(ground)) === 0, 'all lanes to settle', milliseconds),
     faults: async (rules) => {
