@@ -69,7 +69,7 @@ describe('dvcqg beside a running service', () => {
     ])
     const list = await run(['keys', 'list'])
     expect(list.out).toContain(id)
-    expect(list.out).not.toContain(key.split('_')[2]!)
+    expect(list.out).not.toContain(key.slice('dvcqg_'.length + 13))
     await json(['keys', 'revoke', id])
     expect(await run(['keys', 'revoke', id])).toMatchObject({ code: 1 })
     await province.until(
