@@ -19,8 +19,8 @@ export interface RelayDeps {
   readonly depth: number
   /** A hand-out that no worker picked up is made again after this time, in milliseconds. */
   readonly holdFor: number
-  /** Called when Redis turns out to be new or emptied, so that schedules are made again. */
-  readonly onEmptyRedis: () => Promise<void>
+  /** Makes the schedules in Redis what the configuration says: at the start, and whenever Redis turns out to be empty. */
+  readonly makeSchedules: () => Promise<void>
   readonly log: Logger
 }
 
@@ -49,6 +49,7 @@ export function startRelay(deps: RelayDeps): Relay {
 async function run(deps: RelayDeps, signal: AbortSignal): Promise<void> {
   let sweptAt = 0
   let quiet = true
+  let scheduled = false
   while (!signal.aborted) {
     let handed = 0
     try {
@@ -56,6 +57,8 @@ async function run(deps: RelayDeps, signal: AbortSignal): Promise<void> {
         await sweep(deps)
         sweptAt = Date.now()
       }
+      if (!scheduled) await deps.makeSchedules()
+      scheduled = true
       handed = await fill(deps)
       quiet = true
     } catch (error) {
@@ -80,7 +83,7 @@ async function fill(deps: RelayDeps): Promise<number> {
   const { sql, redis, queue, prefix, batch, depth, holdFor } = deps
   if ((await redis.set(`${prefix}:marker`, '1', 'NX')) === 'OK') {
     const again = await forgetHandOuts(sql)
-    await deps.onEmptyRedis()
+    await deps.makeSchedules()
     if (again > 0) deps.log.warn({ lanes: again }, 'Redis was empty; work was handed out again from the ledger')
   }
   const room = depth - (await queue.getWaitingCount())

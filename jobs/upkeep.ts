@@ -20,12 +20,19 @@ export function startUpkeepWorker(upkeep: Upkeep, options: WorkerOptions): Worke
 export interface Schedules {
   /** Cron pattern with seconds, or `off`. */
   readonly cataloguePull: string
+  /** A ledger that never saw the national catalogue cannot map anything: it does not wait for the night. */
+  readonly pullNow: boolean
 }
 
+/** A portal that is down at night is asked again until the morning. */
+const untilItWorks = { attempts: 120, backoff: { type: 'fixed', delay: 60_000 } }
+
 /** Makes the schedules in Redis what the configuration says; run at start and whenever Redis was emptied. */
-export async function reconcileSchedules(queue: Queue, { cataloguePull }: Schedules): Promise<void> {
+export async function reconcileSchedules(queue: Queue, { cataloguePull, pullNow }: Schedules): Promise<void> {
   const tz = 'Asia/Ho_Chi_Minh'
-  if (cataloguePull === 'off') await queue.removeJobScheduler('pull-catalogue')
-  else await queue.upsertJobScheduler('pull-catalogue', { pattern: cataloguePull, tz }, { name: 'pull-catalogue' })
+  const name = 'pull-catalogue'
+  if (cataloguePull === 'off') await queue.removeJobScheduler(name)
+  else await queue.upsertJobScheduler(name, { pattern: cataloguePull, tz }, { name, opts: untilItWorks })
+  if (cataloguePull !== 'off' && pullNow) await queue.add(name, {}, { ...untilItWorks, deduplication: { id: name } })
   await queue.upsertJobScheduler('cull-bodies', { pattern: '0 30 3 * * *', tz }, { name: 'cull-bodies' })
 }

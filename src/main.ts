@@ -37,7 +37,7 @@ import { createLog, type Logger } from './platform/log.ts'
 import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { migrate } from './platform/migrate.ts'
 import { statusOf } from './procedures/model.ts'
-import { pullCatalogue } from './procedures/pull.ts'
+import { pullOrFail } from './procedures/pull.ts'
 import { createCatalogueSource, type CatalogueSource } from './procedures/store.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
@@ -220,7 +220,7 @@ function startWorkers(ground: Ground, portal: Portal): (() => Promise<unknown>)[
   )
   const upkeep = startUpkeepWorker(
     {
-      'pull-catalogue': () => pullCatalogue({ sql, portal, keep, details: 500 }),
+      'pull-catalogue': () => pullOrFail({ sql, portal, keep, details: 10_000 }),
       'cull-bodies': () => cullBodies(sql, settings.EXCHANGE_BODY_DAYS),
     },
     { ...common, concurrency: 1 },
@@ -255,12 +255,11 @@ function startScheduler(ground: Ground): (() => Promise<unknown>)[] {
     batch: portal.limits.dossiersPerCall,
     depth: settings.PORTAL_CONCURRENCY * 2,
     holdFor: ground.policies.lease.handOut,
-    onEmptyRedis: async () => {
-      await reconcileSchedules(upkeep, { cataloguePull: settings.CATALOGUE_PULL })
-      // A ledger that never saw the national catalogue cannot map anything: do not wait for the night.
-      if (settings.CATALOGUE_PULL !== 'off' && catalogue.last().national.size === 0)
-        await upkeep.add('pull-catalogue', {})
-    },
+    makeSchedules: () =>
+      reconcileSchedules(upkeep, {
+        cataloguePull: settings.CATALOGUE_PULL,
+        pullNow: catalogue.last().national.size === 0,
+      }),
     log,
   })
   return [() => push.close(), () => upkeep.close(), () => relay.stop()]

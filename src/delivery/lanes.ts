@@ -48,7 +48,8 @@ function obstacleOf(catalogue: Catalogue, lane: BlockedLane): { reason: string |
   const nationalCode = procedure.procedure.code
   if (!statusOf(catalogue, lane.source, lane.sourceStatus)) return { reason: 'unmapped-status', nationalCode }
   if (!agency) return { reason: 'unknown-agency', nationalCode }
-  // The content itself is at fault: no catalogue can mend that.
-  const ofContent = lane.reason === 'missing-for-portal' || lane.reason === 'invalid-for-portal'
+  // Where the content itself is at fault no catalogue can mend it; where a name of the catalogue was missing, it may have come.
+  const ofCatalogue = lane.field?.startsWith('procedure.') === true || lane.field === 'agencyName'
+  const ofContent = !ofCatalogue && (lane.reason === 'missing-for-portal' || lane.reason === 'invalid-for-portal')
   return { reason: ofContent ? lane.reason : null, nationalCode }
 }

@@ -497,6 +497,7 @@ export async function expireLeases(sql: Sql): Promise<number> {
 export interface BlockedLane {
   readonly id: number
   readonly reason: string
+  readonly field: string | null
   readonly procedureCode: string
   readonly agencyCode: string
   readonly level: string | null
@@ -508,7 +509,7 @@ export interface BlockedLane {
 /** Lanes that were blocked under an older catalogue than `version`, in order after `after`. */
 export async function blockedBefore(sql: Sql, version: number, after: number, limit: number): Promise<BlockedLane[]> {
   return sql<BlockedLane[]>`
-    select l.dossier_id as id, l.reason, d.procedure_code as "procedureCode", d.agency_code as "agencyCode", d.level,
+    select l.dossier_id as id, l.reason, l.detail->>'field' as field, d.procedure_code as "procedureCode", d.agency_code as "agencyCode", d.level,
       d.source, d.source_status as "sourceStatus", d.received_at as "receivedAt"
     from deliveries l join dossiers d on d.id = l.dossier_id
     where l.state = 'blocked' and l.assessed_version < ${version} and l.dossier_id > ${after}

@@ -31,6 +31,12 @@ export async function pullCatalogue(deps: PullDeps): Promise<Pull[]> {
   return [...pulls, await pullDetails(deps)]
 }
 
+/** Throws when a list could not be had, so that the job is tried again; what came is applied all the same. */
+export async function pullOrFail(deps: PullDeps): Promise<void> {
+  const failed = (await pullCatalogue(deps)).filter(({ outcome }) => outcome === 'failed')
+  if (failed.length > 0) throw new Error(`Not pulled: ${failed.map(({ service }) => service).join(', ')}`)
+}
+
 const applied = async (changed: Promise<number>) => ({ applied: true, changed: await changed, note: '' })
 
 type Kind = Parameters<Portal['pull']>[0]

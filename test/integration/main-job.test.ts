@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { cullBodies } from '../../src/delivery/store.ts'
 import { change, startProvince, step, type Province } from '../support/province.ts'
 
 describe('a dossier on its way to the portal', () => {
@@ -44,5 +45,28 @@ describe('a dossier on its way to the portal', () => {
     await province.settled(40_000)
     const received = new Map((await province.received()).map((one) => [one.code, one]))
     for (const { code } of many) expect(received.get(code)?.steps).toHaveLength(1)
+  })
+
+  it('is counted by metrics that carry codes and counts alone', async () => {
+    await province.push([change({ owner: { type: 'citizen', name: 'Bí Mật Riêng' } })])
+    await province.settled()
+    const text = await (await fetch(`${province.house.url}/metrics`)).text()
+    expect(text).toMatch(/^dvcqg_dossiers\{state="delivered",reason=""\} [1-9]/m)
+    expect(text).toMatch(/^dvcqg_portal_calls_total\{service="DongBoHoSoMC",class="ok"\} [1-9]/m)
+    expect(text).toMatch(/^dvcqg_work_stalled\{reason=""\} 0$/m)
+    expect(text).not.toContain('Bí Mật')
+    expect(text).not.toContain('H34-200703')
+  })
+
+  it('leaves evidence whose bodies are sealed, and dropped by age', async () => {
+    const { sql, vault } = province.ground
+    const [call] = await sql<{ id: number; request_body: Buffer }[]>`
+      select id, request_body from exchanges where service = 'DongBoHoSoMC' order by id limit 1`
+    expect(call!.request_body.includes('MaHoSo')).toBe(false)
+    expect(vault.open(call!.request_body, 'exchange')).toContain('"MaHoSo"')
+    await sql`update exchanges set request_out = now() - interval '91 days' where id = ${call!.id}`
+    expect(await cullBodies(sql, 90)).toBe(1)
+    const [kept] = await sql`select service, class, http_status, request_body from exchanges where id = ${call!.id}`
+    expect(kept).toEqual({ service: 'DongBoHoSoMC', class: 'ok', http_status: 200, request_body: null })
   })
 })

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { transaction } from '../../src/platform/database.ts'
+import { pullCatalogue, pullOrFail, type PullDeps } from '../../src/procedures/pull.ts'
+import { importMappings } from '../../src/procedures/store.ts'
+import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
+
+describe('the national catalogue', () => {
+  let province: Province
+  let deps: PullDeps
+  beforeAll(async () => {
+    province = await startProvince()
+    await province.until(async () => (await size()) > 4000, 'the first pull')
+    deps = { sql: province.ground.sql, portal: province.ground.portal!, keep: async () => undefined, details: 3 }
+  })
+  afterAll(() => province.close())
+
+  const size = async () => (await province.ground.catalogue.fresh()).national.size
+  const laneOf = async (code: string) => {
+    const [row] = await province.ground.sql`
+      select l.state, l.reason, l.detail->>'field' as field from deliveries l join dossiers d on d.id = l.dossier_id
+      where d.code = ${code}`
+    return row
+  }
+
+  it('is never replaced by an empty answer', async () => {
+    const before = await size()
+    await province.faults([{ service: 'LayDanhSachTTHC', kind: 'empty-result' }])
+    const pulls = await pullCatalogue(deps)
+    await province.faults([])
+    expect(pulls).toContainEqual(expect.objectContaining({ service: 'procedures', outcome: 'held' }))
+    expect(await size()).toBe(before)
+  })
+
+  it('is asked for again when the portal did not give it', async () => {
+    await province.faults([{ service: 'LayDanhSachTTHC', kind: 'http-500' }])
+    await expect(pullOrFail(deps)).rejects.toThrow('procedures')
+    await province.faults([])
+    await expect(pullOrFail(deps)).resolves.toBeUndefined()
+    const pulls = await province.ground
+      .sql`select outcome from pulls where service = 'procedures' order by id desc limit 2`
+    expect(pulls.map(({ outcome }) => outcome)).toEqual(['applied', 'failed'])
+  })
+
+  it('releases dossiers that waited for a name of it', async () => {
+    const { sql, catalogue } = province.ground
+    const forget = () =>
+      transaction(sql, async (tx) => {
+        await tx`update national_procedures set field_code = '', field_name = '' where code = ${nationalCodes[2]}`
+        await tx`update catalogue_version set version = version + 1`
+      })
+    await forget()
+    await catalogue.fresh()
+    const waiting = change({ procedureCode: nationalCodes[2] })
+    await province.push([waiting])
+    expect(await laneOf(waiting.code)).toEqual({
+      state: 'blocked',
+      reason: 'missing-for-portal',
+      field: 'procedure.fieldCode',
+    })
+    await pullCatalogue(deps)
+    await province.until(async () => (await laneOf(waiting.code))?.['state'] === 'delivered', 'its delivery')
+  })
+
+  it('releases what a mapping lets through, and only that', async () => {
+    const local = change({ procedureCode: '2018.CT.12' })
+    const other = change({ procedureCode: '2018.CT.13' })
+    await province.push([local, other])
+    expect(await laneOf(local.code)).toMatchObject({ state: 'blocked', reason: 'no-national-code' })
+    const row = {
+      localCode: '2018.CT.12',
+      nationalCode: nationalCodes[0],
+      agencyCode: null,
+      level: null,
+      validFrom: null,
+      validTo: null,
+      why: '',
+    }
+    expect(await importMappings(province.ground.sql, { rows: [row], by: 'test' })).toBe(1)
+    expect(await importMappings(province.ground.sql, { rows: [row], by: 'test' })).toBe(0)
+    await province.until(async () => (await laneOf(local.code))?.['state'] === 'delivered', 'its delivery')
+    expect(await laneOf(other.code)).toMatchObject({ state: 'blocked', reason: 'no-national-code' })
+  })
+})
