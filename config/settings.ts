@@ -20,6 +20,7 @@ const url = (...protocols: string[]) =>
   z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
     message: `must be an address starting with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   })
+const accountOf = ({ username, password }: URL) => username + password
 const encryptionKeys = z
   .string()
   .transform((value, context) =>
@@ -80,7 +81,12 @@ const table = {
     about: 'Prefix of all keys in Redis',
   },
   PORTAL_URL: {
-    schema: optional(url('http:', 'https:')),
+    schema: optional(
+      // An address is shown in logs and in "doctor"; an account in it would be, too.
+      url('http:', 'https:').refine((value) => !URL.canParse(value) || accountOf(new URL(value)) === '', {
+        message: 'must not carry an account: set PORTAL_USERNAME and PORTAL_PASSWORD',
+      }),
+    ),
     secret: false,
     about: "The adapter's base, up to /XrdAdapter/RestService/forward. Not set: nothing is sent",
   },

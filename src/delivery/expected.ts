@@ -3,26 +3,51 @@ import type { Sql } from '../platform/database.ts'
 import { statusOf, type Catalogue } from '../procedures/model.ts'
 import { assess } from './assess.ts'
 import type { PortalDossier, PortalStep } from './portal.ts'
-import { readDelivered } from './store.ts'
+import { readDelivered, type DeliveredRow } from './store.ts'
 
-/** What the portal should hold of these dossiers by the ledger; null = nothing was delivered. */
+interface Expected {
+  readonly dossier: PortalDossier
+  readonly steps: PortalStep[]
+}
+
+/**
+ * What the portal should hold of these dossiers by the ledger. Null = nothing was delivered. `untellable` = something was,
+ * but today's catalogue no longer knows what it was sent as; that says nothing about the portal.
+ */
 export async function expectedAtPortal(
   sql: Sql,
   vault: Vault,
   catalogue: Catalogue,
   ids: readonly number[],
-): Promise<Map<number, { dossier: PortalDossier; steps: PortalStep[] } | null>> {
+): Promise<Map<number, Expected | 'untellable' | null>> {
   const rows = await readDelivered(sql, vault, ids)
-  return new Map(
-    rows.map(({ id, code, source, content, steps }) => {
-      if (!content) return [id, null]
-      const judged = assess(catalogue, () => [], { code, source, content })
-      if (!judged.ready) return [id, null]
-      const sent = steps.flatMap((step) => {
-        const status = statusOf(catalogue, source, step.status)
-        return status ? [{ dossierCode: code, step, status }] : []
-      })
-      return [id, { dossier: judged.dossier, steps: sent }]
-    }),
-  )
+  return new Map(rows.map((row) => [row.id, row.content === null ? null : expectedOf(catalogue, row, row.content)]))
+}
+
+function expectedOf(
+  catalogue: Catalogue,
+  row: DeliveredRow,
+  content: NonNullable<DeliveredRow['content']>,
+): Expected | 'untellable' {
+  const dossier = sentAs(catalogue, row, content)
+  if (!dossier) return 'untellable'
+  const steps = row.steps.flatMap((step) => {
+    const status = statusOf(catalogue, row.source, step.status)
+    return status ? [{ dossierCode: row.code, step, status }] : []
+  })
+  return { dossier, steps }
+}
+
+/** By the code it was sent under, even if the procedure was closed or mapped anew since: what was delivered stays delivered. */
+function sentAs(
+  catalogue: Catalogue,
+  { code, source, nationalCode }: DeliveredRow,
+  content: NonNullable<DeliveredRow['content']>,
+): PortalDossier | null {
+  const procedure = nationalCode === null ? undefined : catalogue.national.get(nationalCode)
+  const agencyName = catalogue.agencies.get(content.agencyCode)?.name
+  const status = statusOf(catalogue, source, content.status)
+  if (procedure && agencyName && status) return { code, content, status, procedure, agencyName }
+  const judged = assess(catalogue, () => [], { code, source, content })
+  return judged.ready ? judged.dossier : null
 }

@@ -643,24 +643,29 @@ export interface DeliveredRow {
   readonly source: string
   /** Null when nothing of this dossier was delivered. */
   readonly content: DossierContent | null
+  /** The national code of the newest change, when that is the delivered one. */
+  readonly nationalCode: string | null
   readonly steps: readonly Step[]
 }
 
 /** What the portal took of these dossiers: the delivered change and the delivered steps in their order. */
 export async function readDelivered(sql: Sql, vault: Vault, ids: readonly number[]): Promise<DeliveredRow[]> {
   const [rows, steps] = await Promise.all([
-    sql<{ id: number; code: string; source: string; content: Buffer | null }[]>`
-      select d.id, d.code, d.source, c.content from deliveries l join dossiers d on d.id = l.dossier_id
+    sql<{ id: number; code: string; source: string; content: Buffer | null; nationalCode: string | null }[]>`
+      select d.id, d.code, d.source, c.content,
+        case when l.delivered_change_id = l.wanted_change_id then l.national_code end as "nationalCode"
+      from deliveries l join dossiers d on d.id = l.dossier_id
       left join changes c on c.id = l.delivered_change_id where l.dossier_id = any(${[...ids]}::bigint[])`,
     sql<{ dossierId: number; content: Buffer }[]>`
       select dossier_id as "dossierId", content from steps
       where dossier_id = any(${[...ids]}::bigint[]) and state = 'delivered' order by dossier_id, acknowledged_at, at, id`,
   ])
   const byDossier = Map.groupBy(steps, (step) => step.dossierId)
-  return rows.map(({ id, code, source, content }) => ({
+  return rows.map(({ id, code, source, content, nationalCode }) => ({
     id,
     code,
     source,
+    nationalCode,
     content: content ? (JSON.parse(vault.open(content, `change:${code}`)) as DossierContent) : null,
     steps: (byDossier.get(id) ?? []).map((step) => JSON.parse(vault.open(step.content, `step:${code}`)) as Step),
   }))

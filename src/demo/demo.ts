@@ -1,6 +1,4 @@
 import { join } from 'node:path'
-import { parse } from 'csv-parse/sync'
-import { z } from 'zod'
 import type { FaultRule } from '../../adapters/sandbox/faults.ts'
 import { Interrupted } from '../cli/exits.ts'
 import { stoppable } from '../cli/ground.ts'
@@ -8,7 +6,8 @@ import { remark, say, sayJson } from '../cli/output.ts'
 import { startProgress } from '../cli/progress.ts'
 import { expectedAtPortal } from '../delivery/expected.ts'
 import { sweepBlocked } from '../delivery/lanes.ts'
-import { levels } from '../organisations/model.ts'
+import { describeProblem, readCsv } from '../cli/csv.ts'
+import { mappings as mappingTable } from '../cli/tables.ts'
 import { importMappings } from '../procedures/store.ts'
 import { checkParts } from '../reconciliation/model.ts'
 import { continueRun, startRun } from '../reconciliation/reconcile.ts'
@@ -199,29 +198,11 @@ async function playActTwo(stage: Stage, province: KonTum, stop: AbortSignal): Pr
   return { ...(await actOf(stage, 'act-two.html')), mappings, released }
 }
 
-const blank = z.string().transform((text) => (text === '' ? null : text))
-const MappingRow = z
-  .object({
-    local_code: z.string(),
-    national_code: z.string(),
-    agency_code: blank,
-    level: blank.pipe(z.enum(levels).nullable()),
-    valid_from: blank,
-    valid_to: blank,
-    why: z.string(),
-  })
-  .transform((row) => ({
-    localCode: row.local_code,
-    nationalCode: row.national_code,
-    agencyCode: row.agency_code,
-    level: row.level,
-    validFrom: row.valid_from,
-    validTo: row.valid_to,
-    why: row.why,
-  }))
-
-function readMappings(csv: string): z.output<typeof MappingRow>[] {
-  return z.array(MappingRow).parse(parse(csv, { columns: true, skip_empty_lines: true }))
+/** As an office would import it: the same reader, the same checks. */
+function readMappings(csv: string) {
+  const read = readCsv(Buffer.from(csv), mappingTable.shape)
+  if (!read.ok) throw new Error(`The mapping of the demo is wrong: ${read.problems.map(describeProblem).join('; ')}`)
+  return read.rows
 }
 
 async function check(stage: Stage, total: number): Promise<DemoResult['verification']> {

@@ -18,9 +18,14 @@ import { allLots, readRunRow, runOf, type KeptScope, type Run, type RunRow, type
 export interface ReconcileDeps {
   readonly sql: Sql
   readonly portal: Pick<Portal, 'canLookUp' | 'lookUp' | 'compare'>
-  /** What the portal should hold by dossier id: the delivered change and its delivered steps; null = never delivered. */
-  readonly expected: (ids: number[]) => Promise<Map<number, Expected | null>>
+  /**
+   * What the portal should hold by dossier id: the delivered change and its delivered steps; null = never delivered,
+   * `untellable` = delivered, but the catalogue of today cannot say as what.
+   */
+  readonly expected: (ids: number[]) => Promise<Map<number, Expectation>>
 }
+
+type Expectation = Expected | 'untellable' | null
 
 export interface Expected {
   readonly dossier: PortalDossier
@@ -158,7 +163,7 @@ async function lookAt(
   options: ReconcileOptions,
 ): Promise<(Finding | null)[] | 'silent'> {
   const ids = targets.flatMap(({ id }) => (id === null ? [] : [id]))
-  const expected = ids.length > 0 ? await deps.expected(ids) : new Map<number, Expected | null>()
+  const expected = ids.length > 0 ? await deps.expected(ids) : new Map<number, Expectation>()
   const results: (Finding | null | undefined)[] = targets.map(() => undefined)
   let next = 0
   let silent = 0
@@ -209,7 +214,7 @@ async function ask(
 async function judge(
   deps: ReconcileDeps,
   target: Target,
-  expected: Expected | null,
+  expected: Expectation,
   answer: LookUpAnswer,
   options: ReconcileOptions,
 ): Promise<Finding | null | undefined> {
@@ -239,7 +244,7 @@ const presence = (here: boolean, there: boolean): Difference => ({
 function classify(
   portal: ReconcileDeps['portal'],
   target: Target,
-  expected: Expected | null,
+  expected: Expectation,
   answer: LookUpAnswer,
 ): Finding {
   if (answer.class !== 'ok' && answer.class !== 'absent') return notAnswered(answer.failure ?? answer.class)
@@ -251,6 +256,7 @@ function classify(
   if (expected === null)
     return record === null ? { kind: 'equal', fields: [] } : { kind: 'different', fields: [presence(false, true)] }
   if (record === null) return { kind: 'missing-there', fields: [presence(true, false)] }
+  if (expected === 'untellable') return { kind: 'unknown', fields: [{ field: 'procedureCode', here: '', there: '' }] }
   const fields = portal.compare(expected.dossier, expected.steps, record)
   return { kind: fields.length === 0 ? 'equal' : 'different', fields }
 }

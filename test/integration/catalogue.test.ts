@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openQueue, openWorker } from '../../jobs/queues.ts'
+import { expectedAtPortal } from '../../src/delivery/expected.ts'
 import { transaction } from '../../src/platform/database.ts'
 import { pullCatalogue, pullOrFail, type PullDeps } from '../../src/procedures/pull.ts'
 import { importMappings } from '../../src/procedures/store.ts'
@@ -79,5 +81,39 @@ describe('the national catalogue', () => {
     expect(await importMappings(province.ground.sql, { rows: [row], by: 'test' })).toBe(0)
     await province.until(async () => (await laneOf(local.code))?.['state'] === 'delivered', 'its delivery')
     expect(await laneOf(other.code)).toMatchObject({ state: 'blocked', reason: 'no-national-code' })
+  })
+
+  it('says what was delivered even after a procedure was closed, and says when it cannot tell', async () => {
+    const { sql, vault, catalogue } = province.ground
+    const sent = change()
+    await province.push([sent])
+    await province.until(async () => (await laneOf(sent.code))?.['state'] === 'delivered', 'its delivery')
+    const [row] = await sql<{ id: number }[]>`select id from dossiers where code = ${sent.code}`
+    const known = await catalogue.fresh()
+    const told = async (national: typeof known.national) =>
+      (await expectedAtPortal(sql, vault, { ...known, national }, [row!.id])).get(row!.id)
+    const closed = { ...known.national.get(nationalCodes[0])!, open: false }
+    expect(await told(new Map([[nationalCodes[0], closed]]))).toMatchObject({ dossier: { code: sent.code } })
+    expect(await told(new Map())).toBe('untellable')
+  })
+
+  it('leaves no word of a failure in Redis', async () => {
+    const { redisUrl, settings, log } = province.ground
+    const options = { redisUrl, prefix: `${settings.QUEUE_PREFIX}-failing`, log }
+    const queue = openQueue('reconcile', options)
+    const worker = openWorker(
+      'reconcile',
+      (job) => job,
+      () => Promise.reject(new TypeError('Bí Mật')),
+      { ...options, concurrency: 1 },
+    )
+    const job = await queue.add('any', {})
+    await province.until(async () => (await queue.getFailedCount()) === 1, 'the failure')
+    const kept = JSON.stringify((await queue.getJob(job.id!))?.toJSON())
+    await worker.close()
+    await queue.obliterate({ force: true })
+    await queue.close()
+    expect(kept).toContain('TypeError')
+    expect(kept).not.toContain('Bí Mật')
   })
 })

@@ -37,6 +37,7 @@ describe('settings', () => {
     ['REDIS_URL', ['http://x']],
     ['QUEUE_PREFIX', ['A', 'a b', 'a:b', 'x'.repeat(41)]],
     ['PORTAL_MAX_CALLS_PER_SECOND', ['0', '-1', '10001', 'many']],
+    ['PORTAL_URL', ['ftp://x', 'http://user:secret@ss.example.invalid/forward']],
     ['PORTAL_BATCH_SIZE', ['0', '1001']],
     ['ENCRYPTION_KEYS', ['k1', 'k1:', 'k1:c2hvcnQ=', `${key},${key}`, `a b:${key.slice(3)}`]],
     ['MAX_LINE_BYTES', ['1023', '1e12']],
