@@ -309,6 +309,11 @@ export const failures = {
       'Nothing to do; sending goes on by itself.',
     ],
   ),
+  'delivery-held': failure(
+    503,
+    ['Một người vận hành đã tạm dừng mọi việc gửi.', 'Bỏ tạm dừng bằng "dvcqg deliveries release" khi có thể gửi lại.'],
+    ['An operator stopped all sending.', 'Run "dvcqg deliveries release" when dossiers may go again.'],
+  ),
   'worker-lost': failure(
     503,
     ['Tiến trình gửi dừng giữa chừng.', 'Không cần làm gì; kết quả được tra cứu trước khi gửi lại.'],

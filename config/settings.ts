@@ -137,10 +137,26 @@ const table = {
     secret: false,
     about: 'When the national catalogue is pulled (cron with seconds, Vietnam time), or off',
   },
+  STEPS_AFTER_REFUSED: {
+    schema: defaulted(z.enum(['wait', 'go']), 'wait'),
+    secret: false,
+    about:
+      'After a step that the portal refused, the later steps of the dossier wait for a person (wait) or are sent without it (go)',
+  },
   EXCHANGE_BODY_DAYS: {
     schema: defaulted(whole(0, 3650), 90),
     secret: false,
     about: 'Days the sealed bodies of exchanges are kept',
+  },
+  CHANGE_CONTENT_DAYS: {
+    schema: defaulted(whole(1, 36_500), 365),
+    secret: false,
+    about: 'Days the content of a change is kept that is neither wanted nor delivered any more',
+  },
+  EVIDENCE_MONTHS: {
+    schema: optional(whole(1, 1200)),
+    secret: false,
+    about: 'Months the evidence of calls is kept (times, codes, classes; no contents). Not set: for good',
   },
   STALL_SECONDS: {
     schema: defaulted(whole(5, 3600), 60),

@@ -1,16 +1,22 @@
 import type { Worker } from 'bullmq'
 import { z } from 'zod'
 import { pushBatch, type PushDeps } from '../src/delivery/push.ts'
-import { openWorker, type WorkerOptions } from './queues.ts'
+import { urgencies } from '../src/delivery/model.ts'
+import { openWorker, pushQueues, type WorkerOptions } from './queues.ts'
 
 export const PushTicket = z.object({ ids: z.array(z.number().int()).min(1).max(1000) })
 
-/** Brings batches of lanes to the portal. A ticket names lanes; what is sent is read from the ledger at the last moment. */
-export function startPushWorker(deps: PushDeps, options: WorkerOptions): Worker {
-  return openWorker(
-    'push',
-    (job) => PushTicket.parse(job.data),
-    ({ ids }) => pushBatch(deps, ids),
-    options,
+/**
+ * Bring batches of lanes to the portal: fresh changes and backfill have a queue and hands of their own, so that neither waits
+ * for the other's. A ticket names lanes; what is sent is read from the ledger at the last moment.
+ */
+export function startPushWorkers(deps: PushDeps, options: WorkerOptions): Worker[] {
+  return urgencies.map((urgency) =>
+    openWorker(
+      pushQueues[urgency],
+      (job) => PushTicket.parse(job.data),
+      ({ ids }) => pushBatch(deps, ids, urgency),
+      options,
+    ),
   )
 }

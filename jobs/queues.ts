@@ -1,10 +1,14 @@
 import { Queue, Worker, type Job } from 'bullmq'
 import { Redis } from 'ioredis'
+import type { Urgency } from '../src/delivery/model.ts'
 import type { Logger } from '../src/platform/log.ts'
 
 /** The queues. Jobs carry ids and names, never data: Redis holds nothing that is worth reading. */
-export const queueNames = ['push', 'upkeep', 'reconcile'] as const
+export const queueNames = ['push', 'backfill', 'upkeep', 'reconcile'] as const
 export type QueueName = (typeof queueNames)[number]
+
+/** Tickets of fresh changes and of backfill. */
+export const pushQueues: Readonly<Record<Urgency, QueueName>> = { fresh: 'push', backfill: 'backfill' }
 
 export interface QueueOptions {
   readonly redisUrl: string

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { sweepBlocked } from '../src/delivery/lanes.ts'
+import { urgencies, type Urgency } from '../src/delivery/model.ts'
 import { expireLeases, forgetHandOuts, handOut } from '../src/delivery/store.ts'
 import type { CatalogueSource } from '../src/procedures/store.ts'
 import type { Sql } from '../src/platform/database.ts'
@@ -10,12 +11,12 @@ import type { Logger } from '../src/platform/log.ts'
 export interface RelayDeps {
   readonly sql: Sql
   readonly redis: Redis
-  readonly queue: Queue
+  readonly queues: Readonly<Record<Urgency, Queue>>
   readonly catalogue: CatalogueSource
   readonly prefix: string
   /** Dossiers per batch. */
   readonly batch: number
-  /** Batches kept waiting in the queue: enough to keep all workers busy, few enough that fresh changes pass soon. */
+  /** Batches kept waiting in each queue: enough to keep all workers busy, few enough that fresh changes pass soon. */
   readonly depth: number
   /** A hand-out that no worker picked up is made again after this time, in milliseconds. */
   readonly holdFor: number
@@ -78,17 +79,24 @@ async function sweep({ sql, catalogue, log }: RelayDeps): Promise<void> {
   if (released > 0) log.info({ lanes: released }, 'Dossiers were released because their obstacle is gone')
 }
 
-/** Fills the queue up to its depth; returns the number of jobs added. */
+/** Fills the queues up to their depth; returns the number of jobs added. */
 async function fill(deps: RelayDeps): Promise<number> {
-  const { sql, redis, queue, prefix, batch, depth, holdFor } = deps
+  const { sql, redis, prefix } = deps
   if ((await redis.set(`${prefix}:marker`, '1', 'NX')) === 'OK') {
     const again = await forgetHandOuts(sql)
     await deps.makeSchedules()
     if (again > 0) deps.log.warn({ lanes: again }, 'Redis was empty; work was handed out again from the ledger')
   }
+  let added = 0
+  for (const urgency of urgencies) added += await fillOne(deps, urgency)
+  return added
+}
+
+async function fillOne({ sql, queues, batch, depth, holdFor }: RelayDeps, urgency: Urgency): Promise<number> {
+  const queue = queues[urgency]
   const room = depth - (await queue.getWaitingCount())
   if (room <= 0) return 0
-  const batches = await handOut(sql, { limit: room * batch, batch, holdFor })
+  const batches = await handOut(sql, { urgency, limit: room * batch, batch, holdFor })
   if (batches.length === 0) return 0
   try {
     await queue.addBulk(batches.map(({ operation, ids }) => ({ name: operation, data: { ids } })))

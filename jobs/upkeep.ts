@@ -2,7 +2,7 @@ import type { Queue, Worker } from 'bullmq'
 import { z } from 'zod'
 import { openWorker, type WorkerOptions } from './queues.ts'
 
-const tasks = ['pull-catalogue', 'cull-bodies'] as const
+const tasks = ['pull-catalogue', 'rotate'] as const
 type Task = (typeof tasks)[number]
 
 export type Upkeep = Readonly<Record<Task, () => Promise<unknown>>>
@@ -34,5 +34,6 @@ export async function reconcileSchedules(queue: Queue, { cataloguePull, pullNow 
   if (cataloguePull === 'off') await queue.removeJobScheduler(name)
   else await queue.upsertJobScheduler(name, { pattern: cataloguePull, tz }, { name, opts: untilItWorks })
   if (cataloguePull !== 'off' && pullNow) await queue.add(name, {}, { ...untilItWorks, deduplication: { id: name } })
-  await queue.upsertJobScheduler('cull-bodies', { pattern: '0 30 3 * * *', tz }, { name: 'cull-bodies' })
+  await queue.removeJobScheduler('cull-bodies')
+  await queue.upsertJobScheduler('rotate', { pattern: '0 30 3 * * *', tz }, { name: 'rotate' })
 }

@@ -13,18 +13,20 @@ import {
   type RetryPolicy,
 } from '../config/retry.ts'
 import { describeSettings, readSettings, type Settings } from '../config/settings.ts'
-import { openQueue, openRedis } from '../jobs/queues.ts'
-import { startPushWorker } from '../jobs/push.ts'
+import { openQueue, openRedis, pushQueues } from '../jobs/queues.ts'
+import { startPushWorkers } from '../jobs/push.ts'
 import { startReconcileWorker } from '../jobs/reconcile.ts'
 import { startRelay } from '../jobs/relay.ts'
 import { reconcileSchedules, startUpkeepWorker } from '../jobs/upkeep.ts'
 import { expectedAtPortal } from './delivery/expected.ts'
 import { checkMovement, collectDelivery } from './delivery/health.ts'
+import { createHoldWatch } from './delivery/hold.ts'
 import { createLanes } from './delivery/lanes.ts'
 import { createPace } from './delivery/pace.ts'
 import type { Exchange, Portal } from './delivery/portal.ts'
 import { createSessionStore } from './delivery/sessions.ts'
-import { cullBodies, recordExchanges } from './delivery/store.ts'
+import { makePartitions, rotate } from './delivery/retention.ts'
+import { recordExchanges } from './delivery/store.ts'
 import { createIntake } from './dossiers/intake.ts'
 import { registerDossierRoutes } from './dossiers/routes.ts'
 import { createAuthority } from './platform/auth.ts'
@@ -103,6 +105,7 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
   }
   try {
     await migrate(sql)
+    await makePartitions(sql)
   } catch (error) {
     await close()
     throw error
@@ -206,13 +209,15 @@ function startWorkers(ground: Ground, portal: Portal): (() => Promise<unknown>)[
     exchanges.forEach(onExchange)
     await recordExchanges(sql, vault, exchanges)
   }
-  const push = startPushWorker(
+  const push = startPushWorkers(
     {
       sql,
       vault,
       portal,
       policy: ground.policies.retry,
       lease: ground.policies.lease,
+      stepsAfterRefused: settings.STEPS_AFTER_REFUSED,
+      held: createHoldWatch(sql),
       catalogue: () => catalogue.current(),
       onExchange,
     },
@@ -221,7 +226,12 @@ function startWorkers(ground: Ground, portal: Portal): (() => Promise<unknown>)[
   const upkeep = startUpkeepWorker(
     {
       'pull-catalogue': () => pullOrFail({ sql, portal, keep, details: 10_000 }),
-      'cull-bodies': () => cullBodies(sql, settings.EXCHANGE_BODY_DAYS),
+      rotate: () =>
+        rotate(sql, {
+          bodyDays: settings.EXCHANGE_BODY_DAYS,
+          contentDays: settings.CHANGE_CONTENT_DAYS,
+          evidenceMonths: settings.EVIDENCE_MONTHS ?? null,
+        }),
     },
     { ...common, concurrency: 1 },
   )
@@ -230,7 +240,7 @@ function startWorkers(ground: Ground, portal: Portal): (() => Promise<unknown>)[
     ...common,
     concurrency: 1,
   })
-  return [push, upkeep, reconcile].map((worker) => () => worker.close())
+  return [...push, upkeep, reconcile].map((worker) => () => worker.close())
 }
 
 function observe(metrics: Metrics, { service, class: meaning, requestIn, requestOut, responseIn }: Exchange): void {
@@ -244,12 +254,12 @@ function startScheduler(ground: Ground): (() => Promise<unknown>)[] {
   const { sql, redis, redisUrl, catalogue, settings, log, portal } = ground
   if (!portal) return []
   const options = { redisUrl, prefix: settings.QUEUE_PREFIX, log }
-  const push = openQueue('push', options)
+  const queues = { fresh: openQueue(pushQueues.fresh, options), backfill: openQueue(pushQueues.backfill, options) }
   const upkeep = openQueue('upkeep', options)
   const relay = startRelay({
     sql,
     redis,
-    queue: push,
+    queues,
     catalogue,
     prefix: settings.QUEUE_PREFIX,
     batch: portal.limits.dossiersPerCall,
@@ -262,12 +272,12 @@ function startScheduler(ground: Ground): (() => Promise<unknown>)[] {
       }),
     log,
   })
-  return [() => push.close(), () => upkeep.close(), () => relay.stop()]
+  return [() => queues.fresh.close(), () => queues.backfill.close(), () => upkeep.close(), () => relay.stop()]
 }
 
 function registerApi(app: Http, { sql, vault, settings, catalogue, portal, metrics }: Ground): void {
   const authority = createAuthority(sql)
-  const lanes = createLanes(catalogue.last, (dossier) => portal?.problems(dossier) ?? [])
+  const lanes = createLanes(catalogue.last, (dossier) => portal?.problems(dossier) ?? [], settings.STEPS_AFTER_REFUSED)
   const intake = createIntake({
     sql,
     vault,

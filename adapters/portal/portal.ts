@@ -144,7 +144,7 @@ function createOnce(options: PortalOptions): Once {
     deadline: Math.min(callTimeout, loginTimeout),
   })
   return async (operation, session, call, trail) => {
-    await pace.take(operation.service)
+    await pace.take(operation.service, call.urgency)
     const body = bodyOf(options, operation, session?.session ?? null)
     await call.lastCheck?.()
     const http = await send({
@@ -209,7 +209,7 @@ function createExchange(options: PortalOptions) {
   /** The session first: a slot of the pace is not held while someone logs in. Logins are not the lane's call: no last check. */
   async function sessionFor(call: Call, trail: Exchange[], expired?: number) {
     if (!needsSession) return { ok: true, session: null } as const
-    return obtain(() => logIn({ requestIn: call.requestIn }, trail), expired)
+    return obtain(() => logIn({ requestIn: call.requestIn, urgency: call.urgency }, trail), expired)
   }
 
   async function attempt(operation: Operation, call: Call, trail: Exchange[], expired?: number) {

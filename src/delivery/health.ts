@@ -1,13 +1,14 @@
 import type { Sql } from '../platform/database.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { PaceState } from './pace.ts'
-import { backlog, movement } from './store.ts'
+import { backlog, oldestDue, sinceLastAnswer } from './store.ts'
 
 export interface Movement {
   readonly ok: boolean
   /** Why work stands still: what to look at first. */
   readonly reason: 'portal-not-configured' | 'queue-unreachable' | 'portal-unavailable' | 'no-progress' | null
-  readonly oldestDueSeconds: number
+  /** Age of the oldest dossier that could be sent now; null when it was not looked for, because work moves. */
+  readonly oldestDueSeconds: number | null
   readonly sinceLastAnswerSeconds: number | null
 }
 
@@ -21,11 +22,12 @@ export interface MovementDeps {
 
 /** Liveness by movement: dossiers are due, and for `stallSeconds` the portal answered nothing. Counts alone would look healthy. */
 export async function checkMovement(deps: MovementDeps): Promise<Movement> {
-  const { oldestDue, sinceLastExchange } = await movement(deps.sql)
-  const age = oldestDue ?? 0
-  const stalled = age > deps.stallSeconds && (sinceLastExchange === null || sinceLastExchange > deps.stallSeconds)
-  const common = { oldestDueSeconds: Math.round(age), sinceLastAnswerSeconds: sinceLastExchange }
-  if (!stalled) return { ok: true, reason: null, ...common }
+  const since = await sinceLastAnswer(deps.sql)
+  const quiet = since === null || since > deps.stallSeconds
+  // Reading all that waits is left for the moment when something may be wrong.
+  const age = quiet ? ((await oldestDue(deps.sql)) ?? 0) : null
+  const common = { oldestDueSeconds: age === null ? null : Math.round(age), sinceLastAnswerSeconds: since }
+  if (age === null || age <= deps.stallSeconds) return { ok: true, reason: null, ...common }
   if (!deps.portalConfigured) return { ok: false, reason: 'portal-not-configured', ...common }
   const state = await deps.pace().catch(() => null)
   if (!state) return { ok: false, reason: 'queue-unreachable', ...common }

@@ -3,18 +3,23 @@ import { vietnamDate } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
 import { findNational, statusOf, type Catalogue } from '../procedures/model.ts'
 import { assess } from './assess.ts'
+import type { StepsAfterRefused } from './model.ts'
 import type { Portal } from './portal.ts'
 import { armLanes, blockedBefore, reassessed, wakeLanes, type BlockedLane } from './store.ts'
 
 /** Delivery's side of intake's port: each wish is assessed by the catalogue last loaded, and the lane says so at once. */
-export function createLanes(catalogue: () => Catalogue, problemsOf: Portal['problems']): Lanes {
+export function createLanes(
+  catalogue: () => Catalogue,
+  problemsOf: Portal['problems'],
+  stepsAfterRefused: StepsAfterRefused,
+): Lanes {
   return {
     arm(tx, wishes) {
       const known = catalogue()
       const judge = (wish: LaneWish) => ({ wish, assessment: assess(known, problemsOf, wish) })
       return armLanes(tx, known.version, wishes.map(judge))
     },
-    wake: (tx, newSteps) => wakeLanes(tx, newSteps),
+    wake: (tx, news) => wakeLanes(tx, news, stepsAfterRefused),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Status } from '../../config/statuses.ts'
 import type { DossierContent, Step } from '../dossiers/model.ts'
+import type { Urgency } from './model.ts'
 import type { NationalProcedure } from '../procedures/model.ts'
 
 /**
@@ -57,6 +58,8 @@ export interface PortalStep {
 export interface Call {
   /** When this work was picked up: the first of the four timestamps. */
   readonly requestIn: Date
+  /** Fresh calls leave before backfill; what is not about a fresh change of a dossier is `backfill`. */
+  readonly urgency: Urgency
   /**
    * Awaited right before the bytes leave, after the pace: the lane's last chance to stop (a lost lease throws). What it
    * throws is passed on to the caller unchanged.
@@ -89,6 +92,7 @@ export type PortalFailure =
   | 'portal-unreadable'
   | 'portal-login'
   | 'portal-pace'
+  | 'delivery-held'
 
 export interface Answer {
   readonly class: AnswerClass
@@ -161,7 +165,7 @@ export interface Exchange {
  * to wait too long or the breaker is open.
  */
 export interface Pace {
-  take(service: string): Promise<void>
+  take(service: string, urgency: Urgency): Promise<void>
   report(service: string, answer: { class: AnswerClass; failure?: PortalFailure; retryAfter?: number }): Promise<void>
 }
 

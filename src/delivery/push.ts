@@ -4,6 +4,7 @@ import { statusOf, type Catalogue } from '../procedures/model.ts'
 import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
 import { assess, type Obstacle } from './assess.ts'
+import type { StepsAfterRefused, Urgency } from './model.ts'
 import type { Answer, Call, Exchange, Portal, PortalDossier, PortalRecord, PortalStep } from './portal.ts'
 import { lookUpWait, waitAfter, withJitter } from './retry.ts'
 import {
@@ -29,6 +30,10 @@ export interface PushDeps {
   readonly portal: Portal
   readonly policy: RetryPolicy
   readonly lease: LeasePolicy
+  /** What follows a step that the portal refused. */
+  readonly stepsAfterRefused: StepsAfterRefused
+  /** Did an operator stop all sending? */
+  readonly held: () => Promise<boolean>
   readonly catalogue: () => Promise<Catalogue>
   readonly onExchange: (exchange: Exchange) => void
 }
@@ -56,10 +61,19 @@ interface Ready {
  * order. Every lane that was claimed leaves with a verdict in the ledger, whatever happens; if this process dies, its
  * lease ends and the lanes are looked up. Safe to run twice for the same ids: the second claim finds nothing.
  */
-export async function pushBatch(deps: PushDeps, ids: readonly number[]): Promise<{ claimed: number }> {
+export async function pushBatch(
+  deps: PushDeps,
+  ids: readonly number[],
+  urgency: Urgency,
+): Promise<{ claimed: number }> {
   const token = randomUUID()
   const asked = performance.now()
-  const { lanes, unreadable } = await claimLanes(deps.sql, deps.vault, { ids, token, leaseFor: deps.lease.for })
+  const { lanes, unreadable } = await claimLanes(deps.sql, deps.vault, {
+    ids,
+    urgency,
+    token,
+    leaseFor: deps.lease.for,
+  })
   const claimed = new Set([...lanes, ...unreadable].map(({ dossierId }) => dossierId))
   const missed = ids.filter((id) => !claimed.has(id))
   if (missed.length > 0) await forgetHandOuts(deps.sql, missed)
@@ -80,7 +94,13 @@ export async function pushBatch(deps: PushDeps, ids: readonly number[]): Promise
     unreadable.map((lane) => ({ ...lane, ...parked })),
   )
   if (lanes.length === 0) return { claimed: 0 }
-  const round = new Round(deps, token, lanes, await deps.catalogue(), asked + deps.lease.for)
+  const round = new Round(deps, {
+    token,
+    lanes,
+    urgency,
+    catalogue: await deps.catalogue(),
+    leaseEnds: asked + deps.lease.for,
+  })
   try {
     await round.run()
   } catch (error) {
@@ -98,6 +118,16 @@ export async function pushBatch(deps: PushDeps, ids: readonly number[]): Promise
   return { claimed: lanes.length }
 }
 
+/** What a round begins with. */
+interface Hand {
+  readonly token: string
+  readonly lanes: readonly Lane[]
+  readonly urgency: Urgency
+  readonly catalogue: Catalogue
+  /** By `performance.now()`. */
+  readonly leaseEnds: number
+}
+
 class Round {
   readonly #deps: PushDeps
   readonly #token: string
@@ -107,13 +137,13 @@ class Round {
   readonly #call: Call
   #leaseEnds: number
 
-  constructor(deps: PushDeps, token: string, lanes: readonly Lane[], catalogue: Catalogue, leaseEnds: number) {
+  constructor(deps: PushDeps, { token, lanes, urgency, catalogue, leaseEnds }: Hand) {
     this.#deps = deps
     this.#token = token
     this.#catalogue = catalogue
     this.#held = new Map(lanes.map((lane) => [lane.dossierId, lane]))
     this.#leaseEnds = leaseEnds
-    this.#call = { requestIn: new Date(), lastCheck: () => this.#keepLease() }
+    this.#call = { requestIn: new Date(), urgency, lastCheck: () => this.#lastCheck() }
   }
 
   async run(): Promise<void> {
@@ -176,6 +206,11 @@ class Round {
         wait: lookUpWait(this.#deps.policy, lane.doubts + 1),
       })
     await this.#settle(null, [...this.#held.values()].map(verdict))
+  }
+
+  async #lastCheck(): Promise<void> {
+    if (await this.#deps.held()) throw new Pause({ class: 'busy', failure: 'delivery-held', exchanges: [] })
+    await this.#keepLease()
   }
 
   /** Right before the bytes leave: the lease must outlive the longest call, or somebody else could send something newer meanwhile. */
@@ -444,13 +479,15 @@ class Round {
     for (const call of calls) await this.#sendSteps(call)
   }
 
-  /** The steps of a lane up to the first that cannot go. */
+  /** The steps of a lane that can go: up to the first that cannot, or past refused ones where the rule says so. */
   #openSteps(lane: Lane): StepItem[] {
     const items: StepItem[] = []
+    const last = lane.steps.some(({ parked }) => parked) ? -1 : lane.steps.length - 1
     for (const [index, step] of lane.steps.entries()) {
+      if (step.parked && this.#deps.stepsAfterRefused === 'go') continue
       const wire = step.parked ? null : this.#portalStep(lane, step)
       if (!wire) break
-      items.push({ lane, step, wire, last: index === lane.steps.length - 1 })
+      items.push({ lane, step, wire, last: index === last })
     }
     return items
   }
@@ -512,7 +549,10 @@ class Round {
       })
     const verdict = this.#failed(lane, answer)
     if (verdict.state !== 'parked') return verdict
-    return { ...verdict, reason: 'step-refused', parkStep: { id: step.id, reason: verdict.reason ?? 'step-refused' } }
+    const parkStep = { id: step.id, reason: verdict.reason ?? 'step-refused' }
+    // Where later steps may go, the lane comes back for them and stops only when nothing else is left.
+    if (this.#deps.stepsAfterRefused === 'go') return { ...verdict, state: 'waiting', parkStep }
+    return { ...verdict, reason: 'step-refused', parkStep }
   }
 }
 

@@ -1,9 +1,9 @@
-import type { LaneView, LaneWish } from '../dossiers/lanes.ts'
+import type { LaneView, LaneWish, StepNews } from '../dossiers/lanes.ts'
 import type { DossierContent, Step } from '../dossiers/model.ts'
 import type { Vault } from '../platform/crypto.ts'
 import { bools, persistently, type Sql, type Tx } from '../platform/database.ts'
 import type { Assessment } from './assess.ts'
-import type { LaneState, Operation } from './model.ts'
+import { priorities, type LaneState, type Operation, type StepsAfterRefused, type Urgency } from './model.ts'
 import type { Exchange } from './portal.ts'
 
 /**
@@ -23,18 +23,20 @@ export async function armLanes(tx: Tx, version: number, lanes: readonly ArmedLan
   if (lanes.length === 0) return new Map()
   const sorted = [...lanes].sort((a, b) => a.wish.dossierId - b.wish.dossierId)
   const rows = await tx<{ id: number; state: string; reason: string | null; field: string | null }[]>`
-    insert into deliveries as l (dossier_id, state, reason, detail, wanted_change_id, steps_total, priority, assessed_version, national_code)
-    select r.id, r.state, r.reason, r.detail::jsonb, r.change_id, r.steps, r.priority, ${version}, r.national_code
+    insert into deliveries as l (dossier_id, agency_code, state, reason, detail, wanted_change_id, steps_total, priority, assessed_version,
+      national_code)
+    select r.id, r.agency, r.state, r.reason, r.detail::jsonb, r.change_id, r.steps, r.priority, ${version}, r.national_code
     from unnest(
       ${sorted.map(({ wish }) => wish.dossierId)}::bigint[],
+      ${sorted.map(({ wish }) => wish.content.agencyCode)}::text[],
       ${sorted.map(({ assessment }) => (assessment.ready ? 'waiting' : 'blocked'))}::text[],
       ${sorted.map(({ assessment }) => (assessment.ready ? null : assessment.obstacle.reason))}::text[],
       ${sorted.map(({ assessment }) => detailOf(assessment))}::text[],
       ${sorted.map(({ wish }) => wish.changeId)}::bigint[],
       ${sorted.map(({ wish }) => wish.newSteps)}::int[],
-      ${sorted.map(({ wish }) => (wish.backfill ? 1 : 0))}::smallint[],
+      ${sorted.map(({ wish }) => priorities[wish.backfill ? 'backfill' : 'fresh'])}::smallint[],
       ${sorted.map(({ assessment }) => (assessment.ready ? assessment.dossier.procedure.code : assessment.nationalCode))}::text[]
-    ) as r(id, state, reason, detail, change_id, steps, priority, national_code)
+    ) as r(id, agency, state, reason, detail, change_id, steps, priority, national_code)
     on conflict (dossier_id) do update set
       state = case when l.state in ('sending', 'unknown') then l.state else excluded.state end,
       reason = case when l.state in ('sending', 'unknown') then l.reason else excluded.reason end,
@@ -43,9 +45,10 @@ export async function armLanes(tx: Tx, version: number, lanes: readonly ArmedLan
       next_at = case when l.state in ('sending', 'unknown') then l.next_at else now() end,
       due_since = case when l.state = 'delivered' then now() else l.due_since end,
       handed_until = case when l.state in ('sending', 'unknown') then l.handed_until end,
+      agency_code = excluded.agency_code,
       wanted_change_id = excluded.wanted_change_id,
       steps_total = l.steps_total + excluded.steps_total,
-      priority = least(l.priority, excluded.priority),
+      priority = case when l.state = 'delivered' then excluded.priority else least(l.priority, excluded.priority) end,
       assessed_version = excluded.assessed_version,
       national_code = excluded.national_code,
       updated_at = now()
@@ -56,17 +59,31 @@ export async function armLanes(tx: Tx, version: number, lanes: readonly ArmedLan
 const detailOf = (assessment: Assessment): string | null =>
   assessment.ready ? null : JSON.stringify({ field: assessment.obstacle.field, text: assessment.obstacle.text })
 
-/** Counts new steps; a lane that had finished starts again. */
-export async function wakeLanes(tx: Tx, newSteps: ReadonlyMap<number, number>): Promise<Map<number, LaneView>> {
-  if (newSteps.size === 0) return new Map()
+/**
+ * Counts new steps; a lane that had finished starts again, and fresh steps make a lane fresh. One that stopped at a refused step
+ * starts again only where later steps may go without it.
+ */
+export async function wakeLanes(
+  tx: Tx,
+  news: readonly StepNews[],
+  rule: StepsAfterRefused,
+): Promise<Map<number, LaneView>> {
+  if (news.length === 0) return new Map()
+  const idle = tx`(l.state = 'delivered' ${rule === 'go' ? tx`or l.state = 'parked' and l.reason = 'step-refused'` : tx``})`
   const rows = await tx<{ id: number; state: string; reason: string | null; field: string | null }[]>`
     update deliveries l set
       steps_total = l.steps_total + r.count,
-      state = case when l.state = 'delivered' then 'waiting' else l.state end,
-      due_since = case when l.state = 'delivered' then now() else l.due_since end,
-      next_at = case when l.state = 'delivered' then now() else l.next_at end,
+      state = case when ${idle} then 'waiting' else l.state end,
+      reason = case when ${idle} then null else l.reason end,
+      due_since = case when ${idle} then now() else l.due_since end,
+      next_at = case when ${idle} then now() else l.next_at end,
+      handed_until = case when l.priority > r.priority then null else l.handed_until end,
+      priority = case when l.state = 'delivered' then r.priority else least(l.priority, r.priority) end,
       updated_at = now()
-    from unnest(${[...newSteps.keys()]}::bigint[], ${[...newSteps.values()]}::int[]) as r(id, count)
+    from unnest(
+      ${news.map(({ dossierId }) => dossierId)}::bigint[], ${news.map(({ count }) => count)}::int[],
+      ${news.map(({ backfill }) => priorities[backfill ? 'backfill' : 'fresh'])}::smallint[]
+    ) as r(id, count, priority)
     where l.dossier_id = r.id
     returning l.dossier_id as id, l.state, l.reason, l.detail->>'field' as field`
   return new Map(rows.map(({ id, ...view }) => [id, view]))
@@ -78,6 +95,7 @@ export interface HandOut {
 }
 
 export interface HandOutWish {
+  readonly urgency: Urgency
   /** Most lanes to hand out at once. */
   readonly limit: number
   /** Lanes per batch. */
@@ -86,34 +104,89 @@ export interface HandOutWish {
   readonly holdFor: number
 }
 
+interface Handed {
+  readonly id: number
+  readonly agency: string
+  readonly operation: Operation
+  readonly alone: boolean
+  /** Has used attempts: it may be what makes its batch fail. */
+  readonly failed: boolean
+}
+
+/** Rounds in which what some agencies leave over is dealt to those that have more. */
+const longestDeal = 4
+
 /**
- * Picks due lanes for the queue, fresh changes before backfill (which always keeps a tenth), and groups them by what they
- * need. Lanes whose outcome was unknown twice travel alone, so that one poisonous dossier cannot take its batch with it.
+ * Picks due lanes for the queue, fairly: every agency with due lanes gets an equal share, and what small ones leave over is
+ * dealt out again among the others; within an agency the longest due go first. Lanes are then grouped by what they need.
+ * Lanes that failed before travel apart from clean ones, and lanes whose outcome was unknown twice travel alone, so that one
+ * poisonous dossier cannot take its batch with it.
  */
-export async function handOut(sql: Sql, { limit, batch, holdFor }: HandOutWish): Promise<HandOut[]> {
-  const share = Math.max(1, Math.floor(limit / 10))
-  const rows = await sql<{ id: number; operation: Operation; alone: boolean }[]>`
-    with fresh as (
+export async function handOut(sql: Sql, { urgency, limit, batch, holdFor }: HandOutWish): Promise<HandOut[]> {
+  const priority = priorities[urgency]
+  const handed: Handed[] = []
+  let agencies = await agenciesDue(sql, priority)
+  for (let round = 1; agencies.length > 0 && handed.length < limit && round <= longestDeal; round += 1) {
+    const room = limit - handed.length
+    const share = Math.ceil(room / agencies.length)
+    const dealt = await deal(sql, { priority, agencies, share, room, holdFor })
+    handed.push(...dealt)
+    const counts = Map.groupBy(dealt, ({ agency }) => agency)
+    agencies = agencies.filter((agency) => counts.get(agency)?.length === share)
+  }
+  return grouped(handed, batch)
+}
+
+/** One descent of the index per agency, however many lanes wait. */
+async function agenciesDue(sql: Sql, priority: number): Promise<string[]> {
+  const rows = await sql<{ code: string }[]>`
+    with recursive due(code) as (
+      (select agency_code from deliveries where state in ('waiting', 'unknown') and priority = ${priority} order by agency_code limit 1)
+      union all
+      select (select agency_code from deliveries where state in ('waiting', 'unknown') and priority = ${priority}
+        and agency_code > due.code order by agency_code limit 1)
+      from due where due.code is not null
+    ) select code from due where code is not null and not exists (select 1 from delivery_hold)`
+  return rows.map(({ code }) => code)
+}
+
+interface Deal {
+  readonly priority: number
+  readonly agencies: readonly string[]
+  readonly share: number
+  readonly room: number
+  readonly holdFor: number
+}
+
+async function deal(sql: Sql, { priority, agencies, share, room, holdFor }: Deal): Promise<Handed[]> {
+  return sql<Handed[]>`
+    with turn as (
+      select own.dossier_id from unnest(${[...agencies]}::text[]) as agency(code) cross join lateral (
+        select dossier_id, next_at, row_number() over (order by next_at, dossier_id) as turn from deliveries
+        where state in ('waiting', 'unknown') and priority = ${priority} and agency_code = agency.code and next_at <= now()
+          and (handed_until is null or handed_until < now())
+        order by next_at, dossier_id limit ${share}
+      ) own order by own.turn, own.next_at limit ${room}
+    ), picked as (
       select dossier_id from deliveries
-      where state in ('waiting', 'unknown') and next_at <= now() and (handed_until is null or handed_until < now()) and priority = 0
-      order by next_at, dossier_id limit ${limit - share} for update skip locked
-    ), old as (
-      select dossier_id from deliveries
-      where state in ('waiting', 'unknown') and next_at <= now() and (handed_until is null or handed_until < now()) and priority > 0
-      order by next_at, dossier_id limit ${limit}::int - (select count(*) from fresh) for update skip locked
-    ), due as (select dossier_id from fresh union all select dossier_id from old)
+      where dossier_id in (select dossier_id from turn) and state in ('waiting', 'unknown') and next_at <= now()
+        and (handed_until is null or handed_until < now())
+      order by dossier_id for update skip locked
+    )
     update deliveries l set handed_until = now() + ${holdFor} * interval '1 millisecond'
-    from due where l.dossier_id = due.dossier_id
-    returning l.dossier_id as id, l.doubts >= 2 as alone, case
+    from picked where l.dossier_id = picked.dossier_id
+    returning l.dossier_id as id, l.agency_code as agency, l.doubts >= 2 as alone, case
       when l.state = 'unknown' then 'look-up'
-      when l.delivered_change_id is not distinct from l.wanted_change_id then 'steps'
+      when l.delivered_change_id is not distinct from l.wanted_change_id and not l.again then 'steps'
       when l.presence = 'present' then 'update'
-      else 'create' end as operation`
-  return [
-    ...Map.groupBy(rows, (row) =>
-      row.alone && row.operation !== 'look-up' ? `alone ${row.id}` : row.operation,
-    ).values(),
-  ]
+      else 'create' end as operation, l.attempts > 0 as failed`
+}
+
+function grouped(handed: readonly Handed[], batch: number): HandOut[] {
+  const groups = Map.groupBy(handed, (lane) =>
+    lane.alone && lane.operation !== 'look-up' ? `alone ${lane.id}` : `${lane.operation} ${lane.failed}`,
+  )
+  return [...groups.values()]
     .flatMap((group) =>
       chunks(
         group.sort((a, b) => a.id - b.id),
@@ -183,16 +256,17 @@ interface ClaimedRow {
   steps: number
 }
 
-/** Takes those of the lanes that are still due and free, and remembers what is about to be sent for them. */
+/** Takes those of the lanes that are still due, free and of this urgency, and remembers what is about to be sent for them. */
 export async function claimLanes(
   sql: Sql,
   vault: Vault,
-  claim: { ids: readonly number[]; token: string; leaseFor: number },
+  claim: { ids: readonly number[]; urgency: Urgency; token: string; leaseFor: number },
 ): Promise<{ lanes: Lane[]; unreadable: UnreadableLane[] }> {
   const claimed = await sql<Omit<ClaimedRow, 'code' | 'source' | 'content'>[]>`
     with picked as (
       select dossier_id, state, sent_as from deliveries
       where dossier_id = any(${[...claim.ids]}::bigint[]) and state in ('waiting', 'unknown') and next_at <= now()
+        and priority = ${priorities[claim.urgency]} and not exists (select 1 from delivery_hold)
       order by dossier_id for update skip locked
     )
     update deliveries l set
@@ -201,12 +275,12 @@ export async function claimLanes(
         sent_change_id = case when picked.state = 'unknown' then l.sent_change_id else l.wanted_change_id end,
         sent_as = case
           when picked.state = 'unknown' then l.sent_as
-          when l.delivered_change_id is not distinct from l.wanted_change_id then 'steps'
+          when l.delivered_change_id is not distinct from l.wanted_change_id and not l.again then 'steps'
           when l.presence = 'present' then 'update' else 'create' end,
         updated_at = now()
       from picked where l.dossier_id = picked.dossier_id
     returning l.dossier_id as id, l.wanted_change_id as "changeId",
-      l.delivered_change_id is not distinct from l.wanted_change_id as "contentDelivered", l.presence, l.attempts, l.doubts,
+      l.delivered_change_id is not distinct from l.wanted_change_id and not l.again as "contentDelivered", l.presence, l.attempts, l.doubts,
       picked.state = 'unknown' as "wasUnknown", l.sent_as as "sentAs", l.steps_total - l.steps_done as steps`
   const rows = await sealedContents(sql, claimed)
   const steps = await sealedSteps(sql, rows)
@@ -296,15 +370,17 @@ export interface Evidence {
 function evidenceCte(sql: Sql, vault: Vault, { exchange, lanes }: Evidence) {
   return sql`
     evidence as (
-      insert into exchanges (service, request_in, request_out, response_in, http_status, code, message, class, items, bytes_out,
-        bytes_in, request_body, response_body)
+      insert into exchanges (service, request_in, request_out, response_in, http_status, code, message, class, items, bytes_out, bytes_in)
       values (${exchange.service}, ${exchange.requestIn}, ${exchange.requestOut}, ${exchange.responseIn}, ${exchange.httpStatus},
-        ${exchange.code}, ${exchange.message}, ${exchange.class}, ${exchange.items}, ${exchange.bytesOut}, ${exchange.bytesIn},
-        ${vault.seal(exchange.requestBody, 'exchange')}, ${vault.seal(exchange.responseBody, 'exchange')})
-      returning id
+        ${exchange.code}, ${exchange.message}, ${exchange.class}, ${exchange.items}, ${exchange.bytesOut}, ${exchange.bytesIn})
+      returning id, response_out as at
+    ), bodies as (
+      insert into exchange_bodies (exchange_id, at, request, response)
+      select id, at, ${vault.seal(exchange.requestBody, 'exchange')}::bytea, ${vault.seal(exchange.responseBody, 'exchange')}::bytea
+      from evidence
     ), noted as (
-      insert into attempts (dossier_id, exchange_id, change_id, step_ids, meaning)
-      select r.id, evidence.id, r.change_id, string_to_array(nullif(r.steps, ''), ',')::bigint[], r.meaning
+      insert into attempts (dossier_id, exchange_id, at, change_id, step_ids, meaning)
+      select r.id, evidence.id, evidence.at, r.change_id, string_to_array(nullif(r.steps, ''), ',')::bigint[], r.meaning
       from evidence, unnest(
         ${lanes.map((lane) => lane.dossierId)}::bigint[], ${lanes.map((lane) => lane.changeId)}::bigint[],
         ${lanes.map((lane) => lane.stepIds.join(','))}::text[], ${lanes.map((lane) => lane.meaning)}::text[]
@@ -338,7 +414,7 @@ export async function recordContent(
     () => sql<{ id: number; state: string }[]>`
     with ${evidenceCte(sql, vault, evidence)}
     update deliveries l set
-      delivered_change_id = r.change_id, presence = 'present', attempts = 0, doubts = 0, reason = null, detail = null,
+      delivered_change_id = r.change_id, again = false, presence = 'present', attempts = 0, doubts = 0, reason = null, detail = null,
       first_delivered_at = coalesce(l.first_delivered_at, now()),
       sent_change_id = null, sent_as = 'steps',
       state = case
@@ -566,7 +642,7 @@ export async function resend(sql: Sql, filter: ResendFilter, actor: string, why:
     ), lanes as (
       update deliveries l set state = 'waiting', reason = null, detail = null, attempts = 0, doubts = 0, next_at = now(),
         due_since = now(), handed_until = null, updated_at = now(),
-        delivered_change_id = case when chosen.state = 'delivered' then null else l.delivered_change_id end
+        again = l.again or chosen.state = 'delivered'
       from chosen where l.dossier_id = chosen.dossier_id returning l.dossier_id
     ), reopened as (
       update steps s set state = 'waiting', reason = null from lanes where s.dossier_id = lanes.dossier_id and s.state = 'parked'
@@ -603,38 +679,27 @@ export async function backlog(sql: Sql): Promise<Backlog[]> {
     from deliveries group by 1, 2`
 }
 
-/** Does work move? Age of the oldest due lane, and time since the last answer of the portal, in seconds. */
-export async function movement(sql: Sql): Promise<{ oldestDue: number | null; sinceLastExchange: number | null }> {
-  const [row] = await sql<{ oldestDue: number | null; sinceLastExchange: number | null }[]>`
-    select
-      (select extract(epoch from now() - min(case when l.turned_away then l.due_since else l.next_at end))::float8
-        from (
-          select due_since, next_at, state = 'unknown' or attempts = 0
-            or reason in ('portal-pace', 'portal-busy', 'portal-unreachable', 'portal-login') as turned_away
-          from deliveries where state in ('waiting', 'sending', 'unknown')
-        ) l where l.turned_away or l.next_at <= now()) as "oldestDue",
-      (select extract(epoch from now() - response_out)::float8 from exchanges
-        where class in ('ok', 'exists', 'absent', 'refused', 'transient') order by id desc limit 1) as "sinceLastExchange"`
-  return row!
+/** Seconds since the portal last answered anything readable; null when it never did. */
+export async function sinceLastAnswer(sql: Sql): Promise<number | null> {
+  const [row] = await sql<{ seconds: number }[]>`
+    select extract(epoch from now() - response_out)::float8 as seconds from exchanges
+    where class in ('ok', 'exists', 'absent', 'refused', 'transient') order by response_out desc limit 1`
+  return row?.seconds ?? null
 }
 
-/** Drops the sealed bodies of exchanges older than `days`; the metadata stays as evidence. Returns how many were dropped. */
-export async function cullBodies(sql: Sql, days: number): Promise<number> {
-  for (let culled = 0; ;) {
-    const some = await cullSome(sql, days)
-    culled += some
-    if (some === 0) return culled
-  }
-}
-
-async function cullSome(sql: Sql, days: number): Promise<number> {
-  const rows = await sql`
-    update exchanges set request_body = null, response_body = null
-    where id in (
-      select id from exchanges where request_body is not null and request_out < now() - ${days} * interval '1 day'
-      order by request_out limit 5000
-    ) returning 1`
-  return rows.length
+/**
+ * Age of the oldest lane that could be sent now, in seconds; null when there is none. A lane that was turned away because the
+ * portal was not available counts from when it became wanted. Reads all open lanes: ask only when nothing moves.
+ */
+export async function oldestDue(sql: Sql): Promise<number | null> {
+  const [row] = await sql<{ seconds: number | null }[]>`
+    select extract(epoch from now() - min(case when l.turned_away then l.due_since else l.next_at end))::float8 as seconds
+    from (
+      select due_since, next_at, state = 'unknown' or attempts = 0
+        or reason in ('portal-pace', 'portal-busy', 'portal-unreachable', 'portal-login') as turned_away
+      from deliveries where state in ('waiting', 'sending', 'unknown')
+    ) l where l.turned_away or l.next_at <= now()`
+  return row?.seconds ?? null
 }
 
 export interface DeliveredRow {

@@ -107,8 +107,9 @@ export function createIntake(deps: IntakeDeps): Intake {
         if (!row) return null
         if (!speaksFor(client, row.agencyCode)) return outOfScope(code)
         const stored = await storeSteps(deps, client, tx, [{ row, steps }])
-        const lane = stored.size > 0 ? (await deps.lanes.wake(tx, stored)).get(row.id) : undefined
         const count = stored.get(row.id) ?? 0
+        const news = count > 0 ? [{ dossierId: row.id, count, backfill: false }] : []
+        const lane = (await deps.lanes.wake(tx, news)).get(row.id)
         return {
           code,
           result: count > 0 ? 'stored' : 'unchanged',
@@ -387,7 +388,14 @@ async function tellDelivery(
     })),
   )
   const onlySteps = judged.filter((one) => one.verdict !== 'stored' && newSteps.has(one.row.id))
-  const woken = await deps.lanes.wake(tx, new Map(onlySteps.map(({ row }) => [row.id, newSteps.get(row.id)!])))
+  const woken = await deps.lanes.wake(
+    tx,
+    onlySteps.map(({ row, item }) => ({
+      dossierId: row.id,
+      count: newSteps.get(row.id)!,
+      backfill: item.change.backfill ?? false,
+    })),
+  )
   return new Map([...armed, ...woken])
 }
 

@@ -8,8 +8,15 @@ import type { DossierContent } from './model.ts'
 export interface Lanes {
   /** The newest content of these dossiers changed: it is wanted at the portal, with fresh attempts. */
   arm(tx: Tx, wishes: readonly LaneWish[]): Promise<Map<number, LaneView>>
-  /** These dossiers got this many new steps and nothing else; a lane that had finished starts again. */
-  wake(tx: Tx, newSteps: ReadonlyMap<number, number>): Promise<Map<number, LaneView>>
+  /** These dossiers got new steps and nothing else; a lane that had finished starts again. */
+  wake(tx: Tx, news: readonly StepNews[]): Promise<Map<number, LaneView>>
+}
+
+export interface StepNews {
+  readonly dossierId: number
+  /** How many steps are new. */
+  readonly count: number
+  readonly backfill: boolean
 }
 
 export interface LaneWish {

@@ -231,7 +231,8 @@ function registerTimeline(app: Http, deps: DossierRoutes): void {
         delivery: { ...timeline.delivery, reason: explain(timeline.delivery['reason']) },
         changes: timeline.changes.map(({ content, ...change }) => ({
           ...change,
-          content: shown(open(content, 'change') as DossierContent, reveal),
+          // Old contents are let go of by age; that the change was there, and when, stays.
+          content: content === null ? null : shown(open(content, 'change') as DossierContent, reveal),
         })),
         steps: timeline.steps.map(({ content, ...step }) => {
           const full = reveal ? open(content, 'step') : null

@@ -183,7 +183,7 @@ const hex = (values: readonly Buffer[]) => values.map((value) => value.toString(
 
 export interface TimelineRow {
   readonly dossier: Record<string, unknown> & { id: number; agencyCode: string }
-  readonly changes: (Record<string, unknown> & { content: Buffer })[]
+  readonly changes: (Record<string, unknown> & { content: Buffer | null })[]
   readonly steps: (Record<string, unknown> & { content: Buffer })[]
   readonly delivery: Record<string, unknown>
   readonly attempts: Record<string, unknown>[]
@@ -219,7 +219,7 @@ export async function readTimeline(sql: Sql, code: string): Promise<TimelineRow 
       select e.id as exchange, e.service, e.request_in as "requestIn", e.request_out as "requestOut",
         e.response_in as "responseIn", e.response_out as "responseOut", e.http_status as "httpStatus", e.code, e.message,
         e.class, a.meaning, e.items, c.number as change, coalesce(cardinality(a.step_ids), 0) as steps
-      from attempts a join exchanges e on e.id = a.exchange_id left join changes c on c.id = a.change_id
+      from attempts a join exchanges e on e.id = a.exchange_id and e.response_out = a.at left join changes c on c.id = a.change_id
       where a.dossier_id = ${dossier.id} order by e.id`,
   ])
   return { dossier, changes: [...changes], steps: [...steps], delivery: delivery ?? {}, attempts: [...attempts] }

@@ -47,7 +47,7 @@ async function one<K extends Kind>(
   apply: (rows: Awaited<ReturnType<typeof deps.portal.pull<K>>>['rows']) => Promise<{ applied: boolean; note: string }>,
 ): Promise<Pull> {
   const startedAt = new Date()
-  const answer = await deps.portal.pull(what, { requestIn: startedAt })
+  const answer = await deps.portal.pull(what, { requestIn: startedAt, urgency: 'backfill' })
   await deps.keep(answer.exchanges)
   const pull = await judged(what, answer, answer.rows, apply)
   await recordPull(deps.sql, startedAt, pull)
@@ -76,7 +76,7 @@ async function pullDetails(deps: PullDeps): Promise<Pull> {
   const startedAt = new Date()
   let rows = 0
   for (const code of await proceduresWithoutDetail(deps.sql, deps.details)) {
-    const answer = await deps.portal.pullProcedure(code, { requestIn: new Date() })
+    const answer = await deps.portal.pullProcedure(code, { requestIn: new Date(), urgency: 'backfill' })
     await deps.keep(answer.exchanges)
     if (answer.class === 'busy' || answer.class === 'unknown') {
       const pull: Pull = { service: 'procedure-details', outcome: 'failed', rows, note: answer.failure ?? answer.class }

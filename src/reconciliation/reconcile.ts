@@ -197,7 +197,7 @@ async function ask(
   { signal, busyPause = 1000 }: ReconcileOptions,
 ): Promise<LookUpAnswer | null> {
   for (let attempt = 1; ; attempt += 1) {
-    const answer = await portal.lookUp(code, { requestIn: new Date() })
+    const answer = await portal.lookUp(code, { requestIn: new Date(), urgency: 'backfill' })
     if (answer.class !== 'busy' || attempt === busyAttempts) return answer
     try {
       await pause(Math.min(answer.retryAfter ?? busyPause, 30_000), undefined, signal ? { signal } : {})

@@ -90,7 +90,7 @@ const dossier: PortalDossier = {
     receivedAt: '2025-08-21T01:30:00.000Z',
   },
 }
-const call = { requestIn: new Date() }
+const call = { requestIn: new Date(), urgency: 'fresh' as const }
 const ok = { error_code: '0', message: 'Thành công' }
 const expired = { error_code: '-401', message: 'hết phiên' }
 const withRules = (...rules: AnswerRule[]) => ({ answers: [...rules, ...dialects.get('xrd-2022')!.answers] })

@@ -37,7 +37,7 @@ async function lookUpAt(port: number, scheme = 'http') {
       unlock: async () => Promise.resolve(),
     },
   })
-  return portal.lookUp('H99.14-250821-0007', { requestIn: new Date() })
+  return portal.lookUp('H99.14-250821-0007', { requestIn: new Date(), urgency: 'fresh' as const })
 }
 
 it('ends a call whose body only trickles in', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { cullBodies } from '../../src/delivery/store.ts'
+import { rotate } from '../../src/delivery/retention.ts'
 import { change, startProvince, step, type Province } from '../support/province.ts'
 
 describe('a dossier on its way to the portal', () => {
@@ -60,13 +60,16 @@ describe('a dossier on its way to the portal', () => {
 
   it('leaves evidence whose bodies are sealed, and dropped by age', async () => {
     const { sql, vault } = province.ground
-    const [call] = await sql<{ id: number; request_body: Buffer }[]>`
-      select id, request_body from exchanges where service = 'DongBoHoSoMC' order by id limit 1`
-    expect(call!.request_body.includes('MaHoSo')).toBe(false)
-    expect(vault.open(call!.request_body, 'exchange')).toContain('"MaHoSo"')
-    await sql`update exchanges set request_out = now() - interval '91 days' where id = ${call!.id}`
-    expect(await cullBodies(sql, 90)).toBe(1)
-    const [kept] = await sql`select service, class, http_status, request_body from exchanges where id = ${call!.id}`
-    expect(kept).toEqual({ service: 'DongBoHoSoMC', class: 'ok', http_status: 200, request_body: null })
+    const [call] = await sql<{ id: number; request: Buffer }[]>`
+      select e.id, b.request from exchanges e join exchange_bodies b on b.exchange_id = e.id and b.at = e.response_out
+      where e.service = 'DongBoHoSoMC' order by e.id limit 1`
+    expect(call!.request.includes('MaHoSo')).toBe(false)
+    expect(vault.open(call!.request, 'exchange')).toContain('"MaHoSo"')
+    await sql`update exchange_bodies set at = now() - interval '91 days' where exchange_id = ${call!.id}`
+    const { bodies } = await rotate(sql, { bodyDays: 90, contentDays: 365, evidenceMonths: null })
+    expect(bodies).toBe(1)
+    expect(await sql`select from exchange_bodies where exchange_id = ${call!.id}`).toHaveLength(0)
+    const [kept] = await sql`select service, class, http_status from exchanges where id = ${call!.id}`
+    expect(kept).toEqual({ service: 'DongBoHoSoMC', class: 'ok', http_status: 200 })
   })
 })

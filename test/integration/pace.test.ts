@@ -40,7 +40,7 @@ const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 /** The first call after a flush waits a second; most tests begin after it. */
 const begin = async (options?: Partial<PaceOptions>) => {
   const pace = paceOf(options)
-  await pace.take('any')
+  await pace.take('any', 'fresh')
   return pace
 }
 
@@ -51,7 +51,7 @@ async function departures(options: Partial<PaceOptions>, each: number): Promise<
   const taker = async (index: number) => {
     const pace = paceOf({ ...options, redis: connections[index % connections.length]! })
     for (let count = 0; count < each; count += 1) {
-      await pace.take('any')
+      await pace.take('any', 'fresh')
       left.push(performance.now())
     }
   }
@@ -79,13 +79,13 @@ describe('the ceiling', () => {
   it('may be less than one call a second', async () => {
     const pace = await begin({ ceiling: 0.5 })
     const start = performance.now()
-    await pace.take('any')
+    await pace.take('any', 'fresh')
     expect(performance.now() - start).toBeGreaterThan(1900)
   })
 
   it('a caller that would wait longer than its patience is told how long', async () => {
     const pace = paceOf({ ceiling: 0.1, patience: 1500 })
-    const error = await pace.take('any').then(
+    const error = await pace.take('any', 'fresh').then(
       () => null,
       (reason: unknown) => reason,
     )
@@ -99,7 +99,7 @@ describe('the ceiling', () => {
     await flush()
     expect(await pace.state()).toEqual({ rate: 1000, ceiling: 1000, open: true, reason: null, closedFor: 0 })
     const start = performance.now()
-    await pace.take('any')
+    await pace.take('any', 'fresh')
     expect(performance.now() - start).toBeGreaterThan(900)
   })
 })
@@ -142,11 +142,11 @@ describe('Retry-After', () => {
     const state = await paceOf().state()
     expect(state).toMatchObject({ open: false, reason: 'portal-busy' })
     expect(state.closedFor).toBeGreaterThan(500)
-    await expect(paceOf().take('any')).rejects.toMatchObject({ name: 'PaceClosed' })
+    await expect(paceOf().take('any', 'fresh')).rejects.toMatchObject({ name: 'PaceClosed' })
     await say(pace, ok)
-    await expect(pace.take('any')).rejects.toBeInstanceOf(PaceClosed)
+    await expect(pace.take('any', 'fresh')).rejects.toBeInstanceOf(PaceClosed)
     await pause(750)
-    await pace.take('any')
+    await pace.take('any', 'fresh')
   })
 
   it('a shorter one does not shorten a longer one', async () => {
@@ -159,7 +159,7 @@ describe('Retry-After', () => {
   it('holds back also those who already wait for their turn', async () => {
     const pace = await begin({ ceiling: 5 })
     const waiting = Array.from({ length: 5 }, () =>
-      pace.take('any').then(
+      pace.take('any', 'fresh').then(
         () => 'left',
         () => 'held back',
       ),
@@ -186,18 +186,18 @@ describe('the breaker', () => {
     expect((await pace.state()).open).toBe(true)
     await say(pace, refusedConnection)
     expect(await pace.state()).toMatchObject({ open: false, reason: 'portal-unreachable' })
-    await expect(pace.take('any')).rejects.toBeInstanceOf(PaceClosed)
+    await expect(pace.take('any', 'fresh')).rejects.toBeInstanceOf(PaceClosed)
   })
 
   it('lets one probe through and no more; a good answer closes it', async () => {
     const pace = await begin()
     await say(pace, cut, 3)
     await pause(350)
-    const probes = await Promise.allSettled(Array.from({ length: 10 }, () => pace.take('any')))
+    const probes = await Promise.allSettled(Array.from({ length: 10 }, () => pace.take('any', 'fresh')))
     expect(probes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
     await say(pace, ok)
     expect((await pace.state()).open).toBe(true)
-    await Promise.all(Array.from({ length: 5 }, () => pace.take('any')))
+    await Promise.all(Array.from({ length: 5 }, () => pace.take('any', 'fresh')))
     await say(pace, cut, 2)
     expect((await pace.state()).open).toBe(true)
   })
@@ -206,7 +206,7 @@ describe('the breaker', () => {
     const pace = await begin()
     await say(pace, cut, 3)
     await pause(350)
-    await pace.take('any')
+    await pace.take('any', 'fresh')
     await say(pace, cut)
     expect((await pace.state()).closedFor).toBeGreaterThan(50_000)
   })
@@ -229,7 +229,7 @@ describe('the breaker', () => {
     const pace = await begin()
     await say(pace, cut, 3)
     await flush()
-    await pace.take('any')
+    await pace.take('any', 'fresh')
     await say(pace, cut, 2)
     expect((await pace.state()).open).toBe(true)
     await say(pace, cut)
@@ -245,7 +245,7 @@ it('without Redis no call leaves, and a report is no error', async () => {
   })
   gone.on('error', () => undefined)
   const pace = paceOf({ redis: gone })
-  await expect(pace.take('any')).rejects.toBeInstanceOf(PaceClosed)
+  await expect(pace.take('any', 'fresh')).rejects.toBeInstanceOf(PaceClosed)
   await expect(say(pace, ok)).resolves.toBeDefined()
   gone.disconnect()
 })

@@ -43,7 +43,7 @@ async function reach(url: string): Promise<{ asked: number; date: number | null 
 }
 
 async function logIn(portal: NonNullable<Ground['portal']>): Promise<Finding> {
-  const result = await portal.checkLogin({ requestIn: new Date() })
+  const result = await portal.checkLogin({ requestIn: new Date(), urgency: 'fresh' })
   if (result.class === 'ok') return fine('portal login', result.message ?? 'accepted')
   const words = causeWords(result.failure ?? result.class)
   const said = result.message ? ` The portal said: ${result.message}` : ''

@@ -104,7 +104,7 @@ const stallWords: Readonly<Record<NonNullable<Movement['reason']>, Words>> = {
 
 function movementWords({ ok, reason, oldestDueSeconds }: Movement): Words {
   if (ok || !reason) return { vi: 'Công việc đang chạy bình thường.', en: 'Work is moving.' }
-  const age = ageOf(oldestDueSeconds)
+  const age = ageOf(oldestDueSeconds ?? 0)
   return {
     vi: `Công việc đứng yên (${age}): ${stallWords[reason].vi}.`,
     en: `Work stands still (${age}): ${stallWords[reason].en}.`,
