@@ -2,6 +2,7 @@ import { PaceClosed } from '../../src/delivery/portal.ts'
 import type {
   Answer,
   Call,
+  CallReport,
   CatalogueRows,
   Exchange,
   LookUpAnswer,
@@ -20,7 +21,7 @@ import { compareRecord, recordHoldsStep } from './compare.ts'
 import { createSend } from './http.ts'
 import type { HttpAnswer } from './http.ts'
 import { maskMessage, redact } from './mask.ts'
-import { addressOf, bodyOf, headersOf, methodOf } from './request.ts'
+import { addressOf, bodiesOf, headersOf, methodOf, type Bodies } from './request.ts'
 import type { Operation } from './request.ts'
 import { createSessions } from './session.ts'
 import type { LoggedIn, NoSession, Session } from './session.ts'
@@ -144,25 +145,41 @@ function createOnce(options: PortalOptions): Once {
     deadline: Math.min(callTimeout, loginTimeout),
   })
   return async (operation, session, call, trail) => {
-    await pace.take(operation.service, call.urgency)
-    const body = bodyOf(options, operation, session?.session ?? null)
-    await call.lastCheck?.()
+    const slot = await pace.take(operation.service, call.urgency)
+    const body = await prepared(options, operation, session, call).catch(async (error: unknown) => {
+      await slot.unused()
+      throw error
+    })
+    const leaves = performance.now()
     const http = await send({
       method: methodOf(dialect, operation),
       url: addressOf(options, operation, true),
       headers: headersOf(options, operation),
-      body,
+      body: body.sent,
       deadline: operation.purpose === 'login' ? loginTimeout : callTimeout,
     })
+    const milliseconds = performance.now() - leaves
     const outcome = understand(options, operation, session, http)
     trail.push({
       ...evidence(operation, call, http, outcome),
-      bytesOut: Buffer.byteLength(body),
-      requestBody: bodyOf(options, operation, session === null ? null : '•', '•'),
+      bytesOut: Buffer.byteLength(body.sent),
+      requestBody: body.kept,
     })
-    await pace.report(operation.service, reportOf(operation.purpose, outcome))
+    await slot.done({ ...reportOf(operation.purpose, outcome), milliseconds, items: operation.items })
     return outcome
   }
+}
+
+/** The bytes to send, and the caller's last word on whether they leave. */
+async function prepared(
+  options: PortalOptions,
+  operation: Operation,
+  session: Session | null,
+  call: Call,
+): Promise<Bodies> {
+  const body = bodiesOf(options, operation, session?.session ?? null)
+  await call.lastCheck?.()
+  return body
 }
 
 function understand(options: PortalOptions, operation: Operation, session: Session | null, http: HttpAnswer): Outcome {
@@ -259,7 +276,7 @@ function verdictOf(operation: Operation, http: HttpAnswer, reading: Reading, dia
 }
 
 /** What the pace learns. An expired session is a healthy portal's answer; a login that failed keeps everything waiting. */
-function reportOf(purpose: Purpose, { verdict, retryAfter }: Outcome): Parameters<Pace['report']>[1] {
+function reportOf(purpose: Purpose, { verdict, retryAfter }: Outcome): CallReport {
   const wait = present('retryAfter', retryAfter)
   if (purpose === 'login' && verdict.class !== 'ok') return { class: 'busy', failure: 'portal-login', ...wait }
   if (verdict.class === 'session-expired') return { class: 'ok', ...wait }

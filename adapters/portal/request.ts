@@ -70,19 +70,37 @@ function saysDestination({ dialect, dstcode }: Peer, purpose: Purpose): boolean 
   return dstcode !== '' && (purpose !== 'login' || dialect.dstcode.atLogin)
 }
 
-/** The body as text. `password` is what stands in its place where the body is kept as evidence. */
-export function bodyOf(peer: Peer, operation: Operation, session: string | null, password = peer.password): string {
-  const { dialect } = peer
-  const { purpose, service, fields, data } = operation
-  if (methodOf(dialect, operation) === 'GET') return ''
-  if (purpose === 'login') return JSON.stringify({ ...fields, password })
-  if (dialect.body === 'bare') return JSON.stringify(data ?? fields)
-  return JSON.stringify({
+export interface Bodies {
+  readonly sent: string
+  /** What is kept as evidence: the same without session and password. */
+  readonly kept: string
+}
+
+/** The body as text, twice; the dossiers in it are written once, because they are most of the work. */
+export function bodiesOf(peer: Peer, operation: Operation, session: string | null): Bodies {
+  const { purpose, fields, data } = operation
+  if (methodOf(peer.dialect, operation) === 'GET') return { sent: '', kept: '' }
+  if (purpose === 'login') {
+    const body = (password: string) => JSON.stringify({ ...fields, password })
+    return { sent: body(peer.password), kept: body(hidden) }
+  }
+  const written = JSON.stringify(data ?? fields)
+  if (peer.dialect.body === 'bare') return { sent: written, kept: written }
+  const body = (session: string | null) => {
+    const envelope = JSON.stringify(envelopeOf(peer, operation, session))
+    return data === null ? envelope : `${envelope.slice(0, -1)},"data":${written}}`
+  }
+  return { sent: body(session), kept: body(session === null ? null : hidden) }
+}
+
+const hidden = '•'
+
+function envelopeOf({ unit, dialect }: Peer, { purpose, service, fields }: Operation, session: string | null) {
+  return {
     ...(session === null ? {} : { session }),
-    madonvi: peer.unit,
+    madonvi: unit,
     service,
     ...fields,
     ...(dialect.createOrUpdate === 'body' ? Object.fromEntries(updatingOf(purpose)) : {}),
-    ...(data === null ? {} : { data }),
-  })
+  }
 }

@@ -1,175 +1,338 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { BreakerPolicy } from '../../config/retry.ts'
-import { PaceClosed, type AnswerClass, type Pace, type PortalFailure } from './portal.ts'
+import type { QuietWindow } from '../../config/settings.ts'
+import type { Sql } from '../platform/database.ts'
+import type { Urgency } from './model.ts'
+import { grantCalls, keepPace, recallPace } from './pace-ledger.ts'
+import {
+  confirmScript,
+  grantScript,
+  reportScript,
+  seedScript,
+  stateScript,
+  takeScript,
+  unusedScript,
+  type ScriptConfig,
+} from './pace-script.ts'
+import { PaceClosed, type AnswerClass, type Pace, type PortalFailure, type Slot } from './portal.ts'
 
 /**
- * The pace shared by all processes, kept in Redis and read against Redis' own clock, so that hosts need not agree on the
- * time. Calls leave one by one, at least 1/rate apart; the rate moves between a floor and the configured ceiling: up a
- * little with each clean answer, down by a third when the portal says it is busy. `Retry-After` closes the gate for that
- * long. A breaker closes it when the portal is not available, and lets one probe through after each pause.
+ * The pace towards one endpoint of the portal, shared by all processes, kept in Redis and read against Redis' own clock, so
+ * that hosts need not agree on the time. Calls leave one by one, at least 1/rate apart, and the rate never passes the
+ * configured ceiling.
  *
- * A flushed Redis loses this state: the first call then waits a second, so that the ceiling holds across a flush.
+ * The rate looks for the portal's own limit. A refusal (429, 503) is met with what the portal took in the second before: an upper
+ * bound of its limit. The rate then stays a little below, and after a while feels its way up again, at first by
+ * a small step, so that a limit that has not moved costs one refused call. Slow answers and time-outs lower it as well.
+ * `Retry-After`, quiet hours and a used-up quota close the gate; a breaker closes it when the portal is not available, and
+ * lets one probe through after each pause.
+ *
+ * A flushed Redis loses this state: what was learned comes back from the ledger, and the first call waits a second, so that
+ * the ceiling holds across a flush.
  */
 export interface PaceOptions {
   readonly redis: Redis
+  readonly sql: Sql
   readonly prefix: string
+  /** The portal's address: each has a pace of its own. */
+  readonly endpoint: string
   /** Calls per second, all processes together. */
   readonly ceiling: number
   readonly breaker: BreakerPolicy
   /** Longest time a caller is let wait for its turn, in milliseconds. */
   readonly patience: number
+  /** Longest call, in milliseconds: whoever says nothing for much longer is not counted as under way any more. */
+  readonly longestCall: number
+  /** Windows of the day in which nothing is sent, in minutes since midnight in Vietnam. */
+  readonly quietHours?: readonly QuietWindow[] | undefined
+  /** Calls a day, Vietnam's day, logins and look-ups included. */
+  readonly callsPerDay?: number | undefined
+}
+
+/** Why the rate moved last: the portal refused, was slow or timed out; clean answers; a step beyond the known limit; a new start. */
+export type Move = 'portal-busy' | 'portal-timeout' | 'slow' | 'clean' | 'probe' | 'start'
+
+export const moveWords: Readonly<Record<Move, { readonly vi: string; readonly en: string }>> = {
+  'portal-busy': { vi: 'Cổng báo quá tải (429, 503)', en: 'the portal turned calls away (429, 503)' },
+  'portal-timeout': { vi: 'Cổng không trả lời kịp', en: 'the portal did not answer in time' },
+  slow: { vi: 'Cổng trả lời chậm', en: 'the portal answered slowly' },
+  clean: { vi: 'Cổng trả lời tốt', en: 'clean answers' },
+  probe: { vi: 'thử vượt giới hạn đã biết', en: 'a step beyond the known limit' },
+  start: { vi: 'khởi đầu', en: 'a new start' },
 }
 
 export interface PaceState {
+  /** Calls per second that leave at most now. */
   readonly rate: number
   readonly ceiling: number
   readonly open: boolean
+  /** A code of config/failures.ts. */
   readonly reason: string | null
   /** Milliseconds until the gate opens again. */
   readonly closedFor: number
+  readonly opensAt: Date | null
+  /** Milliseconds since quiet hours or a day with a quota ended; null without either. */
+  readonly rested: number | null
+  /** Calls that left and are not answered yet, of all processes. */
+  readonly inFlight: number
+  readonly moved: { readonly at: Date; readonly from: number; readonly to: number; readonly why: Move } | null
+  /** Calls of today; null without a quota. */
+  readonly quota: { readonly limit: number; readonly used: number } | null
 }
 
-/**
- * One hash holds it all: `next` free slot, `rate`, `gate` (closed by Retry-After until then), `broken` with `pause` and
- * `probe` (the breaker), and `epoch`, which changes when Redis was flushed. Shared by the scripts below: how long the gate
- * stays closed, 0 = open.
- */
-const prelude = `
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local function number(field) return tonumber(redis.call('HGET', KEYS[1], field) or '0') end
-local function closed()
-  local open = number('gate')
-  if number('broken') == 1 then
-    -- The probe's answer is near: whoever is turned away meanwhile need not wait for its last moment.
-    open = math.max(open, number('pause'), math.min(number('probe'), now + 1000))
-  end
-  return math.max(0, open - now)
-end
-`
+export type Readiness =
+  { readonly open: true } | { readonly open: false; readonly wait: number; readonly reason: string }
 
-/** Reserves the next slot: {milliseconds to wait, epoch}; -1 - wait when the gate stays closed that long. */
-const takeScript = `${prelude}
-local ceiling, patience, probeFor = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-if redis.call('HSETNX', KEYS[1], 'epoch', ARGV[4]) == 1 then redis.call('HSET', KEYS[1], 'next', now + math.max(1000, 1000 / ceiling), 'rate', ceiling) end
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-local wait = closed()
-if wait > 0 then return {-1 - wait, epoch} end
-local rate = math.min(tonumber(redis.call('HGET', KEYS[1], 'rate')), ceiling)
-local slot = math.max(number('next'), now)
-if slot - now > patience then return {-1 - math.ceil(slot - now), epoch} end
-if number('broken') == 1 then redis.call('HSET', KEYS[1], 'probe', slot + probeFor) end
-redis.call('HSET', KEYS[1], 'next', string.format('%.3f', slot + 1000 / rate))
-return {math.ceil(slot - now), epoch}
-`
+export interface SharedPace extends Pace {
+  state(): Promise<PaceState>
+  /** Would a call be let go now? A cheap look that reserves nothing. */
+  ready(urgency: Urgency): Promise<Readiness>
+}
 
-/** After a wait: does the reservation still hold? 0 = yes, -1 = Redis was flushed meanwhile, else how long the gate is closed. */
-const confirmScript = `${prelude}
-if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return -1 end
-local gate = number('gate') - now
-if number('broken') == 1 and number('probe') <= now then gate = math.max(gate, number('pause') - now) end
-return math.max(0, math.ceil(gate))
-`
-
-const reportScript = `${prelude}
-local ceiling, verdict, after, limit, reason = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-local rate = math.min(tonumber(redis.call('HGET', KEYS[1], 'rate') or ceiling), ceiling)
-local broken = number('broken') == 1
-if verdict == 'good' then
-  redis.call('HSET', KEYS[1], 'rate', math.min(ceiling, rate + math.max(rate * 0.02, 0.05)), 'bad', 0)
-  if broken then redis.call('HSET', KEYS[1], 'broken', 0, 'trips', 0, 'probe', 0, 'pause', 0) end
-  return 0
-end
-if verdict == 'busy' and now - number('lowered') > 1000 then
-  redis.call('HSET', KEYS[1], 'rate', math.max(rate * 0.67, math.min(0.2, ceiling)), 'lowered', now)
-end
-if after > 0 then redis.call('HSET', KEYS[1], 'gate', math.max(number('gate'), now + after), 'reason', reason) end
-if verdict == 'busy' then return 0 end
--- While the breaker is open only the probe says something new; calls that were under way when it opened do not.
-if broken and number('probe') <= now then return 0 end
-if not broken and redis.call('HINCRBY', KEYS[1], 'bad', 1) < limit then return 0 end
-local trips = redis.call('HINCRBY', KEYS[1], 'trips', 1)
-local pauses = cjson.decode(ARGV[6])
-redis.call('HSET', KEYS[1], 'broken', 1, 'pause', now + pauses[math.min(trips, #pauses)], 'probe', 0, 'bad', 0, 'reason', reason)
-return 0
-`
-
-/** A probe that nobody reports on (its worker died) blocks the next one for this long, in milliseconds. */
-const probeFor = 15_000
 const worthConfirming = 10
 /** A slot missed by less than this is still used, in milliseconds. */
 const tolerance = 20
-/** On a machine that is late every time, something must leave all the same. */
+/** Where calls are far apart, lateness of a whole interval would be too much. */
+const longestLate = 250
+/** A machine that is late every time gets this many slots before it leaves in the room the others left over. */
 const lastTry = 4
 const retryLater = 2_000
-
+/** The quickest of so many trips to Redis is the usual one: a stall is not taken for it. */
+const tripsKept = 8
+const longestUsual = 150
+/** A portal that nobody has spoken to yet is not met with more. */
+const firstRate = 50
 /** An answer nobody can read 20 times in a row says that something general is wrong, not the dossiers. */
 const unrecognisedLimit = 20
 
-export function createPace(options: PaceOptions): Pace & { state(): Promise<PaceState> } {
-  const { redis, prefix, ceiling, breaker, patience } = options
-  const key = `${prefix}:pace`
-  const reserve = async (): Promise<[wait: number, epoch: string]> => {
-    try {
-      const [wait, epoch] = (await redis.eval(takeScript, 1, key, ceiling, patience, probeFor, randomUUID())) as [
-        number,
-        string,
-      ]
-      return [wait, epoch]
-    } catch {
-      throw new PaceClosed(retryLater, 'The shared pace cannot be read')
-    }
-  }
-  const confirm = async (epoch: string): Promise<number> =>
-    Number(await redis.eval(confirmScript, 1, key, epoch).catch(() => retryLater))
-  return {
-    async take() {
-      for (let tries = 1; ; tries += 1) {
-        const [wait, epoch] = await reserve()
-        if (wait < 0) throw new PaceClosed(-1 - wait, 'The gate to the portal is closed for the moment')
-        const slept = performance.now()
-        if (wait > 0) await sleep(wait)
-        // Whoever oversleeps its slot (a busy machine) would bunch with the next ones: it takes a new slot.
-        const overslept = performance.now() - slept - wait > Math.max(1000 / ceiling, tolerance)
-        if (overslept && tries < lastTry) continue
-        // A short wait cannot miss much; a longer one asks again whether the gate closed or Redis was flushed meanwhile.
-        const late = wait < worthConfirming ? 0 : await confirm(epoch)
-        if (late === 0) return
-        if (late > 0) throw new PaceClosed(late, 'The gate to the portal closed in the meantime')
-      }
-    },
-    async report(_service, answer) {
-      const verdict = verdictOf(answer.class, answer.failure)
-      if (!verdict) return
+export function createPace(options: PaceOptions): SharedPace {
+  const store = createStore(options)
+  const { ceiling, breaker, callsPerDay } = options
+  const slotOf = (service: string, { token, at, epoch }: Reserved): Slot => ({
+    async done(answer) {
+      const { retryAfter = 0, milliseconds = 0, items = 1, failure = '' } = answer
       const limit = answer.class === 'unrecognised' ? unrecognisedLimit : breaker.failures
-      const reason = answer.failure ?? ''
-      const after = Math.round(answer.retryAfter ?? 0)
+      const verdict = verdictOf(answer.class, answer.failure)
+      // Batches take longer than single dossiers: only calls of about the same size are compared.
+      const kind = `${service} ${Math.ceil(Math.log2(Math.max(1, items)) / 2)}`
       // Losing a report costs a little precision, never a dossier.
-      await redis
-        .eval(reportScript, 1, key, ceiling, verdict, after, limit, reason, JSON.stringify(breaker.pauses))
+      await store
+        .report(token, at, epoch, verdict, Math.round(retryAfter), limit, failure, kind, Math.round(milliseconds))
         .catch(() => undefined)
     },
+    async unused() {
+      await store.unused(token, epoch).catch(() => undefined)
+    },
+  })
+  return {
+    take: async (service, urgency) => slotOf(service, await reserve(store, urgency, options)),
+    async ready(urgency) {
+      const seen = await store.state(urgency).catch(() => null)
+      if (!seen) return { open: false, wait: retryLater, reason: 'portal-pace' }
+      return seen.wait > 0 ? { open: false, wait: seen.wait, reason: seen.why } : { open: true }
+    },
     async state() {
-      const [fields, [seconds, micros]] = await Promise.all([redis.hgetall(key), redis.time()])
-      const now = Number(seconds) * 1000 + Number(micros) / 1000
-      const breaker =
-        fields['broken'] === '1' ? Math.max(Number(fields['pause'] ?? 0), Number(fields['probe'] ?? 0)) : 0
-      const closedFor = Math.max(0, Number(fields['gate'] ?? 0) - now, breaker - now)
-      const rate = Math.min(Number(fields['rate'] ?? ceiling), ceiling)
+      const { now, known, rate, wait, why, broken, inFlight, moved, used } = await store.state('fresh')
+      const closed = wait > 0 || broken
       return {
-        rate,
+        rate: known ? rate : Math.min(firstRate, ceiling),
         ceiling,
-        open: closedFor === 0 && fields['broken'] !== '1',
-        reason: closedFor > 0 || fields['broken'] === '1' ? fields['reason'] || null : null,
-        closedFor: Math.round(closedFor),
+        open: !closed,
+        reason: closed ? why || 'portal-pace' : null,
+        closedFor: wait,
+        opensAt: wait > 0 ? new Date(now + wait) : null,
+        rested: restedFor(now, options),
+        inFlight,
+        moved: moved && { ...moved, at: new Date(moved.at) },
+        quota: callsPerDay === undefined ? null : { limit: callsPerDay, used },
       }
     },
   }
 }
 
-function verdictOf(answer: AnswerClass, failure: PortalFailure | undefined): 'good' | 'busy' | 'bad' | null {
+const dayLength = 86_400_000
+
+/** Vietnam is seven hours ahead, without summer time. */
+function restedFor(now: number, { quietHours = [], callsPerDay }: PaceOptions): number | null {
+  const sinceMidnight = (now + 7 * 3_600_000) % dayLength
+  const ends = [...quietHours.map(({ to }) => to * 60_000), ...(callsPerDay === undefined ? [] : [0])]
+  if (ends.length === 0) return null
+  return Math.min(...ends.map((end) => (sinceMidnight - end + dayLength) % dayLength))
+}
+
+interface Reserved {
+  readonly token: string
+  /** When the call leaves, by Redis' clock. */
+  readonly at: string
+  readonly epoch: string
+}
+
+const closedBy = (wait: number, why: string) => new PaceClosed(wait, `The gate to the portal is closed: ${why}`)
+
+/** Waits for a slot of the pace. Nobody leaves without a slot that held to the last moment, however long this process slept. */
+async function reserve(store: Store, urgency: Urgency, { patience }: PaceOptions): Promise<Reserved> {
+  const begun = performance.now()
+  for (let late = 0; ;) {
+    const token = randomUUID()
+    const turn = await store.take(urgency, token)
+    if (turn.kind === 'closed') throw closedBy(turn.wait, turn.why)
+    if (turn.kind === 'again') {
+      if (performance.now() - begun > patience) throw closedBy(turn.wait, 'portal-pace')
+      await sleep(turn.wait)
+      continue
+    }
+    if (turn.wait > 0) await sleep(turn.wait)
+    const isLast = late >= lastTry - 1
+    const behind = () => performance.now() - turn.asked - turn.wait
+    // What the way to Redis takes every time shifts all calls alike; what it takes beyond that does not.
+    const allowed = Math.max(Math.min(turn.interval, longestLate), tolerance) + 2 * turn.usual
+    // A short wait cannot miss much; a longer one asks again whether the gate closed or Redis was flushed meanwhile.
+    if (turn.wait < worthConfirming && behind() <= tolerance / 2 + 2 * turn.usual) return { token, ...turn }
+    const confirmed = await store.confirm(token, turn.at, turn.round, turn.epoch, allowed, isLast ? 1 : 0)
+    if (confirmed.kind === 'closed') throw closedBy(confirmed.wait, confirmed.why)
+    // Whoever oversleeps its slot (a busy machine) would bunch with the next ones: it takes a new slot.
+    if (confirmed.kind === 'go' && (behind() <= allowed || isLast))
+      return { token, at: confirmed.at, epoch: turn.epoch }
+    if (confirmed.kind === 'go') await store.unused(token, turn.epoch).catch(() => undefined)
+    if (behind() > allowed) late += 1
+  }
+}
+
+type Turn =
+  | {
+      readonly kind: 'slot'
+      readonly wait: number
+      readonly at: string
+      readonly round: string
+      readonly epoch: string
+      readonly interval: number
+      /** By `performance.now()`. */
+      readonly asked: number
+      /** What the way to Redis usually takes. */
+      readonly usual: number
+    }
+  | { readonly kind: 'again'; readonly wait: number }
+  | { readonly kind: 'closed'; readonly wait: number; readonly why: string }
+
+type Confirmed =
+  | { readonly kind: 'go'; readonly at: string }
+  | { readonly kind: 'again' }
+  | { readonly kind: 'closed'; readonly wait: number; readonly why: string }
+
+interface Seen {
+  readonly now: number
+  readonly known: boolean
+  readonly rate: number
+  readonly wait: number
+  readonly why: string
+  readonly broken: boolean
+  readonly inFlight: number
+  readonly moved: { readonly at: number; readonly from: number; readonly to: number; readonly why: Move } | null
+  readonly used: number
+}
+
+type Store = ReturnType<typeof createStore>
+
+/** The scripts with what they answer, and the ledger behind them. */
+function createStore(options: PaceOptions) {
+  const { redis, sql, prefix, endpoint, ceiling, callsPerDay: quota = 0 } = options
+  const key = `${prefix}:pace:${createHash('sha256').update(endpoint).digest('hex').slice(0, 12)}`
+  const keys = [key, `${key}:flight`, `${key}:left`, `${key}:times`]
+  const config: ScriptConfig = {
+    ceiling,
+    patience: options.patience,
+    flightFor: options.longestCall + 5_000,
+    pauses: options.breaker.pauses,
+    quiet: options.quietHours ?? [],
+    quota,
+  }
+  const configured = JSON.stringify(config)
+  const scriptOf = (text: string) => {
+    const run = runnerOf(redis, text)
+    return (...values: (string | number)[]) => run(keys, [configured, ...values])
+  }
+  const scripts = {
+    take: scriptOf(takeScript),
+    confirm: scriptOf(confirmScript),
+    unused: scriptOf(unusedScript),
+    report: scriptOf(reportScript),
+    seed: scriptOf(seedScript),
+    grant: scriptOf(grantScript),
+    state: scriptOf(stateScript),
+  }
+  const seed = async (server: string) => {
+    const { rate, mark, closedFor, closedWhy } = await recallPace(sql, endpoint)
+    await scripts.seed(server, randomUUID(), rate ?? firstRate, mark, Math.ceil(closedFor), closedWhy)
+  }
+  const grant = async (epoch: string) => {
+    const block = Math.max(1, Math.min(50, Math.floor(quota / 100)))
+    const { calls, granted } = await grantCalls(sql, endpoint, { block, quota })
+    await scripts.grant(epoch, calls, granted)
+  }
+  const trips: number[] = []
+  const take = async (urgency: Urgency, token: string): Promise<Turn> => {
+    // Seeding and granting are rare; more than a few in a row means that Redis forgets faster than it is told.
+    for (let tries = 0; tries < 5; tries += 1) {
+      const asked = performance.now()
+      const [kind, ...rest] = (await scripts.take(urgency, token)) as [string, ...(string | number)[]]
+      trips.push(performance.now() - asked)
+      if (trips.length > tripsKept) trips.shift()
+      if (kind === 'seed') await seed(String(rest[0]))
+      else if (kind === 'grant') await grant(String(rest[0]))
+      else if (kind === 'again') return { kind, wait: Number(rest[0]) }
+      else if (kind === 'closed') return { kind, wait: Number(rest[0]), why: String(rest[1]) }
+      else {
+        const [at, round, epoch] = rest.slice(1).map(String) as [string, string, string]
+        const [wait, interval] = [Number(rest[0]), Number(rest[4])]
+        return { kind: 'slot', wait, at, round, epoch, interval, asked, usual: Math.min(longestUsual, ...trips) }
+      }
+    }
+    throw new Error('Redis does not keep the pace')
+  }
+  const report = async (...values: (string | number)[]) => {
+    const [rate, mark, closedFor, closedWhy] = (await scripts.report(...values)) as string[]
+    if (rate === undefined) return
+    await keepPace(sql, endpoint, {
+      rate: Number(rate),
+      mark: Number(mark),
+      closedFor: Number(closedFor),
+      closedWhy: closedWhy ?? '',
+    })
+  }
+  return {
+    /** Whatever is out of reach, Redis or the ledger behind it: nothing leaves. */
+    take: (urgency: Urgency, token: string) =>
+      take(urgency, token).catch(() => {
+        throw new PaceClosed(retryLater, 'The shared pace cannot be read')
+      }),
+    confirm: async (...values: (string | number)[]): Promise<Confirmed> => {
+      const answer = (await scripts.confirm(...values).catch(() => ['closed', retryLater, 'portal-pace'])) as string[]
+      const [kind, first, why = ''] = answer
+      if (kind === 'go') return { kind, at: first! }
+      return kind === 'closed' ? { kind, wait: Number(first), why } : { kind: 'again' }
+    },
+    unused: scripts.unused,
+    report,
+    state: async (urgency: Urgency) => JSON.parse(String(await scripts.state(urgency))) as Seen,
+  }
+}
+
+/** Sends a script once and names it from then on. */
+function runnerOf(redis: Redis, text: string) {
+  const digest = createHash('sha1').update(text).digest('hex')
+  return async (keys: readonly string[], values: readonly (string | number)[]): Promise<unknown> => {
+    try {
+      return await redis.evalsha(digest, keys.length, ...keys, ...values)
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+      return redis.eval(text, keys.length, ...keys, ...values)
+    }
+  }
+}
+
+function verdictOf(answer: AnswerClass, failure: PortalFailure | undefined): 'good' | 'busy' | 'bad' | 'none' {
   switch (answer) {
     case 'ok':
     case 'exists':
@@ -178,7 +341,7 @@ function verdictOf(answer: AnswerClass, failure: PortalFailure | undefined): 'go
     case 'transient':
       return 'good'
     case 'busy':
-      if (failure === 'portal-pace') return null
+      if (failure === 'portal-pace') return 'none'
       return failure === 'portal-busy' ? 'busy' : 'bad'
     case 'unknown':
     case 'unrecognised':

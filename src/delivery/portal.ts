@@ -162,11 +162,28 @@ export interface Exchange {
 
 /**
  * The pace shared by all processes. `take` resolves when the call may leave, and throws `PaceClosed` when it would have
- * to wait too long or the breaker is open.
+ * to wait too long or the gate is closed. Every slot ends with one of its two words.
  */
 export interface Pace {
-  take(service: string, urgency: Urgency): Promise<void>
-  report(service: string, answer: { class: AnswerClass; failure?: PortalFailure; retryAfter?: number }): Promise<void>
+  take(service: string, urgency: Urgency): Promise<Slot>
+}
+
+/** Leave to make one call now. */
+export interface Slot {
+  /** What the portal answered, for the pace to learn from. */
+  done(answer: CallReport): Promise<void>
+  /** The call did not leave after all. */
+  unused(): Promise<void>
+}
+
+export interface CallReport {
+  readonly class: AnswerClass
+  readonly failure?: PortalFailure
+  readonly retryAfter?: number
+  /** From first byte out to last byte in. */
+  readonly milliseconds?: number
+  /** Dossiers or steps that the call carried. */
+  readonly items?: number
 }
 
 export class PaceClosed extends Error {
@@ -180,8 +197,8 @@ export class PaceClosed extends Error {
 
 /** Where the one session of the province is kept, so that one worker logs in and all use it. */
 export interface SessionStore {
-  /** The newest session, or null. */
-  read(endpoint: string): Promise<{ session: string; generation: number; obtainedAt: Date } | null>
+  /** The newest session, or null; as it was at most `maxAge` milliseconds ago. */
+  read(endpoint: string, maxAge: number): Promise<{ session: string; generation: number; obtainedAt: Date } | null>
   /** True for exactly one caller at a time, for at most `milliseconds`. */
   tryLock(endpoint: string, owner: string, milliseconds: number): Promise<boolean>
   write(endpoint: string, owner: string, session: string): Promise<number>

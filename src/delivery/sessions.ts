@@ -5,17 +5,18 @@ import type { SessionStore } from './portal.ts'
 /** The province's one session at the portal, sealed in the ledger: one worker logs in, all use it, Redis never sees it. */
 export function createSessionStore(sql: Sql, vault: Vault): SessionStore {
   const context = (endpoint: string) => `session:${endpoint}`
+  const cache = new Map<string, { found: Awaited<ReturnType<SessionStore['read']>>; at: number }>()
   return {
-    async read(endpoint) {
+    async read(endpoint, maxAge) {
+      const known = cache.get(endpoint)
+      if (known && performance.now() - known.at < maxAge) return known.found
+      const at = performance.now()
       const [row] = await sql<{ sealed: Buffer; generation: number; obtainedAt: Date }[]>`
         select sealed, generation, obtained_at as "obtainedAt" from portal_sessions
         where endpoint = ${endpoint} and sealed is not null`
-      if (!row) return null
-      return {
-        session: vault.open(row.sealed, context(endpoint)),
-        generation: row.generation,
-        obtainedAt: row.obtainedAt,
-      }
+      const found = row ? { ...row, session: vault.open(row.sealed, context(endpoint)) } : null
+      cache.set(endpoint, { found, at })
+      return found
     },
     async tryLock(endpoint, owner, milliseconds) {
       const rows = await sql`

@@ -47,10 +47,16 @@ function recordingPace(log: string[], closed: string[] = []): Pace {
       log.push(`take ${service}`)
       await sleep(0)
       if (closed.includes(service)) throw new PaceClosed(4_000, 'breaker open')
-    },
-    report: async (service, answer) => {
-      log.push(`report ${service} ${answer.class}${answer.failure ? ` ${answer.failure}` : ''}`)
-      await sleep(0)
+      return {
+        done: async (answer) => {
+          log.push(`report ${service} ${answer.class}${answer.failure ? ` ${answer.failure}` : ''}`)
+          await sleep(0)
+        },
+        unused: async () => {
+          log.push(`unused ${service}`)
+          await sleep(0)
+        },
+      }
     },
   }
 }
@@ -441,11 +447,12 @@ describe('before the bytes leave', () => {
     expect(await create(atLogin.portal)).toMatchObject({ class: 'busy', failure: 'portal-pace' })
   })
 
-  it('what the last check throws is passed on', async () => {
-    const { portal } = ready()
+  it('what the last check throws is passed on, and the slot is given back', async () => {
+    const { portal, log } = ready()
     const lost = new Error('lease lost')
     const lastCheck = async () => Promise.reject(lost)
     await expect(portal.send('create', [dossier], { ...call, lastCheck })).rejects.toBe(lost)
+    expect(log).toEqual(['take DongBoHoSoMC', 'unused DongBoHoSoMC'])
   })
 })
 

@@ -29,7 +29,7 @@ async function lookUpAt(port: number, scheme = 'http') {
     password: '',
     unit: 'H99',
     dialect,
-    pace: { take: async () => Promise.resolve(), report: async () => Promise.resolve() },
+    pace: { take: async () => ({ done: async () => undefined, unused: async () => undefined }) },
     sessions: {
       read: async () => Promise.resolve(null),
       tryLock: async () => Promise.resolve(true),

@@ -60,3 +60,32 @@ describe('6. The portal is never called faster than the ceiling, by all processe
     expect(maxPerSecond).toBeLessThanOrEqual(ceiling + edge)
   })
 })
+
+describe('6. Nor more often in a day than the quota, whatever happens to Redis', () => {
+  const quota = 25
+  let redis: OwnRedis
+  let scene: Scene
+  beforeAll(async () => {
+    redis = await takeRedis()
+    scene = await startScene({ settings: { PORTAL_CALLS_PER_DAY: String(quota), PORTAL_BATCH_SIZE: '1' } })
+  })
+  afterAll(async () => {
+    await scene?.close()
+    await redis?.stop()
+  })
+
+  it('stops at the quota, across a flush, and says so', async () => {
+    const atPortal = async () => (await scene.stats()).total.calls
+    await scene.control('DELETE', 'stats')
+    await scene.push(Array.from({ length: quota * 2 }, () => change()))
+    await scene.until(async () => (await atPortal()) >= 5, 'calls')
+    await redis.flush()
+    await scene.until(async () => (await scene.ground.pace.state()).reason === 'daily-quota', 'the quota to be used up')
+    const { body } = await scene.api('GET', '/v1/portal/pace')
+    expect(body).toMatchObject({ open: false, reason: 'daily-quota', quota: { limit: quota, used: quota } })
+    // What a flush took with it counts as used.
+    expect(await atPortal()).toBeGreaterThan(quota - 5)
+    expect(await atPortal()).toBeLessThanOrEqual(quota)
+    expect((await scene.states())['waiting']).toBeGreaterThanOrEqual(quota)
+  })
+})
