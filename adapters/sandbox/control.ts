@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { FaultRules } from './faults.ts'
+import type { History } from './history.ts'
 import type { Meter } from './meter.ts'
 import type { PortalParts } from './services.ts'
 import { SandboxSettings } from './settings.ts'
@@ -21,6 +22,8 @@ const linesPerChunk = 200
 
 export interface SandboxParts extends PortalParts {
   readonly meter: Meter
+  /** Undefined when none is kept. */
+  readonly history: History | undefined
 }
 
 type ByCode = { Params: { code: string } }
@@ -49,7 +52,12 @@ function addFigures(server: FastifyInstance, { store, meter, sessions, faults }:
   })
 }
 
-function addDossiers(server: FastifyInstance, { store }: SandboxParts): void {
+function addDossiers(server: FastifyInstance, { store, history }: SandboxParts): void {
+  server.get('/sandbox/history', (_request, reply) =>
+    history
+      ? reply.type('application/x-ndjson').send(Readable.from(history.lines()))
+      : missing(reply, 'No history is kept'),
+  )
   server.get('/sandbox/dossiers', (_request, reply) =>
     reply.type('application/x-ndjson').send(Readable.from(lines(store.all()))),
   )
@@ -113,8 +121,8 @@ function done(reply: FastifyReply): FastifyReply {
   return reply.code(204).send()
 }
 
-function missing(reply: FastifyReply): FastifyReply {
-  return reply.code(404).send({ error: 'The sandbox holds nothing under this code' })
+function missing(reply: FastifyReply, error = 'The sandbox holds nothing under this code'): FastifyReply {
+  return reply.code(404).send({ error })
 }
 
 function invalid(reply: FastifyReply, error: z.ZodError): FastifyReply {

@@ -4,6 +4,7 @@ import { Catalogue } from './catalogue.ts'
 import { addControl, type SandboxParts } from './control.ts'
 import { destinationOf, visitOf, type Visit } from './doors.ts'
 import { Faults, type Strike } from './faults.ts'
+import { History } from './history.ts'
 import { busyPage, delayOf, hang, pageOf, standIn, textPage, write, type Page } from './line.ts'
 import { Meter } from './meter.ts'
 import { answer, isService } from './services.ts'
@@ -33,10 +34,12 @@ const bodyLimit = 256 * 1024 * 1024
 /** Starts the sandbox; throws when the options are wrong or the port is taken. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const configuration = SandboxOptions.parse(options)
+  const history = configuration.history ? new History() : undefined
   const parts: SandboxParts = {
     configuration,
+    history,
     catalogue: new Catalogue(configuration.publishedOn),
-    store: new DossierStore(),
+    store: new DossierStore(history),
     sessions: new Sessions(configuration.seed),
     faults: new Faults(configuration.seed),
     meter: new Meter(),
@@ -75,6 +78,7 @@ async function serve(parts: SandboxParts, request: FastifyRequest, reply: Fastif
   const { call } = visit
   const counted = isService(call.service) ? call.service : 'other'
   parts.meter.arrived(counted)
+  parts.history?.arrived(counted)
   const strike = parts.faults.strike(call)
   let outcome = 'cut'
   try {
@@ -103,7 +107,11 @@ async function respond(
   const misdirected = visit.forwarded ? destinationProblem(parts, request) : undefined
   if (misdirected) return misdirected
   if (strike.nothing) return pageOf(answer(parts, visit.call, strike), strike, visit)
-  if (strike.ceiling) return busyPage(strike.ceiling.value.status, strike.ceiling.value.retryAfter)
+  if (strike.ceiling) {
+    const { status, retryAfter } = strike.ceiling.value
+    parts.history?.sentAway(retryAfter)
+    return busyPage(status, retryAfter)
+  }
   const afterStoring = strike.get('latency')?.stored === true
   if (!afterStoring) await pause(strike)
   const broken = await breakBefore(request, strike)

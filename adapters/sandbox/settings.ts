@@ -29,6 +29,8 @@ export const SandboxOptions = SandboxSettings.extend({
   /** Calls for another organisation are refused; not set: every one is welcome. */
   unit: z.string().optional(),
   destination: z.string().default('VN:GOV:000.00.00.G22:vpcpdvcprovider'),
+  /** Keeps a log of every call and every write: about 150 bytes each, until the sandbox ends. */
+  history: z.boolean().default(false),
   /** National code -> day of publication, `yyyyMMdd`. */
   publishedOn: z
     .union([z.map(z.string(), day), z.record(z.string(), day).transform((days) => new Map(Object.entries(days)))])

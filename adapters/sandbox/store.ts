@@ -1,3 +1,5 @@
+import type { History } from './history.ts'
+
 /** What the sandbox holds of one dossier. */
 export interface HeldDossier {
   readonly code: string
@@ -28,10 +30,15 @@ type Packed = string
 /** Everything the sandbox received, packed: bytes and counters, so that 100,000 dossiers stay small. */
 export class DossierStore {
   readonly #entries = new Map<string, Entry>()
+  readonly #history: History | undefined
   #writes = 0
   creates = 0
   updates = 0
   steps = 0
+
+  constructor(history?: History) {
+    this.#history = history
+  }
 
   get size(): number {
     return this.#entries.size
@@ -57,6 +64,7 @@ export class DossierStore {
   create(code: string, payload: unknown): void {
     this.#writes += 1
     this.creates += 1
+    this.#history?.applied('create', code, payload)
     this.#entries.set(code, {
       payload: packed(payload),
       steps: '',
@@ -72,6 +80,7 @@ export class DossierStore {
     const entry = this.#touched(code)
     entry.payload = packed(payload)
     entry.updates += 1
+    this.#history?.applied('update', code, payload)
     this.updates += 1
   }
 
@@ -79,6 +88,7 @@ export class DossierStore {
     const entry = this.#touched(code)
     entry.steps = entry.steps === '' ? packed(step) : `${entry.steps},${packed(step)}`
     entry.stepWrites += 1
+    this.#history?.applied('step', code, step)
     this.steps += 1
   }
 
@@ -91,7 +101,9 @@ export class DossierStore {
   patch(code: string, fields: Readonly<Record<string, unknown>>): boolean {
     const entry = this.#entries.get(code)
     if (!entry) return false
-    entry.payload = packed({ ...opened(code, entry).payload, ...fields })
+    const payload = { ...opened(code, entry).payload, ...fields }
+    this.#history?.applied('planted', code, payload)
+    entry.payload = packed(payload)
     return true
   }
 

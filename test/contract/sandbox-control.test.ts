@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { digestOf } from '../../adapters/sandbox/history.ts'
 import { startSandbox, type Sandbox } from '../../adapters/sandbox/sandbox.ts'
 import { spawnSandbox } from '../../adapters/sandbox/spawn.ts'
 import { clientOf, codeOf, dossier, step, type Client, type Wire } from './sandbox-client.ts'
@@ -48,6 +49,44 @@ describe('control', () => {
       lastWrite: 452,
     })
     expect(await (await control('GET', `dossiers/${codeOf(2)}`)).json()).toMatchObject({ code: codeOf(2) })
+  })
+
+  it('keeps a history of calls and writes in their order, when asked to', async () => {
+    expect((await control('GET', 'history')).status).toBe(404)
+    const keeping = await startSandbox({ seed: 5, history: true })
+    try {
+      const own = await clientOf(keeping)
+      await own.create(dossier(1, { GhiChu: 'v1' }))
+      await own.steps(step(1, { NoiDungXuLy: 's1' }))
+      await own.update(dossier(1, { GhiChu: 'v2' }))
+      await own.update(dossier(2))
+      keeping.faults.set([{ kind: 'ceiling', value: { perSecond: 0, retryAfter: 3 } }])
+      await own.raw('TraCuuHoSo', { mahoso: codeOf(1) })
+      const answer = await fetch(`${keeping.controlUrl}/history`)
+      const entries = (await answer.text())
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Wire)
+      const code = codeOf(1)
+      const write = 'DongBoHoSoMC'
+      expect(entries).toMatchObject([
+        { call: 'login' },
+        { call: write },
+        { write: 1, operation: 'create', code, mark: 'v1', digest: digestOf(dossier(1, { GhiChu: 'v1' })) },
+        { call: 'CapNhatTienDoHoSoMC' },
+        { write: 2, operation: 'step', code, mark: 's1' },
+        { call: write },
+        { write: 3, operation: 'update', code, mark: 'v2' },
+        // An update of what is not there arrives, and changes nothing.
+        { call: write },
+        { call: 'TraCuuHoSo' },
+        { away: 3 },
+      ])
+      const times = entries.map(({ at }) => Number(at))
+      expect(times).toEqual(times.toSorted((a, b) => a - b))
+    } finally {
+      await keeping.close()
+    }
   })
 
   it('plants discrepancies, lost steps and lost dossiers', async () => {
