@@ -1,6 +1,8 @@
+import { failures } from '../../config/failures.ts'
 import { SettingsError } from '../../config/settings.ts'
 import { isDatabaseDown } from '../platform/database.ts'
 import { DataDirTaken, DataDirUnusable } from '../platform/embedded/embedded.ts'
+import { Refusal } from '../platform/problems.ts'
 
 /** What a script learns from the exit code. */
 export const exits = { done: 0, failed: 1, usage: 2, unhealthy: 3, interrupted: 130 } as const
@@ -40,6 +42,7 @@ const plainSpoken = [UsageError, SettingsError, CommandFailed, Interrupted, Data
 export function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return 'Something failed without saying what. Run the command again with --verbose.'
   if (plainSpoken.some((kind) => error instanceof kind)) return error.message
+  if (error instanceof Refusal) return `${error.message}. ${failures[error.code].en.next}`
   const { code, port, path } = error as NodeJS.ErrnoException & { port?: number }
   if (code === 'EADDRINUSE') return `Port ${port} is taken. Stop the other program, or choose another port.`
   if (code === 'ENOENT') return `${path ?? 'A file'} does not exist. Check the path.`
