@@ -44,3 +44,26 @@ export interface LeasePolicy {
 }
 
 export const defaultLeasePolicy: LeasePolicy = { for: 90 * second, margin: 15 * second, handOut: minute }
+
+/** When a worker is taken for dead or hung, and how it proves that it lives. All durations in milliseconds. */
+export interface WatchPolicy {
+  /** Between two looks at a queue. */
+  readonly look: number
+  /** Tickets that wait this long beside a free hand say that the worker is dead: it is opened anew. */
+  readonly idle: number
+  /** A queue without tickets gets a canary this often. */
+  readonly canary: number
+  /** Between two heartbeats in the ledger; three in a row that stay out are a silence. */
+  readonly beat: number
+  /** Restarts in a row that may fail to help before the process ends, so that its supervisor starts it again. */
+  readonly restarts: number
+}
+
+/** Dead for 25 seconds at most before it is opened anew; the process ends before readiness fails after 60. */
+export const defaultWatchPolicy: WatchPolicy = {
+  look: 2500,
+  idle: 10 * second,
+  canary: 10 * second,
+  beat: 15 * second,
+  restarts: 3,
+}

@@ -3,7 +3,8 @@ import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { sweepBlocked } from '../src/delivery/lanes.ts'
 import { urgencies, type Urgency } from '../src/delivery/model.ts'
-import { expireLeases, forgetHandOuts, handOut } from '../src/delivery/store.ts'
+import { releaseReplays } from '../src/delivery/release.ts'
+import { expireLeases, forgetHandOuts, handOut, type Turns } from '../src/delivery/store.ts'
 import type { CatalogueSource } from '../src/procedures/store.ts'
 import type { Sql } from '../src/platform/database.ts'
 import type { Logger } from '../src/platform/log.ts'
@@ -22,6 +23,10 @@ export interface RelayDeps {
   readonly holdFor: number
   /** Makes the schedules in Redis what the configuration says: at the start, and whenever Redis turns out to be empty. */
   readonly makeSchedules: () => Promise<void>
+  /** Would a call of this urgency be let go now? */
+  readonly isOpen: (urgency: Urgency) => Promise<boolean>
+  /** Told after each turn that went through. */
+  readonly beat: () => Promise<void>
   readonly log: Logger
 }
 
@@ -42,26 +47,30 @@ export function startRelay(deps: RelayDeps): Relay {
   return {
     async stop() {
       stopping.abort()
-      await loop
+      // A turn that waits for a Redis that never came ends when its queues are closed.
+      await Promise.race([loop, sleep(5_000, undefined, { ref: false })])
     },
   }
 }
 
 async function run(deps: RelayDeps, signal: AbortSignal): Promise<void> {
-  let sweptAt = 0
+  let sweptAt = Number.NEGATIVE_INFINITY
   let quiet = true
   let scheduled = false
+  const turns: Turns = new Map()
   while (!signal.aborted) {
     let handed = 0
     try {
-      if (Date.now() - sweptAt > sweepEvery) {
+      // By a clock that nobody sets: a sweep must not wait until a corrected time of day has caught up.
+      if (performance.now() - sweptAt > sweepEvery) {
         await sweep(deps)
-        sweptAt = Date.now()
+        sweptAt = performance.now()
       }
       if (!scheduled) await deps.makeSchedules()
       scheduled = true
-      handed = await fill(deps)
+      handed = await fill(deps, turns)
       quiet = true
+      await deps.beat()
     } catch (error) {
       // Said once per outage; the gap in movement is what readiness and alerts watch.
       if (quiet) deps.log.warn({ err: error }, 'The relay cannot reach the ledger or Redis; it goes on trying')
@@ -77,10 +86,11 @@ async function sweep({ sql, catalogue, log }: RelayDeps): Promise<void> {
   if (lost > 0) log.warn({ lanes: lost }, 'Workers went silent; their dossiers are looked up')
   const released = await sweepBlocked(sql, await catalogue.fresh())
   if (released > 0) log.info({ lanes: released }, 'Dossiers were released because their obstacle is gone')
+  await releaseReplays(sql)
 }
 
 /** Fills the queues up to their depth; returns the number of jobs added. */
-async function fill(deps: RelayDeps): Promise<number> {
+async function fill(deps: RelayDeps, turns: Turns): Promise<number> {
   const { sql, redis, prefix } = deps
   if ((await redis.set(`${prefix}:marker`, '1', 'NX')) === 'OK') {
     const again = await forgetHandOuts(sql)
@@ -88,15 +98,20 @@ async function fill(deps: RelayDeps): Promise<number> {
     if (again > 0) deps.log.warn({ lanes: again }, 'Redis was empty; work was handed out again from the ledger')
   }
   let added = 0
-  for (const urgency of urgencies) added += await fillOne(deps, urgency)
+  for (const urgency of urgencies) added += await fillOne(deps, urgency, turns)
   return added
 }
 
-async function fillOne({ sql, queues, batch, depth, holdFor }: RelayDeps, urgency: Urgency): Promise<number> {
+async function fillOne(
+  { sql, queues, batch, depth, holdFor, isOpen }: RelayDeps,
+  urgency: Urgency,
+  turns: Turns,
+): Promise<number> {
   const queue = queues[urgency]
   const room = depth - (await queue.getWaitingCount())
-  if (room <= 0) return 0
-  const batches = await handOut(sql, { urgency, limit: room * batch, batch, holdFor })
+  // In one large hand-out a dossier costs a fraction of what it costs in many small ones.
+  if (room < depth / 2 || !(await isOpen(urgency))) return 0
+  const batches = await handOut(sql, { urgency, limit: room * batch, batch, holdFor, turns })
   if (batches.length === 0) return 0
   try {
     await queue.addBulk(batches.map(({ operation, ids }) => ({ name: operation, data: { ids } })))

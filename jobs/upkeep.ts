@@ -1,18 +1,19 @@
-import type { Queue, Worker } from 'bullmq'
+import { isDeepStrictEqual } from 'node:util'
+import type { JobSchedulerTemplateOptions, Queue } from 'bullmq'
 import { z } from 'zod'
-import { openWorker, type WorkerOptions } from './queues.ts'
+import { openWorker, type QueueWorker, type WorkerOptions } from './queues.ts'
 
 const tasks = ['pull-catalogue', 'rotate'] as const
 type Task = (typeof tasks)[number]
 
-export type Upkeep = Readonly<Record<Task, () => Promise<unknown>>>
+export type Upkeep = Readonly<Record<Task, (alive: () => void) => Promise<unknown>>>
 
 /** Regular work by wall clock in Vietnam time. Each task must survive running twice. */
-export function startUpkeepWorker(upkeep: Upkeep, options: WorkerOptions): Worker {
+export function startUpkeepWorker(upkeep: Upkeep, options: WorkerOptions): QueueWorker {
   return openWorker(
     'upkeep',
     (job) => z.enum(tasks).parse(job.name),
-    (task) => upkeep[task](),
+    (task, alive) => upkeep[task](alive),
     options,
   )
 }
@@ -25,15 +26,33 @@ export interface Schedules {
 }
 
 /** A portal that is down at night is asked again until the morning. */
-const untilItWorks = { attempts: 120, backoff: { type: 'fixed', delay: 60_000 } }
+const untilItWorks = { attempts: 600, backoff: { type: 'fixed', delay: 60_000 } }
 
 /** Makes the schedules in Redis what the configuration says; run at start and whenever Redis was emptied. */
 export async function reconcileSchedules(queue: Queue, { cataloguePull, pullNow }: Schedules): Promise<void> {
-  const tz = 'Asia/Ho_Chi_Minh'
   const name = 'pull-catalogue'
   if (cataloguePull === 'off') await queue.removeJobScheduler(name)
-  else await queue.upsertJobScheduler(name, { pattern: cataloguePull, tz }, { name, opts: untilItWorks })
+  else await keepSchedule(queue, name, cataloguePull, untilItWorks)
   if (cataloguePull !== 'off' && pullNow) await queue.add(name, {}, { ...untilItWorks, deduplication: { id: name } })
   await queue.removeJobScheduler('cull-bodies')
-  await queue.upsertJobScheduler('rotate', { pattern: '0 30 3 * * *', tz }, { name: 'rotate' })
+  await keepSchedule(queue, 'rotate', '0 30 3 * * *', {})
+}
+
+/**
+ * A schedule that says already what it should is left alone: making it anew would drop a run that is due and was not begun
+ * yet, so that a start at the wrong minute, or one every night, would put the run off for ever.
+ */
+async function keepSchedule(
+  queue: Queue,
+  name: Task,
+  pattern: string,
+  opts: JobSchedulerTemplateOptions,
+): Promise<void> {
+  const tz = 'Asia/Ho_Chi_Minh'
+  const known = await queue.getJobScheduler(name)
+  const next = known?.next === undefined ? undefined : await queue.getJob(`repeat:${name}:${known.next}`)
+  const kept: Readonly<Record<string, unknown>> = { ...known?.template?.opts }
+  const sameOptions = Object.entries(opts).every(([key, value]) => isDeepStrictEqual(kept[key], value))
+  if (next && known?.pattern === pattern && known.tz === tz && sameOptions) return
+  await queue.upsertJobScheduler(name, { pattern, tz }, { name, opts })
 }

@@ -14,6 +14,11 @@ export interface OwnRedis {
   /** Cuts all connections and refuses new ones. */
   away(): Promise<void>
   back(): Promise<void>
+  /** The connections that are open now swallow every byte from now on, without closing; new ones work. */
+  mute(): void
+  /** Holds all bytes back, as a Redis does that is stopped or busy; later they all arrive. */
+  hold(): void
+  release(): void
   /** kill -9 of the embedded server, which is then started again by its supervisor; null on a shared server. */
   readonly kill: (() => void) | null
   stop(): Promise<void>
@@ -41,8 +46,13 @@ export async function takeRedis(): Promise<OwnRedis> {
     flush: () => flush(real.href, shared !== undefined),
     away: line.cut,
     back: line.mend,
+    mute: line.mute,
+    hold: line.hold,
+    release: line.release,
     kill: embedded ? killRedisChild : null,
     async stop() {
+      if (shared) process.env['REDIS_URL'] = shared
+      else delete process.env['REDIS_URL']
       await line.cut()
       await embedded?.stop()
     },
@@ -71,15 +81,29 @@ async function flush(url: string, shared: boolean): Promise<void> {
 }
 
 async function openLine(real: URL) {
-  const sockets = new Set<Socket>()
+  const sockets = new Map<Socket, Socket>()
+  const muted = new WeakSet<Socket>()
   let server = await listen(0, real, sockets)
   const { port } = server.address() as AddressInfo
   return {
     port,
+    mute: () => {
+      for (const [one, other] of sockets) {
+        muted.add(one)
+        one.unpipe(other)
+        one.resume()
+      }
+    },
+    hold: () => {
+      for (const [one, other] of sockets) one.unpipe(other)
+    },
+    release: () => {
+      for (const [one, other] of sockets) if (!muted.has(one)) one.pipe(other)
+    },
     cut: async () => {
       const closed = server.listening ? once(server, 'close') : Promise.resolve()
       server.close()
-      for (const socket of sockets) socket.destroy()
+      for (const socket of sockets.keys()) socket.destroy()
       await closed
     },
     mend: async () => {
@@ -88,14 +112,14 @@ async function openLine(real: URL) {
   }
 }
 
-async function listen(port: number, real: URL, sockets: Set<Socket>): Promise<Server> {
+async function listen(port: number, real: URL, sockets: Map<Socket, Socket>): Promise<Server> {
   const server = createServer((near) => {
     const far = connect(Number(real.port || 6379), real.hostname)
     for (const [one, other] of [
       [near, far],
       [far, near],
     ] as const) {
-      sockets.add(one)
+      sockets.set(one, other)
       one.pipe(other)
       one.on('error', () => other.destroy())
       one.on('close', () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultWatchPolicy } from '../../config/retry.ts'
 import { openQueue, openWorker } from '../../jobs/queues.ts'
 import { expectedAtPortal } from '../../src/delivery/expected.ts'
 import { transaction } from '../../src/platform/database.ts'
@@ -100,12 +101,13 @@ describe('the national catalogue', () => {
   it('leaves no word of a failure in Redis', async () => {
     const { redisUrl, settings, log } = province.ground
     const options = { redisUrl, prefix: `${settings.QUEUE_PREFIX}-failing`, log }
+    const watch = { policy: defaultWatchPolicy, beat: async () => {}, onRestart: () => {}, giveUp: () => {} }
     const queue = openQueue('reconcile', options)
     const worker = openWorker(
       'reconcile',
       (job) => job,
       () => Promise.reject(new TypeError('Bí Mật')),
-      { ...options, concurrency: 1 },
+      { ...options, concurrency: 1, patience: 60_000, watch },
     )
     const job = await queue.add('any', {})
     await province.until(async () => (await queue.getFailedCount()) === 1, 'the failure')
