@@ -96,6 +96,61 @@ export const failures = {
     ['The API key may not speak for this agency.', "Use the agency's own key, or have the key's scope widened."],
   ),
   'not-found': failure(404, ['Không tìm thấy.', 'Kiểm tra lại mã.'], ['Not found.', 'Check the code.']),
+  'replay-too-broad': failure(
+    422,
+    [
+      'Điều kiện gửi lại quá rộng, có thể bao trùm toàn bộ lịch sử.',
+      'Nêu cơ quan, thủ tục, nguyên nhân, mã lỗi, mã hồ sơ hoặc khoảng thời gian tiếp nhận; hồ sơ đã gửi cần cả hai đầu khoảng thời gian.',
+    ],
+    [
+      'The choice of dossiers to send again could take in the whole history.',
+      'Name an agency, procedure, reason, error, codes, or a period; delivered dossiers need both ends of a period.',
+    ],
+  ),
+  'replay-too-large': failure(
+    422,
+    ['Quá nhiều hồ sơ cho một đợt gửi lại.', 'Thu hẹp điều kiện và chia thành nhiều đợt.'],
+    ['Too many dossiers for one replay.', 'Narrow the choice and make several replays.'],
+  ),
+  'replay-changed': failure(
+    409,
+    ['Số hồ sơ không đúng với số đã xem trước.', 'Xem lại đợt gửi lại rồi bắt đầu với đúng số hồ sơ của nó.'],
+    [
+      'The number of dossiers is not the one that was expected.',
+      'Look at the replay again and start it with the number it counts.',
+    ],
+  ),
+  'replay-expired': failure(
+    409,
+    ['Bản xem trước của đợt gửi lại đã quá một giờ.', 'Lập đợt gửi lại mới.'],
+    ['The draft of the replay is older than an hour.', 'Make a new one.'],
+  ),
+  'replay-state': failure(
+    409,
+    ['Đợt gửi lại không ở trạng thái cho phép thao tác này.', 'Xem trạng thái của đợt gửi lại ("dvcqg replays show").'],
+    ['The state of the replay does not allow this.', 'Look at its state ("dvcqg replays show").'],
+  ),
+  'already-on-way': failure(
+    409,
+    ['Hồ sơ đang chờ gửi hoặc đang được gửi.', 'Không cần làm gì; xem tiến trình của hồ sơ.'],
+    ['The dossier waits already, or is being sent.', 'Nothing to do; look at its timeline.'],
+  ),
+  'destination-forbidden': failure(
+    422,
+    [
+      'Sự kiện không được phép gửi tới địa chỉ này.',
+      'Dùng địa chỉ https công khai, hoặc thêm máy chủ và mạng nội bộ vào EVENT_ALLOWED_NETWORKS.',
+    ],
+    [
+      'Events may not go to this address.',
+      'Use a public https address, or list the host and the inner network in EVENT_ALLOWED_NETWORKS.',
+    ],
+  ),
+  'destination-exists': failure(
+    409,
+    ['Đã có nơi nhận sự kiện mang tên này.', 'Chọn tên khác, hoặc sửa nơi nhận đang có.'],
+    ['There is a destination of events with this name.', 'Choose another name, or change the one there is.'],
+  ),
   unavailable: failure(
     503,
     ['Tạm thời không ghi được vào sổ cái.', 'Gửi lại sau vài giây; chưa có gì được nhận.'],
@@ -314,10 +369,98 @@ export const failures = {
     ['Một người vận hành đã tạm dừng mọi việc gửi.', 'Bỏ tạm dừng bằng "dvcqg deliveries release" khi có thể gửi lại.'],
     ['An operator stopped all sending.', 'Run "dvcqg deliveries release" when dossiers may go again.'],
   ),
+  'quiet-hours': failure(
+    503,
+    ['Đang trong giờ không gửi (PORTAL_QUIET_HOURS).', 'Không cần làm gì; việc gửi tự tiếp tục khi hết giờ.'],
+    ['Quiet hours (PORTAL_QUIET_HOURS): nothing is sent.', 'Nothing to do; sending goes on by itself when they end.'],
+  ),
+  'daily-quota': failure(
+    503,
+    [
+      'Đã dùng hết số lượt gọi của ngày (PORTAL_CALLS_PER_DAY).',
+      'Không cần làm gì; việc gửi tự tiếp tục sau 0 giờ. Nếu Cổng cho phép, tăng PORTAL_CALLS_PER_DAY rồi khởi động lại.',
+    ],
+    [
+      "The day's calls are used up (PORTAL_CALLS_PER_DAY).",
+      'Nothing to do; sending goes on by itself after midnight. If the portal allows it, raise PORTAL_CALLS_PER_DAY and restart.',
+    ],
+  ),
+  'pace-unreachable': failure(
+    503,
+    ['Không đọc được nhịp gửi vì không kết nối được Redis.', 'Kiểm tra Redis, mạng và REDIS_URL.'],
+    ['The pace cannot be read because Redis cannot be reached.', 'Check Redis, the network and REDIS_URL.'],
+  ),
   'worker-lost': failure(
     503,
     ['Tiến trình gửi dừng giữa chừng.', 'Không cần làm gì; kết quả được tra cứu trước khi gửi lại.'],
     ['The sending process stopped in the middle.', 'Nothing to do; the outcome is looked up before it is sent again.'],
+  ),
+
+  // Events on their way to the province's systems.
+  'destination-unreachable': failure(
+    503,
+    ['Không kết nối được tới nơi nhận sự kiện.', 'Kiểm tra địa chỉ, DNS, mạng và hệ thống nhận; sự kiện được giữ lại.'],
+    [
+      'The destination of events cannot be reached.',
+      'Check its address, DNS, the network and the receiving system; the events are kept.',
+    ],
+  ),
+  'destination-certificate': failure(
+    502,
+    [
+      'Chứng thư TLS của nơi nhận sự kiện không được tin cậy.',
+      'Cài chứng thư hợp lệ, hoặc thêm CA của tỉnh bằng NODE_EXTRA_CA_CERTS.',
+    ],
+    [
+      'The TLS certificate of the destination of events is not trusted.',
+      "Install a valid one, or add the province's own CA with NODE_EXTRA_CA_CERTS.",
+    ],
+  ),
+  'destination-timeout': failure(
+    504,
+    ['Nơi nhận sự kiện không trả lời kịp (10 giây).', 'Trả lời 2xx ngay khi nhận, xử lý sau; sự kiện được giữ lại.'],
+    [
+      'The destination of events did not answer in time (10 seconds).',
+      'Answer 2xx on arrival and do the work later; the events are kept.',
+    ],
+  ),
+  'destination-error': failure(
+    502,
+    ['Nơi nhận sự kiện báo lỗi hoặc quá tải (5xx, 429).', 'Kiểm tra hệ thống nhận; sự kiện được giữ lại.'],
+    [
+      'The destination of events reports an error or is overloaded (5xx, 429).',
+      'Look at the receiving system; the events are kept.',
+    ],
+  ),
+  'destination-gone': failure(
+    410,
+    [
+      'Nơi nhận trả lời 410: không nhận sự kiện nữa; đã tạm dừng.',
+      'Bật lại bằng "dvcqg webhooks resume", hoặc xóa bằng "dvcqg webhooks remove".',
+    ],
+    [
+      'The destination answered 410: it wants no events any more, and is paused.',
+      'Run "dvcqg webhooks resume" when it does again, or "dvcqg webhooks remove".',
+    ],
+  ),
+  'event-refused': failure(
+    502,
+    ['Nơi nhận từ chối sự kiện này (3xx, 4xx).', 'Sửa hệ thống nhận, rồi gửi lại ("dvcqg webhooks resend").'],
+    [
+      'The destination refuses this event (3xx, 4xx).',
+      'Correct the receiving system, then resend ("dvcqg webhooks resend").',
+    ],
+  ),
+  'event-expired': failure(
+    504,
+    [
+      'Sự kiện đã được giữ hết thời hạn (EVENT_KEEP_DAYS) mà nơi nhận không nhận.',
+      'Khôi phục hệ thống nhận, rồi gửi lại ("dvcqg webhooks resend").',
+    ],
+    [
+      'The event was kept for EVENT_KEEP_DAYS, and its destination did not take it.',
+      'Mend the receiving system, then resend ("dvcqg webhooks resend").',
+    ],
   ),
 
   // Flags: stored and shown, never a refusal.

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AllowedNetworks } from './events.ts'
 
 /**
  * Everything that can be set, from the environment; `NAME_FILE` reads a value from a file. `docs/configuration.md` is
@@ -36,6 +37,30 @@ const encryptionKeys = z
     }),
   )
   .refine((keys) => new Set(keys.map((key) => key.id)).size === keys.length, { message: 'has the same id twice' })
+
+/** A part of every day, in minutes since midnight; one that ends before it begins passes midnight. */
+export interface QuietWindow {
+  readonly from: number
+  readonly to: number
+}
+
+const minutesOf = (time: string) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3))
+const holds = ({ from, to }: QuietWindow, minute: number) =>
+  from < to ? minute >= from && minute < to : minute >= from || minute < to
+const allMinutes = Array.from({ length: 1440 }, (_, minute) => minute)
+const quietWindows = z
+  .string()
+  .transform((value, context): QuietWindow[] =>
+    value.split(',').map((part) => {
+      const [, from = '', to = ''] = /^\s*((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)\s*$/.exec(part) ?? []
+      if (from === to)
+        context.addIssue({ code: 'custom', message: 'must be like 22:00-05:00, several separated by commas' })
+      return { from: minutesOf(from), to: minutesOf(to) }
+    }),
+  )
+  .refine((windows) => allMinutes.some((minute) => !windows.some((window) => holds(window, minute))), {
+    message: 'leaves no time of the day to send anything',
+  })
 
 const table = {
   PORT: { schema: defaulted(whole(0, 65535), 8080), secret: false, about: 'Port of the HTTP API' },
@@ -117,6 +142,16 @@ const table = {
     secret: false,
     about: 'Ceiling of calls per second, all processes together',
   },
+  PORTAL_CALLS_PER_DAY: {
+    schema: optional(whole(1, 100_000_000)),
+    secret: false,
+    about: "Calls per day (Vietnam's), all processes together; the last tenth is for fresh changes. Not set: no quota",
+  },
+  PORTAL_QUIET_HOURS: {
+    schema: optional(quietWindows),
+    secret: false,
+    about: 'When nothing is sent, Vietnam time, for example 22:00-05:00; several separated by commas. Not set: never',
+  },
   PORTAL_CONCURRENCY: {
     schema: defaulted(whole(1, 200), 8),
     secret: false,
@@ -157,6 +192,26 @@ const table = {
     schema: optional(whole(1, 1200)),
     secret: false,
     about: 'Months the evidence of calls is kept (times, codes, classes; no contents). Not set: for good',
+  },
+  EVENT_ALLOWED_NETWORKS: {
+    schema: optional(AllowedNetworks),
+    secret: false,
+    about: 'Hosts and inner networks that events may go to, with an optional port. Not set: public https only',
+  },
+  EVENT_KEEP_DAYS: {
+    schema: defaulted(whole(14, 3650), 14),
+    secret: false,
+    about: 'Days an event is kept for a destination that does not take it',
+  },
+  EVENT_DAYS: {
+    schema: defaulted(whole(1, 3650), 30),
+    secret: false,
+    about: 'Days delivered events, the log of their attempts and recovered alerts are kept',
+  },
+  ALERT_RULES: {
+    schema: optional(z.string()),
+    secret: false,
+    about: 'Path of a file (JSON) that changes the alert rules. Not set: the built-in ones',
   },
   STALL_SECONDS: {
     schema: defaulted(whole(5, 3600), 60),

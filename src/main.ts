@@ -3,31 +3,48 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { createPortal } from '../adapters/portal/portal.ts'
+import { createSender } from '../adapters/webhooks/sender.ts'
+import { AlertRulesError, defaultAlertRules, readAlertRules, type AlertRules } from '../config/alerts.ts'
 import { dialects, readDialectFile, type Dialect } from '../config/dialects.ts'
+import { defaultEventPolicy, type EventPolicy } from '../config/events.ts'
 import {
   defaultBreakerPolicy,
   defaultLeasePolicy,
   defaultRetryPolicy,
+  defaultWatchPolicy,
   type BreakerPolicy,
   type LeasePolicy,
   type RetryPolicy,
+  type WatchPolicy,
 } from '../config/retry.ts'
-import { describeSettings, readSettings, type Settings } from '../config/settings.ts'
-import { openQueue, openRedis, pushQueues } from '../jobs/queues.ts'
+import { replayLimits } from '../config/replays.ts'
+import { describeSettings, readSettings, SettingsError, type Settings } from '../config/settings.ts'
+import { startAlertLoop, startEventLoop } from '../jobs/events.ts'
+import { openQueue, openRedis, pushQueues, QueueDesk } from '../jobs/queues.ts'
 import { startPushWorkers } from '../jobs/push.ts'
 import { startReconcileWorker } from '../jobs/reconcile.ts'
 import { startRelay } from '../jobs/relay.ts'
 import { reconcileSchedules, startUpkeepWorker } from '../jobs/upkeep.ts'
 import { expectedAtPortal } from './delivery/expected.ts'
-import { checkMovement, collectDelivery } from './delivery/health.ts'
+import { checkMovement, collectDelivery, type Movement } from './delivery/health.ts'
+import { createPulse, type Pulse } from './delivery/heartbeats.ts'
 import { createHoldWatch } from './delivery/hold.ts'
 import { createLanes } from './delivery/lanes.ts'
 import { createPace } from './delivery/pace.ts'
+import { registerPaceRoutes } from './delivery/pace-routes.ts'
 import type { Exchange, Portal } from './delivery/portal.ts'
+import { registerReplayRoutes } from './delivery/replay-routes.ts'
+import { rotateReplays } from './delivery/replays.ts'
+import { registerDeliveryRoutes, type DeliveryRouteDeps } from './delivery/routes.ts'
 import { createSessionStore } from './delivery/sessions.ts'
+import { createRecorder } from './delivery/recorder.ts'
 import { makePartitions, rotate } from './delivery/retention.ts'
-import { recordExchanges } from './delivery/store.ts'
+import { keepEvidence } from './delivery/store.ts'
 import { createIntake } from './dossiers/intake.ts'
+import { registerEventRoutes } from './events/routes.ts'
+import type { Sender } from './events/sender.ts'
+import { rotateEvents } from './events/store.ts'
+import { collectEvents, evaluateAlerts } from './events/watch.ts'
 import { registerDossierRoutes } from './dossiers/routes.ts'
 import { createAuthority } from './platform/auth.ts'
 import { createVault, type Vault } from './platform/crypto.ts'
@@ -48,6 +65,8 @@ export interface Policies {
   readonly retry: RetryPolicy
   readonly breaker: BreakerPolicy
   readonly lease: LeasePolicy
+  readonly watch: WatchPolicy
+  readonly events: EventPolicy
 }
 
 /** What every role and every command stands on: servers, ledger, vault, catalogue, and the way to the portal. */
@@ -66,6 +85,9 @@ export interface Ground {
   /** Null when PORTAL_URL is not set: dossiers are taken in and wait. */
   readonly portal: Portal | null
   readonly policies: Policies
+  /** The way to the province's own systems. */
+  readonly sender: Sender
+  readonly alertRules: AlertRules
   close(): Promise<void>
 }
 
@@ -84,6 +106,7 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
   const log = options.log ?? createLog(settings.LOG_LEVEL)
   const dialect =
     dialects.get(settings.PORTAL_DIALECT) ?? readDialectFile(readFileSync(settings.PORTAL_DIALECT, 'utf8'))
+  const alertRules = loadAlertRules(settings)
   const needed = { database: settings.DATABASE_URL === undefined, redis: settings.REDIS_URL === undefined }
   const embedded =
     needed.database || needed.redis
@@ -115,14 +138,21 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
     retry: defaultRetryPolicy,
     breaker: defaultBreakerPolicy,
     lease: defaultLeasePolicy,
+    watch: defaultWatchPolicy,
+    events: defaultEventPolicy,
     ...options.policies,
   }
   const pace = createPace({
     redis,
+    sql,
     prefix: settings.QUEUE_PREFIX,
+    endpoint: settings.PORTAL_URL ?? '',
     ceiling: settings.PORTAL_MAX_CALLS_PER_SECOND,
     breaker: policies.breaker,
     patience: 10_000,
+    longestCall: Math.max(dialect.timeouts.call, dialect.timeouts.login),
+    quietHours: settings.PORTAL_QUIET_HOURS,
+    callsPerDay: settings.PORTAL_CALLS_PER_DAY,
   })
   const portal =
     settings.PORTAL_URL === undefined ? null : connectPortal(settings, dialect, pace, createSessionStore(sql, vault))
@@ -141,7 +171,19 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
     dialect,
     portal,
     policies,
+    sender: createSender(settings.EVENT_ALLOWED_NETWORKS ?? []),
+    alertRules,
     close,
+  }
+}
+
+function loadAlertRules({ ALERT_RULES: path }: Settings): AlertRules {
+  if (path === undefined) return defaultAlertRules
+  try {
+    return readAlertRules(readFileSync(path, 'utf8'))
+  } catch (error) {
+    const problem = error instanceof AlertRulesError ? error.message : 'names a file that cannot be read'
+    throw new SettingsError([{ name: 'ALERT_RULES', problem }])
   }
 }
 
@@ -189,9 +231,13 @@ export async function startHouse(ground: Ground): Promise<House> {
   const has = (role: 'api' | 'worker' | 'scheduler') => settings.ROLES.includes('all') || settings.ROLES.includes(role)
   const closers: (() => Promise<unknown>)[] = []
   await ground.catalogue.fresh()
-  if (has('worker') && ground.portal) closers.push(...startWorkers(ground, ground.portal))
-  if (has('scheduler')) closers.push(...startScheduler(ground))
-  const app = await openHttp(ground, has('api'))
+  const pulse = createPulse({ sql: ground.sql, every: ground.policies.watch.beat, log: ground.log })
+  closers.push(() => pulse.end())
+  if (has('worker') && ground.portal) closers.push(...startWorkers(ground, ground.portal, pulse))
+  if (has('scheduler')) closers.push(...startScheduler(ground, pulse), ...startMessengers(ground))
+  const queues = new QueueDesk(ground.redis, settings.QUEUE_PREFIX)
+  closers.push(() => queues.close())
+  const app = await openHttp(ground, queues, has('api'))
   closers.push(() => app.close())
   const url = await app.listen({ port: settings.PORT, host: settings.HOST })
   const close = async () => {
@@ -201,47 +247,74 @@ export async function startHouse(ground: Ground): Promise<House> {
   return { url, ground, close }
 }
 
-function startWorkers(ground: Ground, portal: Portal): (() => Promise<unknown>)[] {
-  const { sql, vault, redisUrl, settings, log, catalogue } = ground
-  const common = { redisUrl, prefix: settings.QUEUE_PREFIX, log }
+function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Promise<unknown>)[] {
+  const { sql, vault, redisUrl, settings, log, catalogue, policies } = ground
+  const watch = {
+    policy: policies.watch,
+    beat: (queue: string) => pulse.beat('worker', queue),
+    onRestart: (queue: string) => ground.metrics.workerRestarts.inc({ queue }),
+    giveUp: (queue: string, why: string) => {
+      log.fatal({ queue, why }, 'A worker cannot be kept alive; the process ends, so that it is started again')
+      process.exit(1)
+    },
+  }
+  const common = { redisUrl, prefix: settings.QUEUE_PREFIX, log, watch }
   const onExchange = (exchange: Exchange) => observe(ground.metrics, exchange)
   const keep = async (exchanges: readonly Exchange[]) => {
     exchanges.forEach(onExchange)
-    await recordExchanges(sql, vault, exchanges)
+    await keepEvidence(
+      sql,
+      vault,
+      exchanges.map((exchange) => ({ exchange, lanes: [] })),
+    )
   }
   const push = startPushWorkers(
     {
       sql,
       vault,
       portal,
+      recorder: createRecorder(sql, vault),
       policy: ground.policies.retry,
       lease: ground.policies.lease,
       stepsAfterRefused: settings.STEPS_AFTER_REFUSED,
+      ready: (urgency) => ground.pace.ready(urgency),
       held: createHoldWatch(sql),
       catalogue: () => catalogue.current(),
       onExchange,
     },
-    { ...common, concurrency: settings.PORTAL_CONCURRENCY },
+    { ...common, concurrency: settings.PORTAL_CONCURRENCY, patience: 3 * policies.lease.for },
   )
   const upkeep = startUpkeepWorker(
     {
-      'pull-catalogue': () => pullOrFail({ sql, portal, keep, details: 10_000 }),
-      rotate: () =>
-        rotate(sql, {
+      'pull-catalogue': (alive) =>
+        pullOrFail({ sql, portal, keep: (exchanges) => (alive(), keep(exchanges)), details: 10_000 }),
+      rotate: async () => {
+        await rotate(sql, {
           bodyDays: settings.EXCHANGE_BODY_DAYS,
           contentDays: settings.CHANGE_CONTENT_DAYS,
           evidenceMonths: settings.EVIDENCE_MONTHS ?? null,
-        }),
+        })
+        await rotateReplays(sql, replayLimits.keepDays)
+        await rotateEvents(sql, settings.EVENT_DAYS)
+      },
     },
-    { ...common, concurrency: 1 },
+    { ...common, concurrency: 1, patience: patienceWithoutLease },
   )
-  const expected = async (ids: number[]) => expectedAtPortal(sql, vault, await catalogue.current(), ids)
-  const reconcile = startReconcileWorker((runId) => continueRun({ sql, portal, expected }, runId, { concurrency: 4 }), {
-    ...common,
-    concurrency: 1,
-  })
-  return [...push, upkeep, reconcile].map((worker) => () => worker.close())
+  const reconcile = startReconcileWorker(
+    (runId, alive) => {
+      const expected = async (ids: number[]) => {
+        alive()
+        return expectedAtPortal(sql, vault, await catalogue.current(), ids)
+      }
+      return continueRun({ sql, portal, expected }, runId, { concurrency: 4 })
+    },
+    { ...common, concurrency: 1, patience: patienceWithoutLease },
+  )
+  return [() => Promise.all([...push, upkeep, reconcile].map((worker) => worker.close()))]
 }
+
+/** Rotating the tables of a large province is one long silence. */
+const patienceWithoutLease = 3_600_000
 
 function observe(metrics: Metrics, { service, class: meaning, requestIn, requestOut, responseIn }: Exchange): void {
   metrics.portalCalls.inc({ service, class: meaning })
@@ -250,7 +323,7 @@ function observe(metrics: Metrics, { service, class: meaning, requestIn, request
     metrics.portalSeconds.observe({ service, part: 'portal' }, (responseIn.getTime() - requestOut.getTime()) / 1000)
 }
 
-function startScheduler(ground: Ground): (() => Promise<unknown>)[] {
+function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[] {
   const { sql, redis, redisUrl, catalogue, settings, log, portal } = ground
   if (!portal) return []
   const options = { redisUrl, prefix: settings.QUEUE_PREFIX, log }
@@ -262,20 +335,49 @@ function startScheduler(ground: Ground): (() => Promise<unknown>)[] {
     queues,
     catalogue,
     prefix: settings.QUEUE_PREFIX,
-    batch: portal.limits.dossiersPerCall,
+    // Where a call takes few dossiers, several of them in one hand still share their calls for steps.
+    batch: Math.max(
+      portal.limits.dossiersPerCall,
+      portal.limits.mixDossiersInStepCalls ? portal.limits.stepsPerCall : 1,
+    ),
     depth: settings.PORTAL_CONCURRENCY * 2,
     holdFor: ground.policies.lease.handOut,
+    isOpen: async (urgency) => (await ground.pace.ready(urgency)).open,
     makeSchedules: () =>
       reconcileSchedules(upkeep, {
         cataloguePull: settings.CATALOGUE_PULL,
         pullNow: catalogue.last().national.size === 0,
       }),
+    beat: () => pulse.beat('scheduler', 'relay'),
     log,
   })
   return [() => queues.fresh.close(), () => queues.backfill.close(), () => upkeep.close(), () => relay.stop()]
 }
 
-function registerApi(app: Http, { sql, vault, settings, catalogue, portal, metrics }: Ground): void {
+/** Events and alerts need no portal: they are what tells that there is something wrong with it. */
+function startMessengers(ground: Ground): (() => Promise<unknown>)[] {
+  const { sql, vault, sender, policies, settings, metrics, alertRules: rules, log } = ground
+  const events = startEventLoop({
+    sql,
+    vault,
+    sender,
+    policy: policies.events,
+    onAttempt: (outcome) => metrics.eventSends.inc({ outcome }),
+    keepDays: settings.EVENT_KEEP_DAYS,
+    log,
+  })
+  const alerts = startAlertLoop({
+    evaluate: () => evaluateAlerts({ sql, rules, movement: () => movementOf(ground) }),
+    interval: policies.events.alertInterval,
+    log,
+  })
+  return [() => events.stop(), () => alerts.stop()]
+}
+
+function registerApi(
+  app: Http,
+  { sql, vault, settings, catalogue, portal, metrics, pace, sender, policies, alertRules }: Ground,
+): void {
   const authority = createAuthority(sql)
   const lanes = createLanes(catalogue.last, (dossier) => portal?.problems(dossier) ?? [], settings.STEPS_AFTER_REFUSED)
   const intake = createIntake({
@@ -298,20 +400,25 @@ function registerApi(app: Http, { sql, vault, settings, catalogue, portal, metri
     sql,
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
+  const deliveryRoutes: DeliveryRouteDeps = {
+    sql,
+    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
+  }
+  registerDeliveryRoutes(app, deliveryRoutes)
+  registerReplayRoutes(app, deliveryRoutes)
+  registerEventRoutes(app, { sql, vault, sender, policy: policies.events, authority, rules: alertRules })
+  registerPaceRoutes(app, {
+    state: () => pace.state(),
+    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
+  })
 }
 
 /** Every role answers for its health and its metrics; the API comes with the role of that name. */
-async function openHttp(ground: Ground, withApi: boolean): Promise<Http> {
-  const { sql, settings, log, portal, metrics, pace } = ground
+async function openHttp(ground: Ground, queues: QueueDesk, withApi: boolean): Promise<Http> {
+  const { sql, settings, log, metrics, pace } = ground
   const app = await createHttp({ log, bodyLimit: settings.MAX_LINE_BYTES })
   if (withApi) registerApi(app, ground)
-  const move = () =>
-    checkMovement({
-      sql,
-      pace: () => pace.state(),
-      portalConfigured: portal !== null,
-      stallSeconds: settings.STALL_SECONDS,
-    })
+  const move = () => movementOf(ground)
   registerHealth(app, {
     intake: { database: async () => ({ ok: (await sql`select 1`).length === 1 }) },
     delivery: {
@@ -319,11 +426,33 @@ async function openHttp(ground: Ground, withApi: boolean): Promise<Http> {
       work: async () => ({ ...(await move()) }),
     },
     metrics,
-    collect: async () => collectDelivery(sql, metrics, await pace.state().catch(() => null), await move()),
+    collect: async () => {
+      await collectQueues(metrics, queues)
+      await collectEvents(sql, metrics)
+      await collectDelivery(sql, metrics, await pace.state().catch(() => null), await move())
+    },
     unseen: () => metrics.stalled.set({ reason: 'ledger-unreachable' }, 1),
     metricsToken: settings.METRICS_TOKEN,
   })
   return app
+}
+
+/** Do dossiers move, by what the ledger and the pace say? */
+export function movementOf({ sql, pace, portal, settings, policies }: Ground): Promise<Movement> {
+  return checkMovement({
+    sql,
+    pace: () => pace.state(),
+    portalConfigured: portal !== null,
+    stallSeconds: settings.STALL_SECONDS,
+    silentSeconds: (3 * policies.watch.beat) / 1000,
+    queues: pushQueues,
+  })
+}
+
+async function collectQueues(metrics: Metrics, queues: QueueDesk): Promise<void> {
+  metrics.queueJobs.reset()
+  for (const { queue, counts } of await queues.counts().catch(() => []))
+    for (const [state, count] of Object.entries(counts)) metrics.queueJobs.set({ queue, state }, count)
 }
 
 /** `npm start`: configuration from the environment, all problems at once, orderly stop on SIGTERM and SIGINT. */

@@ -1,17 +1,22 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
+import { addDeliveries } from './commands/deliveries.ts'
+import { addAlerts } from './commands/alerts.ts'
 import { addDemo } from './commands/demo.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addImport } from './commands/import.ts'
 import { addKeys } from './commands/keys.ts'
 import { addMigrate } from './commands/migrate.ts'
+import { addQueues } from './commands/queues.ts'
 import { addReconcile } from './commands/reconcile.ts'
+import { addReplays } from './commands/replays.ts'
 import { addReport } from './commands/report.ts'
 import { addResend } from './commands/resend.ts'
 import { addSandbox } from './commands/sandbox.ts'
 import { addServe } from './commands/serve.ts'
 import { addStatus } from './commands/status.ts'
+import { addWebhooks } from './commands/webhooks.ts'
 import { exitOf, exits, Interrupted, sentenceOf } from './exits.ts'
 import { remark } from './output.ts'
 
@@ -42,8 +47,13 @@ function createProgram(): Command {
     addReport,
     addReconcile,
     addResend,
+    addReplays,
+    addDeliveries,
     addKeys,
+    addWebhooks,
     addStatus,
+    addAlerts,
+    addQueues,
     addDoctor,
   ]
   for (const add of adders) add(program)

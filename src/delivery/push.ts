@@ -6,21 +6,21 @@ import type { Sql } from '../platform/database.ts'
 import { assess, type Obstacle } from './assess.ts'
 import type { StepsAfterRefused, Urgency } from './model.ts'
 import type { Answer, Call, Exchange, Portal, PortalDossier, PortalRecord, PortalStep } from './portal.ts'
+import type { Readiness } from './pace.ts'
+import type { Recorder } from './recorder.ts'
 import { lookUpWait, waitAfter, withJitter } from './retry.ts'
 import {
   chunks,
   claimLanes,
   forgetHandOuts,
   keepEvidence,
-  recordContent,
-  recordExchanges,
   recordLookUp,
-  recordSteps,
   renewLease,
   settle,
   type Evidence,
   type Lane,
   type LaneStep,
+  type Taken,
   type Verdict,
 } from './store.ts'
 
@@ -28,10 +28,13 @@ export interface PushDeps {
   readonly sql: Sql
   readonly vault: Vault
   readonly portal: Portal
+  readonly recorder: Recorder
   readonly policy: RetryPolicy
   readonly lease: LeasePolicy
   /** What follows a step that the portal refused. */
   readonly stepsAfterRefused: StepsAfterRefused
+  /** Would a call be let go now? */
+  readonly ready: (urgency: Urgency) => Promise<Readiness>
   /** Did an operator stop all sending? */
   readonly held: () => Promise<boolean>
   readonly catalogue: () => Promise<Catalogue>
@@ -66,6 +69,11 @@ export async function pushBatch(
   ids: readonly number[],
   urgency: Urgency,
 ): Promise<{ claimed: number }> {
+  if (!(await deps.ready(urgency)).open) {
+    // Taking them in hand only to give them back would be written twice for each of them, for as long as the gate is shut.
+    await forgetHandOuts(deps.sql, ids)
+    return { claimed: 0 }
+  }
   const token = randomUUID()
   const asked = performance.now()
   const { lanes, unreadable } = await claimLanes(deps.sql, deps.vault, {
@@ -174,9 +182,10 @@ class Round {
       else finished.push(lane)
     }
     if (finished.length === 0) return
-    const done = finished.map(({ dossierId }) => ({ dossierId, stepIds: [], last: true }))
-    await recordSteps(this.#deps.sql, this.#deps.vault, this.#token, null, done)
-    for (const { dossierId } of finished) this.#held.delete(dossierId)
+    await this.#record(
+      null,
+      finished.map(({ dossierId }) => ({ dossierId, changeId: null, stepIds: [], last: true })),
+    )
   }
 
   #stuckVerdict(lane: Lane, { parked, step }: LaneStep): Verdict {
@@ -261,6 +270,11 @@ class Round {
     for (const { dossierId } of verdicts) this.#held.delete(dossierId)
   }
 
+  async #record(evidence: Evidence | null, taken: readonly Taken[]): Promise<void> {
+    const inHand = new Set(await this.#deps.recorder({ token: this.#token, evidence, taken }))
+    for (const { dossierId } of taken) if (!inHand.has(dossierId)) this.#held.delete(dossierId)
+  }
+
   /** The evidence of the call that carried the answer; calls before it (logins) are kept on their own. */
   async #evidence(
     answer: Answer,
@@ -269,7 +283,12 @@ class Round {
     for (const exchange of answer.exchanges) this.#deps.onExchange(exchange)
     const last = answer.exchanges.at(-1)
     const carried = last && last.class !== 'session-expired' && last.service !== 'login'
-    await recordExchanges(this.#deps.sql, this.#deps.vault, carried ? answer.exchanges.slice(0, -1) : answer.exchanges)
+    const before = carried ? answer.exchanges.slice(0, -1) : answer.exchanges
+    await keepEvidence(
+      this.#deps.sql,
+      this.#deps.vault,
+      before.map((exchange) => ({ exchange, lanes: [] })),
+    )
     if (!last || !carried) return null
     return { exchange: last, lanes: lanes.map((lane) => ({ stepIds: [], ...lane, meaning: answer.class })) }
   }
@@ -332,10 +351,7 @@ class Round {
     const ids = new Set(held.map(({ id }) => id))
     const rest = lane.steps.filter(({ id }) => !ids.has(id))
     const last = rest.length === 0 && lane.contentDelivered
-    await recordSteps(this.#deps.sql, this.#deps.vault, this.#token, null, [
-      { dossierId: lane.dossierId, stepIds: [...ids], last },
-    ])
-    if (last) this.#held.delete(lane.dossierId)
+    await this.#record(null, [{ dossierId: lane.dossierId, changeId: null, stepIds: [...ids], last }])
     return { ...lane, steps: rest }
   }
 
@@ -355,7 +371,10 @@ class Round {
     const evidence = await this.#evidence(answer, carried)
     switch (answer.class) {
       case 'ok':
-        return this.#accepted(evidence!, carried)
+        return this.#record(
+          evidence,
+          carried.map((lane) => ({ ...lane, stepIds: [], last: false })),
+        )
       case 'exists':
       case 'absent':
         return this.#turnAround(operation, group, evidence, answer)
@@ -376,11 +395,6 @@ class Round {
     }
   }
 
-  async #accepted(evidence: Evidence, carried: readonly { dossierId: number; changeId: number }[]): Promise<void> {
-    const ours = new Set(await recordContent(this.#deps.sql, this.#deps.vault, this.#token, evidence, carried))
-    for (const { dossierId } of carried) if (!ours.has(dossierId)) this.#held.delete(dossierId)
-  }
-
   /** One answer for the whole array: both halves are tried on their own until the guilty one stands alone. */
   async #halve(operation: 'create' | 'update', group: readonly Ready[], evidence: Evidence | null): Promise<void> {
     await this.#keep(evidence)
@@ -391,7 +405,7 @@ class Round {
 
   /** Evidence of a call that decided nothing for its lanes. */
   async #keep(evidence: Evidence | null): Promise<void> {
-    if (evidence) await keepEvidence(this.#deps.sql, this.#deps.vault, evidence)
+    if (evidence) await keepEvidence(this.#deps.sql, this.#deps.vault, [evidence])
   }
 
   /** The portal holds a dossier we thought new, or does not hold one we thought known: the other operation is right. */
@@ -514,9 +528,7 @@ class Round {
     switch (answer.class) {
       case 'ok':
       case 'exists':
-        await recordSteps(this.#deps.sql, this.#deps.vault, this.#token, evidence, carried)
-        for (const { dossierId, last } of carried) if (last) this.#held.delete(dossierId)
-        return
+        return this.#record(evidence, carried)
       case 'absent':
       case 'refused':
       case 'transient':
@@ -551,7 +563,7 @@ class Round {
     if (verdict.state !== 'parked') return verdict
     const parkStep = { id: step.id, reason: verdict.reason ?? 'step-refused' }
     // Where later steps may go, the lane comes back for them and stops only when nothing else is left.
-    if (this.#deps.stepsAfterRefused === 'go') return { ...verdict, state: 'waiting', parkStep }
+    if (this.#deps.stepsAfterRefused === 'go') return { ...verdict, state: 'waiting', attempts: 0, parkStep }
     return { ...verdict, reason: 'step-refused', parkStep }
   }
 }

@@ -1,4 +1,4 @@
-import { transaction, type Sql } from '../platform/database.ts'
+import { transaction, type Sql, type Tx } from '../platform/database.ts'
 
 export interface Retention {
   /** Days the sealed bodies of exchanges are kept. */
@@ -28,25 +28,25 @@ export async function rotate(sql: Sql, { bodyDays, contentDays, evidenceMonths }
   const made = await makePartitions(sql)
   const bodyLimit = await limitOf(sql, `${bodyDays} days`)
   const dropped = await dropBefore(sql, 'exchange_bodies', bodyLimit)
-  if (evidenceMonths !== null) {
-    const limit = await limitOf(sql, `${evidenceMonths} months`)
-    for (const parent of ['attempts', 'exchanges']) dropped.push(...(await dropBefore(sql, parent, limit)))
-  }
-  return {
-    made,
-    dropped,
-    bodies: await clearBodies(sql, bodyLimit),
-    contents: await emptyContents(sql, contentDays),
-  }
+  const bodies = await clearBodies(sql, bodyLimit)
+  if (evidenceMonths !== null)
+    dropped.push(...(await letGoOfEvidence(sql, await limitOf(sql, `${evidenceMonths} months`))))
+  return { made, dropped, bodies, contents: await emptyContents(sql, contentDays) }
 }
 
-/** Partitions for this and the next weeks and months, where they are missing. Returns how many were made. */
+/**
+ * Partitions for this and the next weeks and months, where they are missing. Returns how many were made: none when somebody
+ * reads the default partition for long; what has no partition yet is kept there.
+ */
 export async function makePartitions(sql: Sql): Promise<number> {
-  const [row] = await sql<{ made: number }[]>`
-    select ensure_partitions('exchanges', 'month', now()::date, (now() + interval '2 months')::date)
-      + ensure_partitions('attempts', 'month', now()::date, (now() + interval '2 months')::date)
-      + ensure_partitions('exchange_bodies', 'week', now()::date, (now() + interval '2 weeks')::date) as made`
-  return row!.made
+  const made = await withoutQueueing(sql, async (tx) => {
+    const [row] = await tx<{ made: number }[]>`
+      select ensure_partitions('exchanges', 'month', now()::date, (now() + interval '2 months')::date)
+        + ensure_partitions('attempts', 'month', now()::date, (now() + interval '2 months')::date)
+        + ensure_partitions('exchange_bodies', 'week', now()::date, (now() + interval '2 weeks')::date) as made`
+    return row!.made
+  })
+  return made ?? 0
 }
 
 async function limitOf(sql: Sql, age: string): Promise<Date> {
@@ -54,8 +54,23 @@ async function limitOf(sql: Sql, age: string): Promise<Date> {
   return row!.at
 }
 
-/** Somebody reads the table for long: new evidence must not queue up behind our wish to drop a partition. */
 const lockNotAvailable = '55P03'
+
+/**
+ * Changes tables, unless somebody reads them for long: then null, and the next time will do. New evidence queues up behind our
+ * wish for the lock, so it is given up soon.
+ */
+async function withoutQueueing<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T | null> {
+  try {
+    return await transaction(sql, async (tx) => {
+      await tx`set local lock_timeout = '2s'`
+      return work(tx)
+    })
+  } catch (error) {
+    if ((error as { code?: string }).code !== lockNotAvailable) throw error
+    return null
+  }
+}
 
 /**
  * Drops the partitions of `parent` that end before `limit`, oldest first; never the default one. One that is in use is left for
@@ -70,52 +85,71 @@ async function dropBefore(sql: Sql, parent: string, limit: Date): Promise<string
     order by bound.text::timestamptz`
   const dropped: string[] = []
   for (const { name } of rows)
-    try {
-      await transaction(sql, async (tx) => {
-        await tx`set local lock_timeout = '2s'`
-        await tx`drop table ${tx(name)}`
-      })
-      dropped.push(name)
-    } catch (error) {
-      if ((error as { code?: string }).code !== lockNotAvailable) throw error
-    }
+    if ((await withoutQueueing(sql, (tx) => tx`drop table if exists ${tx(name)}`)) !== null) dropped.push(name)
+  return dropped
+}
+
+/** By whole months; and what lies in the default partitions, since nobody drops those. */
+async function letGoOfEvidence(sql: Sql, limit: Date): Promise<string[]> {
+  const dropped = [...(await dropBefore(sql, 'attempts', limit)), ...(await dropBefore(sql, 'exchanges', limit))]
+  await inLots(
+    () => sql`
+      delete from attempts_default where ctid = any(array(
+        select ctid from attempts_default where at < ${limit} limit ${lot}
+      )) returning 1`,
+  )
+  await inLots(
+    () => sql`
+      delete from exchanges_default where ctid = any(array(
+        select ctid from exchanges_default where response_out < ${limit} limit ${lot}
+      )) returning 1`,
+  )
   return dropped
 }
 
 const lot = 5_000
 
-async function clearBodies(sql: Sql, limit: Date): Promise<number> {
+function clearBodies(sql: Sql, limit: Date): Promise<number> {
+  // The limit stands twice, so that younger partitions are not even looked at.
   return inLots(
-    async () =>
-      (
-        await sql`
-          delete from exchange_bodies where (exchange_id, at) in (
-            select exchange_id, at from exchange_bodies where at < ${limit} limit ${lot}
-          ) returning 1`
-      ).length,
+    () => sql`
+      delete from exchange_bodies where at < ${limit} and (exchange_id, at) in (
+        select exchange_id, at from exchange_bodies where at < ${limit} limit ${lot}
+      ) returning 1`,
   )
 }
 
-async function emptyContents(sql: Sql, days: number): Promise<number> {
-  return inLots(
-    async () =>
-      (
-        await sql`
-          update changes c set content = null where c.id in (
-            select c.id from changes c join deliveries l on l.dossier_id = c.dossier_id
-            where c.stored_at < now() - ${days} * interval '1 day' and c.content is not null
-              and c.id is distinct from l.wanted_change_id and c.id is distinct from l.delivered_change_id
-              and c.id is distinct from l.sent_change_id and l.state not in ('sending', 'unknown')
-            limit ${lot} for update of l skip locked
-          ) returning 1`
-      ).length,
-  )
-}
-
-async function inLots(some: () => Promise<number>): Promise<number> {
+async function inLots(some: () => PromiseLike<readonly unknown[]>): Promise<number> {
   for (let total = 0; ;) {
-    const count = await some()
-    total += count
-    if (count < lot) return total
+    const { length } = await some()
+    total += length
+    if (length < lot) return total
+  }
+}
+
+/**
+ * Walks over the changes once, oldest first, as far as they are old enough. A lane that is on the line keeps everything: what a
+ * call carries must be there when its answer comes.
+ */
+async function emptyContents(sql: Sql, days: number): Promise<number> {
+  let total = 0
+  for (let after = 0; ;) {
+    const [row] = await sql<{ last: number; old: boolean; emptied: number }[]>`
+      with walked as (
+        select id, dossier_id, stored_at < now() - ${days} * interval '1 day' as old, content is null as empty
+        from changes where id > ${after} order by id limit ${lot}
+      ), chosen as (
+        select w.id from walked w join deliveries l on l.dossier_id = w.dossier_id
+        where w.old and not w.empty and w.id is distinct from l.wanted_change_id and w.id is distinct from l.delivered_change_id
+          and w.id is distinct from l.sent_change_id and l.state not in ('sending', 'unknown')
+        for update of l skip locked
+      ), emptied as (
+        update changes c set content = null from chosen where c.id = chosen.id returning 1
+      )
+      select (select max(id) from walked) as last, (select bool_or(old) from walked) as old,
+        (select count(*)::int from emptied) as emptied`
+    total += row!.emptied
+    if (!row!.old) return total
+    after = row!.last
   }
 }

@@ -44,7 +44,8 @@ export async function armLanes(tx: Tx, version: number, lanes: readonly ArmedLan
       attempts = case when l.state in ('sending', 'unknown') then l.attempts else 0 end,
       next_at = case when l.state in ('sending', 'unknown') then l.next_at else now() end,
       due_since = case when l.state = 'delivered' then now() else l.due_since end,
-      handed_until = case when l.state in ('sending', 'unknown') then l.handed_until end,
+      -- One that becomes fresh is handed out anew at once: the ticket in the other queue no longer fits.
+      handed_until = case when l.state in ('sending', 'unknown') and l.priority <= excluded.priority then l.handed_until end,
       agency_code = excluded.agency_code,
       wanted_change_id = excluded.wanted_change_id,
       steps_total = l.steps_total + excluded.steps_total,
@@ -102,7 +103,14 @@ export interface HandOutWish {
   readonly batch: number
   /** A hand-out nobody picked up is made again after this time, in milliseconds. */
   readonly holdFor: number
+  readonly turns: Turns
 }
+
+/**
+ * The agency that had the last turn, by urgency: the next hand-out begins behind it, so that where there is less room than
+ * agencies none is passed over. Lost with its process, which harms nobody.
+ */
+export type Turns = Map<Urgency, string>
 
 interface Handed {
   readonly id: number
@@ -111,6 +119,8 @@ interface Handed {
   readonly alone: boolean
   /** Has used attempts: it may be what makes its batch fail. */
   readonly failed: boolean
+  /** When it became due, in seconds: lanes of one need leave in this order. */
+  readonly due: number
 }
 
 /** Rounds in which what some agencies leave over is dealt to those that have more. */
@@ -122,10 +132,10 @@ const longestDeal = 4
  * Lanes that failed before travel apart from clean ones, and lanes whose outcome was unknown twice travel alone, so that one
  * poisonous dossier cannot take its batch with it.
  */
-export async function handOut(sql: Sql, { urgency, limit, batch, holdFor }: HandOutWish): Promise<HandOut[]> {
+export async function handOut(sql: Sql, { urgency, limit, batch, holdFor, turns }: HandOutWish): Promise<HandOut[]> {
   const priority = priorities[urgency]
   const handed: Handed[] = []
-  let agencies = await agenciesDue(sql, priority)
+  let agencies = await agenciesDue(sql, priority, turns.get(urgency) ?? '')
   for (let round = 1; agencies.length > 0 && handed.length < limit && round <= longestDeal; round += 1) {
     const room = limit - handed.length
     const share = Math.ceil(room / agencies.length)
@@ -133,12 +143,13 @@ export async function handOut(sql: Sql, { urgency, limit, batch, holdFor }: Hand
     handed.push(...dealt)
     const counts = Map.groupBy(dealt, ({ agency }) => agency)
     agencies = agencies.filter((agency) => counts.get(agency)?.length === share)
+    if (agencies.length > 0) turns.set(urgency, agencies.at(-1)!)
   }
   return grouped(handed, batch)
 }
 
-/** One descent of the index per agency, however many lanes wait. */
-async function agenciesDue(sql: Sql, priority: number): Promise<string[]> {
+/** One descent of the index per agency, however many lanes wait. In the order of their turns, beginning behind `last`. */
+async function agenciesDue(sql: Sql, priority: number, last: string): Promise<string[]> {
   const rows = await sql<{ code: string }[]>`
     with recursive due(code) as (
       (select agency_code from deliveries where state in ('waiting', 'unknown') and priority = ${priority} order by agency_code limit 1)
@@ -146,7 +157,7 @@ async function agenciesDue(sql: Sql, priority: number): Promise<string[]> {
       select (select agency_code from deliveries where state in ('waiting', 'unknown') and priority = ${priority}
         and agency_code > due.code order by agency_code limit 1)
       from due where due.code is not null
-    ) select code from due where code is not null and not exists (select 1 from delivery_hold)`
+    ) select code from due where code is not null and not exists (select 1 from delivery_hold) order by code <= ${last}, code`
   return rows.map(({ code }) => code)
 }
 
@@ -161,12 +172,12 @@ interface Deal {
 async function deal(sql: Sql, { priority, agencies, share, room, holdFor }: Deal): Promise<Handed[]> {
   return sql<Handed[]>`
     with turn as (
-      select own.dossier_id from unnest(${[...agencies]}::text[]) as agency(code) cross join lateral (
+      select own.dossier_id from unnest(${[...agencies]}::text[]) with ordinality as agency(code, position) cross join lateral (
         select dossier_id, next_at, row_number() over (order by next_at, dossier_id) as turn from deliveries
         where state in ('waiting', 'unknown') and priority = ${priority} and agency_code = agency.code and next_at <= now()
           and (handed_until is null or handed_until < now())
         order by next_at, dossier_id limit ${share}
-      ) own order by own.turn, own.next_at limit ${room}
+      ) own order by own.turn, agency.position limit ${room}
     ), picked as (
       select dossier_id from deliveries
       where dossier_id in (select dossier_id from turn) and state in ('waiting', 'unknown') and next_at <= now()
@@ -179,7 +190,7 @@ async function deal(sql: Sql, { priority, agencies, share, room, holdFor }: Deal
       when l.state = 'unknown' then 'look-up'
       when l.delivered_change_id is not distinct from l.wanted_change_id and not l.again then 'steps'
       when l.presence = 'present' then 'update'
-      else 'create' end as operation, l.attempts > 0 as failed`
+      else 'create' end as operation, l.attempts > 0 as failed, extract(epoch from l.next_at)::float8 as due`
 }
 
 function grouped(handed: readonly Handed[], batch: number): HandOut[] {
@@ -189,7 +200,7 @@ function grouped(handed: readonly Handed[], batch: number): HandOut[] {
   return [...groups.values()]
     .flatMap((group) =>
       chunks(
-        group.sort((a, b) => a.id - b.id),
+        group.sort((a, b) => a.due - b.due || a.id - b.id),
         batch,
       ),
     )
@@ -282,8 +293,7 @@ export async function claimLanes(
     returning l.dossier_id as id, l.wanted_change_id as "changeId",
       l.delivered_change_id is not distinct from l.wanted_change_id and not l.again as "contentDelivered", l.presence, l.attempts, l.doubts,
       picked.state = 'unknown' as "wasUnknown", l.sent_as as "sentAs", l.steps_total - l.steps_done as steps`
-  const rows = await sealedContents(sql, claimed)
-  const steps = await sealedSteps(sql, rows)
+  const [rows, steps] = await Promise.all([sealedContents(sql, claimed), sealedSteps(sql, claimed)])
   const lanes: Lane[] = []
   const unreadable: UnreadableLane[] = []
   for (const row of rows) {
@@ -341,7 +351,10 @@ interface SealedStep {
   readonly state: string
 }
 
-async function sealedSteps(sql: Sql, lanes: readonly ClaimedRow[]): Promise<Map<number, SealedStep[]>> {
+async function sealedSteps(
+  sql: Sql,
+  lanes: readonly Pick<ClaimedRow, 'id' | 'steps'>[],
+): Promise<Map<number, SealedStep[]>> {
   const withSteps = lanes.filter((lane) => lane.steps > 0).map((lane) => lane.id)
   if (withSteps.length === 0) return new Map()
   const rows = await sql<SealedStep[]>`
@@ -364,116 +377,120 @@ export interface Evidence {
   readonly lanes: readonly { dossierId: number; changeId: number | null; stepIds: readonly number[]; meaning: string }[]
 }
 
-/**
- * The evidence of a call as a CTE chain, so that evidence and outcome are one statement: both are in the ledger or neither.
- */
-function evidenceCte(sql: Sql, vault: Vault, { exchange, lanes }: Evidence) {
+/** The evidence of calls as a CTE chain, so that evidence and outcome are one statement: both are in the ledger or neither. */
+function evidenceCte(sql: Sql, vault: Vault, evidence: readonly Evidence[]) {
+  const column = <K extends keyof Exchange>(key: K) => evidence.map(({ exchange }) => exchange[key])
+  const time = (key: 'requestIn' | 'requestOut' | 'responseIn') => column(key).map((at) => at?.toISOString() ?? null)
+  const sealed = (key: 'requestBody' | 'responseBody') =>
+    column(key).map((body) => base64(vault.seal(body, 'exchange')))
+  const noted = evidence.flatMap(({ lanes }, call) => lanes.map((lane) => ({ ...lane, call })))
   return sql`
-    evidence as (
-      insert into exchanges (service, request_in, request_out, response_in, http_status, code, message, class, items, bytes_out, bytes_in)
-      values (${exchange.service}, ${exchange.requestIn}, ${exchange.requestOut}, ${exchange.responseIn}, ${exchange.httpStatus},
-        ${exchange.code}, ${exchange.message}, ${exchange.class}, ${exchange.items}, ${exchange.bytesOut}, ${exchange.bytesIn})
-      returning id, response_out as at
+    call as materialized (
+      select nextval('exchange_ids') as id, r.* from unnest(
+        ${evidence.map((_, call) => call)}::int[], ${column('service')}::text[], ${time('requestIn')}::timestamptz[],
+        ${time('requestOut')}::timestamptz[], ${time('responseIn')}::timestamptz[], ${column('httpStatus')}::int[],
+        ${column('code')}::text[], ${column('message')}::text[], ${column('class')}::text[], ${column('items')}::int[],
+        ${column('bytesOut')}::int[], ${column('bytesIn')}::int[], ${sealed('requestBody')}::text[], ${sealed('responseBody')}::text[]
+      ) as r(call, service, request_in, request_out, response_in, http_status, code, message, class, items, bytes_out, bytes_in,
+        request, response)
+    ), evidence as (
+      insert into exchanges (id, service, request_in, request_out, response_in, http_status, code, message, class, items, bytes_out,
+        bytes_in)
+      select id, service, request_in, request_out, response_in, http_status, code, message, class, items, bytes_out, bytes_in from call
     ), bodies as (
       insert into exchange_bodies (exchange_id, at, request, response)
-      select id, at, ${vault.seal(exchange.requestBody, 'exchange')}::bytea, ${vault.seal(exchange.responseBody, 'exchange')}::bytea
-      from evidence
+      select id, now(), decode(request, 'base64'), decode(response, 'base64') from call
     ), noted as (
       insert into attempts (dossier_id, exchange_id, at, change_id, step_ids, meaning)
-      select r.id, evidence.id, evidence.at, r.change_id, string_to_array(nullif(r.steps, ''), ',')::bigint[], r.meaning
-      from evidence, unnest(
-        ${lanes.map((lane) => lane.dossierId)}::bigint[], ${lanes.map((lane) => lane.changeId)}::bigint[],
-        ${lanes.map((lane) => lane.stepIds.join(','))}::text[], ${lanes.map((lane) => lane.meaning)}::text[]
-      ) as r(id, change_id, steps, meaning)
+      select r.id, call.id, now(), r.change_id, string_to_array(nullif(r.steps, ''), ',')::bigint[], r.meaning
+      from unnest(
+        ${noted.map(({ call }) => call)}::int[], ${noted.map(({ dossierId }) => dossierId)}::bigint[],
+        ${noted.map(({ changeId }) => changeId)}::bigint[], ${noted.map(({ stepIds }) => stepIds.join(','))}::text[],
+        ${noted.map(({ meaning }) => meaning)}::text[]
+      ) as r(call, id, change_id, steps, meaning) join call using (call)
     )`
 }
 
-/** Keeps a call that decided nothing for its lanes: they stay in the worker's hands. */
-export async function keepEvidence(sql: Sql, vault: Vault, evidence: Evidence): Promise<void> {
-  await persistently(() => sql`with ${evidenceCte(sql, vault, evidence)} select id from evidence`)
+const base64 = (bytes: Buffer): string => bytes.toString('base64')
+
+/** Keeps calls that decided nothing for their lanes, and calls that carried none (logins, catalogue pulls). */
+export async function keepEvidence(sql: Sql, vault: Vault, evidence: readonly Evidence[]): Promise<void> {
+  if (evidence.length === 0) return
+  await persistently(() => sql`with ${evidenceCte(sql, vault, evidence)} select count(*) from call`)
 }
 
-/** Keeps calls that carried no dossier (logins, expired sessions, catalogue pulls). */
-export async function recordExchanges(sql: Sql, vault: Vault, exchanges: readonly Exchange[]): Promise<void> {
-  for (const exchange of exchanges) await keepEvidence(sql, vault, { exchange, lanes: [] })
+/** What the portal took (or was seen to hold) of a lane in a worker's hands. */
+export interface Taken {
+  readonly dossierId: number
+  /** The change whose content was taken; null when only steps were. */
+  readonly changeId: number | null
+  readonly stepIds: readonly number[]
+  /** No step of this lane follows. After a content the ledger itself knows. */
+  readonly last: boolean
+}
+
+/** The outcome of one call, or of a look-up that was recorded before (then without evidence). */
+export interface Outcome {
+  readonly token: string
+  readonly evidence: Evidence | null
+  readonly taken: readonly Taken[]
 }
 
 /**
- * The portal took the content of these lanes. A lane without open steps is finished (or waits again, when a newer change
- * came meanwhile); one with steps stays in the worker's hands. Returns the lanes that are still in
- * them: the ledger knows of steps that came after the claim.
+ * Records outcomes of several workers' calls in one statement; a lane stands in one of them only. A lane that has nothing left
+ * to send is finished, or waits again when a newer change or step came meanwhile; the others stay in their worker's hands.
+ * Returns those, for each outcome.
  */
-export async function recordContent(
-  sql: Sql,
-  vault: Vault,
-  token: string,
-  evidence: Evidence,
-  lanes: readonly { dossierId: number; changeId: number }[],
-): Promise<number[]> {
-  const lanesNow = await persistently(
-    () => sql<{ id: number; state: string }[]>`
-    with ${evidenceCte(sql, vault, evidence)}
-    update deliveries l set
-      delivered_change_id = r.change_id, again = false, presence = 'present', attempts = 0, doubts = 0, reason = null, detail = null,
-      first_delivered_at = coalesce(l.first_delivered_at, now()),
-      sent_change_id = null, sent_as = 'steps',
-      state = case
-        when l.steps_done < l.steps_total then 'sending'
-        when l.wanted_change_id = r.change_id then 'delivered' else 'waiting' end,
-      delivered_at = case when l.steps_done = l.steps_total and l.wanted_change_id = r.change_id then now() else l.delivered_at end,
-      next_at = now(),
-      lease_token = case when l.steps_done < l.steps_total then l.lease_token end,
-      lease_until = case when l.steps_done < l.steps_total then l.lease_until end,
-      updated_at = now()
-    from unnest(${lanes.map((lane) => lane.dossierId)}::bigint[], ${lanes.map((lane) => lane.changeId)}::bigint[]) as r(id, change_id)
-    where l.dossier_id = r.id and l.lease_token = ${token}
-    returning l.dossier_id as id, l.state`,
+export async function recordOutcomes(sql: Sql, vault: Vault, outcomes: readonly Outcome[]): Promise<number[][]> {
+  const evidence = outcomes.flatMap((outcome) => outcome.evidence ?? [])
+  const taken = outcomes.flatMap(({ token, taken }) => taken.map((lane) => ({ ...lane, token })))
+  const steps = outcomes.flatMap(({ taken, evidence }) =>
+    taken.flatMap(({ stepIds }) => stepIds.map((id) => ({ id, sentAt: evidence?.exchange.requestOut ?? null }))),
   )
-  return lanesNow.filter(({ state }) => state === 'sending').map(({ id }) => id)
-}
-
-/** The portal took (or was seen to hold) these steps. Without `evidence` the look-up that showed it was recorded before. */
-export async function recordSteps(
-  sql: Sql,
-  vault: Vault,
-  token: string,
-  evidence: Evidence | null,
-  done: readonly { dossierId: number; stepIds: readonly number[]; last: boolean }[],
-): Promise<void> {
-  const stepIds = done.flatMap((lane) => lane.stepIds)
-  const sentAt = evidence?.exchange.requestOut ?? null
-  await persistently(
-    () => sql`
-    with ${evidence ? evidenceCte(sql, vault, evidence) : sql`evidence as (select 1)`}, mine as (
-      select l.dossier_id from deliveries l
-      where l.dossier_id = any(${done.map((lane) => lane.dossierId)}::bigint[]) and l.lease_token = ${token}
-      order by l.dossier_id for update
+  const rows = await persistently(
+    () => sql<{ id: number; state: string }[]>`
+    with ${evidence.length > 0 ? sql`${evidenceCte(sql, vault, evidence)},` : sql``} taken as materialized (
+      select * from unnest(
+        ${taken.map(({ token }) => token)}::uuid[], ${taken.map(({ dossierId }) => dossierId)}::bigint[],
+        ${taken.map(({ changeId }) => changeId)}::bigint[], ${taken.map(({ stepIds }) => stepIds.length)}::int[],
+        ${bools(taken.map(({ last }) => last))}::text[]::bool[]
+      ) as r(token, id, change_id, steps, last)
+    ), mine as materialized (
+      select l.dossier_id as id, l.steps_done + r.steps as done, coalesce(r.change_id, l.delivered_change_id) as delivered, r.change_id,
+        case when r.change_id is null then r.last else l.steps_done + r.steps >= l.steps_total end as finished
+      from deliveries l join taken r on r.id = l.dossier_id and r.token = l.lease_token order by l.dossier_id for update of l
     ), acknowledged as (
-      update steps s set state = 'delivered', reason = null, acknowledged_at = now(), sent_at = coalesce(${sentAt}::timestamptz, s.sent_at)
-      from mine where s.dossier_id = mine.dossier_id and s.id = any(${stepIds}::bigint[]) and s.state <> 'delivered'
-      returning s.id
+      update steps s set state = 'delivered', reason = null, acknowledged_at = now(), sent_at = coalesce(p.sent_at, s.sent_at)
+      from unnest(${steps.map(({ id }) => id)}::bigint[], ${steps.map(({ sentAt }) => sentAt?.toISOString() ?? null)}::timestamptz[])
+        as p(id, sent_at), mine
+      where s.id = p.id and s.dossier_id = mine.id and s.state <> 'delivered'
     )
     update deliveries l set
-      steps_done = l.steps_done + r.count,
-      state = case when not r.last then l.state
-        when l.wanted_change_id = l.delivered_change_id and l.steps_done + r.count = l.steps_total then 'delivered'
-        else 'waiting' end,
-      delivered_at = case when r.last and l.wanted_change_id = l.delivered_change_id and l.steps_done + r.count = l.steps_total
-        then now() else l.delivered_at end,
-      attempts = case when r.last then 0 else l.attempts end,
-      doubts = case when r.last then 0 else l.doubts end,
-      reason = case when r.last then null else l.reason end,
-      detail = case when r.last then null else l.detail end,
-      next_at = case when r.last then now() else l.next_at end,
-      lease_token = case when r.last then null else l.lease_token end,
-      lease_until = case when r.last then null else l.lease_until end,
+      steps_done = mine.done,
+      delivered_change_id = mine.delivered,
+      state = case
+        when not mine.finished then l.state
+        when l.wanted_change_id = mine.delivered and mine.done = l.steps_total then 'delivered' else 'waiting' end,
+      delivered_at = case when mine.finished and l.wanted_change_id = mine.delivered and mine.done = l.steps_total then now()
+        else l.delivered_at end,
+      again = l.again and mine.change_id is null,
+      presence = case when mine.change_id is null then l.presence else 'present' end,
+      first_delivered_at = case when mine.change_id is null then l.first_delivered_at else coalesce(l.first_delivered_at, now()) end,
+      sent_change_id = case when mine.change_id is null then l.sent_change_id end,
+      sent_as = 'steps',
+      attempts = case when mine.finished or mine.change_id is not null then 0 else l.attempts end,
+      doubts = case when mine.finished or mine.change_id is not null then 0 else l.doubts end,
+      reason = case when mine.finished or mine.change_id is not null then null else l.reason end,
+      detail = case when mine.finished or mine.change_id is not null then null else l.detail end,
+      next_at = case when mine.finished then now() else l.next_at end,
+      lease_token = case when mine.finished then null else l.lease_token end,
+      lease_until = case when mine.finished then null else l.lease_until end,
       updated_at = now()
-    from unnest(
-      ${done.map((lane) => lane.dossierId)}::bigint[], ${done.map((lane) => lane.stepIds.length)}::int[],
-      ${bools(done.map((lane) => lane.last))}::text[]::bool[]
-    ) as r(id, count, last), mine
-    where l.dossier_id = r.id and mine.dossier_id = l.dossier_id`,
+    from mine where l.dossier_id = mine.id
+    returning l.dossier_id as id, l.state`,
   )
+  const inHand = new Set(rows.filter(({ state }) => state === 'sending').map(({ id }) => id))
+  return outcomes.map(({ taken }) => taken.map(({ dossierId }) => dossierId).filter((id) => inHand.has(id)))
 }
 
 /** What becomes of a lane that was not delivered. Durations in milliseconds. */
@@ -508,7 +525,7 @@ export async function settle(
   const steps = verdicts.flatMap(({ parkStep }) => (parkStep ? [parkStep] : []))
   await persistently(
     () => sql`
-    with ${evidence ? evidenceCte(sql, vault, evidence) : sql`evidence as (select 1)`}, verdict as (
+    with ${evidence ? sql`${evidenceCte(sql, vault, [evidence])},` : sql``} verdict as (
       select * from unnest(
         ${column('dossierId')}::bigint[], ${column('changeId')}::bigint[], ${column('state')}::text[], ${column('reason')}::text[],
         ${verdicts.map(({ detail }) => (detail ? JSON.stringify(detail) : null))}::text[], ${column('wait')}::int[],
@@ -549,7 +566,7 @@ export async function recordLookUp(
 ): Promise<void> {
   await persistently(
     () => sql`
-    with ${evidenceCte(sql, vault, evidence)}
+    with ${evidenceCte(sql, vault, [evidence])}
     update deliveries set
       presence = ${lane.presence},
       delivered_change_id = case when ${lane.presence} = 'absent' then null else delivered_change_id end
@@ -615,53 +632,6 @@ export async function reassessed(
     where l.dossier_id = r.id and l.state = 'blocked' and l.reason = r.was and l.assessed_version < ${version}
     returning l.state = 'waiting' as released`
   return rows.filter(({ released }) => released).length
-}
-
-export interface ResendFilter {
-  readonly code?: string
-  readonly reason?: string
-  readonly agency?: string
-  readonly procedure?: string
-  readonly from?: string
-  readonly to?: string
-}
-
-/** How many stopped lanes (parked or blocked; with a code also delivered ones) a resend would set going. */
-export async function countResend(sql: Sql, filter: ResendFilter): Promise<number> {
-  const [row] = await sql<{ count: number }[]>`
-    select count(*)::int as count from deliveries l join dossiers d on d.id = l.dossier_id where ${resendWhere(sql, filter)}`
-  return row!.count
-}
-
-/** Sets stopped lanes going again with fresh attempts, parked steps included; who and why is kept. */
-export async function resend(sql: Sql, filter: ResendFilter, actor: string, why: string): Promise<number> {
-  const rows = await sql<{ count: number }[]>`
-    with chosen as (
-      select l.dossier_id, l.state from deliveries l join dossiers d on d.id = l.dossier_id
-      where ${resendWhere(sql, filter)} order by l.dossier_id for update of l
-    ), lanes as (
-      update deliveries l set state = 'waiting', reason = null, detail = null, attempts = 0, doubts = 0, next_at = now(),
-        due_since = now(), handed_until = null, updated_at = now(),
-        again = l.again or chosen.state = 'delivered'
-      from chosen where l.dossier_id = chosen.dossier_id returning l.dossier_id
-    ), reopened as (
-      update steps s set state = 'waiting', reason = null from lanes where s.dossier_id = lanes.dossier_id and s.state = 'parked'
-      returning 1
-    ), noted as (
-      insert into audit (actor, action, subject, detail)
-      values (${actor}, 'deliveries.resent', ${filter.code ?? 'filter'}, ${sql.json({ filter: { ...filter }, why })})
-    )
-    select count(*)::int as count from lanes`
-  return rows[0]!.count
-}
-
-function resendWhere(sql: Sql, filter: ResendFilter) {
-  return sql`${filter.code ? sql`l.state in ('parked', 'blocked', 'delivered') and d.code = ${filter.code}` : sql`l.state in ('parked', 'blocked')`}
-    ${filter.reason ? sql`and l.reason = ${filter.reason}` : sql``}
-    ${filter.agency ? sql`and d.agency_code = ${filter.agency}` : sql``}
-    ${filter.procedure ? sql`and d.procedure_code = ${filter.procedure}` : sql``}
-    ${filter.from ? sql`and d.received_at >= ${filter.from}::date::timestamp at time zone 'Asia/Ho_Chi_Minh'` : sql``}
-    ${filter.to ? sql`and d.received_at < ${filter.to}::date::timestamp at time zone 'Asia/Ho_Chi_Minh'` : sql``}`
 }
 
 export interface Backlog {

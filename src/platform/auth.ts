@@ -3,7 +3,15 @@ import { randomSecret, sha256 } from './crypto.ts'
 import type { Sql } from './database.ts'
 import { Refusal } from './problems.ts'
 
-export const rights = ['dossiers:write', 'dossiers:read', 'personal:read', 'reports:read', 'deliveries:resend'] as const
+export const rights = [
+  'dossiers:write',
+  'dossiers:read',
+  'personal:read',
+  'reports:read',
+  'deliveries:read',
+  'deliveries:resend',
+  'webhooks:manage',
+] as const
 export type Right = (typeof rights)[number]
 
 export interface ApiClient {

@@ -3,6 +3,8 @@ import postgres from 'postgres'
 export type Sql = postgres.Sql<{ bigint: number }>
 /** Inside a transaction use only this, never the pool: the embedded database has one session, and waiting for it while holding it never ends. */
 export type Tx = postgres.TransactionSql<{ bigint: number }>
+/** A part of a statement, made by the same tag. */
+export type Fragment = postgres.PendingQuery<postgres.Row[]>
 
 export interface DatabaseOptions {
   readonly url: string

@@ -28,6 +28,7 @@ describe('dvcqg', () => {
     ['a share above 1', ['reconcile', '--sample', '2'], /at most 1/],
     ['a resend of everything', ['resend'], /Say which dossiers.*--why is missing/s],
     ['a reason nobody knows', ['resend', '--reason', 'bad-luck', '--why', 'x'], /not a reason/],
+    ['a rebuild without a reason', ['queues', 'rebuild'], /--why is missing/],
     ['a key without name and source', ['keys', 'create'], /--name is missing.*--source is missing/s],
     ['a right nobody knows', ['keys', 'create', '--name', 'a', '--source', 'b', '--rights', 'all'], /Allowed are/],
     ['dossiers without a key', ['import', 'dossiers', 'x', '--url', 'ftp://x'], /--url must be.*no API key/s],

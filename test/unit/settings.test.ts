@@ -39,6 +39,8 @@ describe('settings', () => {
     ['PORTAL_MAX_CALLS_PER_SECOND', ['0', '-1', '10001', 'many']],
     ['PORTAL_URL', ['ftp://x', 'http://user:secret@ss.example.invalid/forward']],
     ['PORTAL_BATCH_SIZE', ['0', '1001']],
+    ['PORTAL_CALLS_PER_DAY', ['0', '1.5', 'many']],
+    ['PORTAL_QUIET_HOURS', ['22:00', '24:00-05:00', '5:00-6:00', '05:00-05:00', '00:00-12:00,12:00-00:00']],
     ['ENCRYPTION_KEYS', ['k1', 'k1:', 'k1:c2hvcnQ=', `${key},${key}`, `a b:${key.slice(3)}`]],
     ['MAX_LINE_BYTES', ['1023', '1e12']],
     ['LOG_LEVEL', ['loud']],

@@ -32,11 +32,13 @@ export async function checkAgencies(sql: Sql): Promise<Finding> {
   return problem('agencies', 'none: every dossier is blocked', 'Run "dvcqg import agencies FILE.csv".')
 }
 
-/** The newest and the oldest change are opened: after a change of keys the old ones must still be there. */
+/** The newest and the oldest content are opened: after a change of keys the old ones must still be there. */
 export async function checkKeys({ sql, vault, settings }: Ground): Promise<Finding> {
   const rows = await sql<{ code: string; content: Buffer }[]>`
     select d.code, c.content from changes c join dossiers d on d.id = c.dossier_id
-    where c.id in ((select min(id) from changes), (select max(id) from changes))`
+    where c.id in (
+      (select min(id) from changes where content is not null), (select max(id) from changes where content is not null)
+    )`
   const opened = rows.every(({ code, content }) => {
     try {
       return vault.open(content, `change:${code}`).length > 0
