@@ -30,6 +30,10 @@ describe('reading', () => {
     ['{"result":{}}', []],
     ['[{"a":1}]', [{ a: 1 }]],
     ['{"error_code":0}', null],
+    ['{"result":"xong"}', ['xong']],
+    ['{"result":"null"}', []],
+    ['{"result":7}', [7]],
+    ['{"result":0}', []],
   ])('finds the rows of %s', (body, rows) => {
     expect(readAnswer(body, 'plain').rows).toEqual(rows)
   })
@@ -45,9 +49,69 @@ describe('reading', () => {
     })
   })
 
+  it('takes a session where there is one', () => {
+    expect(readAnswer('{"error_code":0,"session":" S-1 "}', 'plain').session).toBe('S-1')
+    expect(readAnswer('{"error_code":0}', 'plain').session).toBeNull()
+  })
+
+  it('keeps a message that is no text as it is written, and takes blanks for nothing', () => {
+    expect(readAnswer('{"message":{"vi":"lỗi"}}', 'plain').message).toBe('{"vi":"lỗi"}')
+    expect(readAnswer('{"message":["a","b"]}', 'plain').message).toBe('["a","b"]')
+    expect(readAnswer('{"error_code":"  ","message":"\t","session":""}', 'plain')).toMatchObject({
+      code: null,
+      message: null,
+      session: null,
+    })
+  })
+
+  it('a double-encoded message may be rows alone, or leave its code outside', () => {
+    const wrapped = (inner: unknown, more = {}) =>
+      readAnswer(JSON.stringify({ ...more, message: JSON.stringify(inner) }), 'double-in-message')
+    expect(wrapped([{ a: 1 }], { error_code: 0 })).toEqual({
+      kind: 'json',
+      code: '0',
+      message: null,
+      session: null,
+      rows: [{ a: 1 }],
+    })
+    expect(wrapped({ result: [] }, { error_code: 5 })).toMatchObject({ code: '5', message: null, rows: [] })
+    expect(wrapped({ error_code: 6, result: [] }, { error_code: 5 }).code).toBe('6')
+    expect(wrapped({ result: [] }).code).toBeNull()
+  })
+
+  it('rows alone are JSON without a code', () =>
+    expect(readAnswer('[1]', 'plain')).toEqual({ kind: 'json', code: null, message: null, session: null, rows: [1] }))
+
+  it.each([
+    ['upstream failed', 'upstream failed'],
+    ['a\uFEFFb', 'a\uFEFFb'],
+    ['mã [12] không rõ', 'mã [12] không rõ'],
+    ['"[tạm dừng] hệ thống"', '[tạm dừng] hệ thống'],
+    ['OK', 'OK'],
+    ['{"error_code":', null],
+    ['[1,', null],
+    ['"tạm', null],
+    ['', null],
+    [' \n', null],
+    ['42', null],
+    ['<html><head><TITLE lang="vi"> Bảo trì hệ thống </TITLE></head></html>', 'Bảo trì hệ thống'],
+    ['<!DOCTYPE html><title>502</title>', '502'],
+    ['<a><title>XML</title></a>', 'XML'],
+    ['<a><b></a></c><title>broken', 'broken'],
+    [`<html><title>${'x'.repeat(300)}</title></html>`, 'x'.repeat(200)],
+    ['<html></html>', null],
+    ['<a/>', null],
+  ])('keeps the words of %s', (body, message) => expect(readAnswer(body, 'plain').message).toBe(message))
+
   it.each([
     ['OK', 'ok-text'],
     ['"OK"', 'ok-text'],
+    ['ok.', 'ok-text'],
+    ['Ok!', 'ok-text'],
+    ['\uFEFF\uFEFF OK\r\n', 'ok-text'],
+    ['not ok', 'unreadable'],
+    ['okay', 'unreadable'],
+    ['ok?', 'unreadable'],
     ['<html><head><title>Bảo trì</title></head></html>', 'unreadable'],
     ['<a><b>', 'unreadable'],
     ['{"error_code":', 'unreadable'],
@@ -63,6 +127,9 @@ describe('reading', () => {
     expect(readAnswer(deep, 'plain').kind).toBe('unreadable')
     expect(readAnswer('<a>'.repeat(20_000), 'plain').kind).toBe('unreadable')
     expect(readAnswer(`{"error_code":1,"message":${deep}}`, 'plain').kind).toBe('unreadable')
+    const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
+    expect(readAnswer(nested(50), 'plain').kind).toBe('json')
+    expect(readAnswer(nested(51), 'plain').kind).toBe('unreadable')
   })
 
   it('drops NUL, which the ledger cannot keep', () => {
@@ -88,6 +155,45 @@ describe('reading', () => {
     ],
   ])('knows the fault in %s', (body, message) => {
     expect(readAnswer(body, 'plain')).toMatchObject({ kind: 'fault', message })
+  })
+
+  it.each([
+    ['{"SOAP-ENV:Envelope":{"SOAP-ENV:Body":{"SOAP-ENV:Fault":{"faultcode":"S","faultstring":"no"}}}}', 'S', 'S: no'],
+    ['{"error":{"type":"Server.X","message":"no"}}', 'Server.X', 'Server.X: no'],
+    ['{"type":"Client.Y"}', 'Client.Y', 'Client.Y'],
+    ['{"type":"Client.Y","message":{"vi":"lỗi"}}', 'Client.Y', 'Client.Y: {"vi":"lỗi"}'],
+    ['{"Code":{"Value":"e:Sender"},"Reason":{"Text":"bad"}}', 'e:Sender', 'e:Sender: bad'],
+    ['<Fault><faultcode>0012</faultcode><faultstring>1.0</faultstring></Fault>', '0012', '0012: 1.0'],
+    ['<Fault><Code><Value>1</Value></Code><Reason><Text xml:lang="en"> 2 </Text></Reason></Fault>', '1', '1: 2'],
+    [
+      '<Fault><faultcode>S</faultcode><faultstring><![CDATA[<html>502</html>]]></faultstring></Fault>',
+      'S',
+      'S: <html>502</html>',
+    ],
+  ])('takes code and words of the fault in %s', (body, code, message) =>
+    expect(readAnswer(body, 'plain')).toEqual({ kind: 'fault', code, message, session: null, rows: null }),
+  )
+
+  it.each([
+    ['{"faultstring":"no"}', 'json'],
+    ['{"faultcode":"Server.X"}', 'json'],
+    ['{"code":"Server.X","faultstring":"no"}', 'json'],
+    ['{"Code":{"Value":"e:Sender"},"faultstring":"no"}', 'json'],
+    ['{"type":"about:blank","message":"no"}', 'json'],
+    ['{"type":"My.Server.X","message":"no"}', 'json'],
+    ['{"other":{"faultcode":"S","faultstring":"no"}}', 'json'],
+    ['{"fault":"no"}', 'json'],
+    [
+      '<!doctype html><title>a</title><fault><faultcode>S</faultcode><faultstring>no</faultstring></fault>',
+      'unreadable',
+    ],
+  ])('sees no fault in %s', (body, kind) => expect(readAnswer(body, 'plain').kind).toBe(kind))
+
+  it('looks for a fault five levels deep and no further', () => {
+    const wrapped = (levels: number) =>
+      '{"error":'.repeat(levels) + '{"faultcode":"S","faultstring":"no"}' + '}'.repeat(levels)
+    expect(readAnswer(wrapped(5), 'plain').kind).toBe('fault')
+    expect(readAnswer(wrapped(6), 'plain').kind).toBe('json')
   })
 })
 

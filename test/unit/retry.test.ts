@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { defaultBreakerPolicy, defaultLeasePolicy, defaultRetryPolicy } from '../../config/retry.ts'
+import { defaultBreakerPolicy, defaultLeasePolicy, defaultRetryPolicy, defaultWatchPolicy } from '../../config/retry.ts'
 import { lookUpWait, waitAfter, withJitter } from '../../src/delivery/retry.ts'
 
 const middle = () => 0.5
@@ -40,8 +40,17 @@ describe('waits', () => {
     expect(drawn.size).toBeGreaterThan(5)
   })
 
+  it('waits that use no attempt are short', () => expect(defaultRetryPolicy.busyWait).toBe(2_000))
+
+  it('a policy without look-up waits looks again at once', () =>
+    expect(lookUpWait({ ...defaultRetryPolicy, lookUpWaits: [] }, 3)).toBe(0))
+
   it('a lease outlives the longest call by its margin', () =>
     expect(defaultLeasePolicy.for - defaultLeasePolicy.margin).toBeGreaterThanOrEqual(60_000))
-  it('the breaker waits longer each time', () =>
-    expect(defaultBreakerPolicy.pauses).toEqual([...defaultBreakerPolicy.pauses].sort((a, b) => a - b)))
+  it('a lease lasts 90 s, and what nobody took up is handed out again after a minute', () =>
+    expect(defaultLeasePolicy).toEqual({ for: 90_000, margin: 15_000, handOut: 60_000 }))
+  it('a dead worker is known after ten seconds, a silent one after three beats of 15 s', () =>
+    expect(defaultWatchPolicy).toEqual({ look: 2_500, idle: 10_000, canary: 10_000, beat: 15_000, restarts: 3 }))
+  it('the breaker opens at the fifth failure and waits longer each time, up to a minute', () =>
+    expect(defaultBreakerPolicy).toEqual({ failures: 5, pauses: [2_000, 5_000, 15_000, 30_000, 60_000] }))
 })

@@ -25,11 +25,38 @@ describe('status moves', () => {
     ['stopped', 'finished'],
   ])('%s to %s is not', (from, to) => expect(isLegalMove(from, to)).toBe(false))
 
+  it('are these and no others', () => {
+    const moves = (from: Status) => statuses.map((to) => (statusMoves[from].includes(to) ? 'x' : '.')).join(' ')
+    expect(Object.fromEntries(statuses.map((from) => [from, moves(from)]))).toEqual({
+      // In the order of the portal's codes: new, received, not-accepted, processing, supplement-requested,
+      // payment-requested, withdrawn, stopped, finished, returned.
+      new: '. x x . x x x . . .',
+      received: '. . x x x x x x x x',
+      'not-accepted': '. . . . . . . . . x',
+      processing: '. . . . x x x x x x',
+      'supplement-requested': '. x x x . x x x x .',
+      'payment-requested': '. x . x x . x x x .',
+      withdrawn: '. . . . . . . . . x',
+      stopped: '. . . . . . . . . x',
+      finished: '. . . . . . . . . x',
+      returned: '. . . . . . . . . .',
+    })
+  })
+
+  it('the first status and a repeated one are always legal, and so are unmapped words', () => {
+    for (const status of statuses) {
+      expect(isLegalMove(null, status)).toBe(true)
+      expect(isLegalMove(status, null)).toBe(true)
+      expect(isLegalMove(status, status)).toBe(true)
+    }
+    expect(isLegalMove(null, null)).toBe(true)
+  })
+
   it('every status has names in both languages, its moves, and a way to the end', () => {
     expect(statuses).toHaveLength(10)
     for (const status of statuses) {
-      expect(statusNames[status].vi).not.toBe('')
-      expect(statusNames[status].en).not.toBe('')
+      expect(statusNames[status].vi).toMatch(/^\p{Lu}/u)
+      expect(statusNames[status].en).toMatch(/^\p{Lu}/u)
       expect(reachable(status)).toContain('returned')
     }
   })
