@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Ledger } from './ledger.ts'
+
+/** Batches in hand at the same time: in the worker, and in the bare loop. */
+export const hands = 8
+export const perCall = 50
+export const stepsPerCall = 10
+
+/**
+ * Lets the held lanes go, waits until all of them are delivered and holds again. Returns the wall time from the release to the last
+ * delivery, in milliseconds by the database's clock.
+ */
+export async function pushHeld(ledger: Ledger, count: number): Promise<number> {
+  const { sql } = ledger
+  const [begun] = await sql<{ at: Date }[]>`select clock_timestamp() as at`
+  await ledger.hold(false)
+  for (;;) {
+    await sleep(100)
+    const [row] = await sql<{ open: boolean }[]>`
+      select exists (select 1 from deliveries where state in ('waiting', 'unknown'))
+        or exists (select 1 from deliveries where state = 'sending') as open`
+    if (!row!.open) break
+  }
+  const [row] = await sql<{ count: number; wall: number }[]>`
+    select count(*)::int as count, extract(epoch from max(delivered_at) - ${begun!.at}::timestamptz)::float8 * 1000 as wall
+    from deliveries where state = 'delivered' and delivered_at > ${begun!.at}::timestamptz`
+  if (row!.count !== count) throw new Error(`${count} dossiers were to be delivered, ${row!.count} were`)
+  await ledger.hold(true)
+  return row!.wall
+}
+
+/** A session of PostgreSQL that has become idle tells its figures within ten seconds. */
+const untilTold = 10_500
+
+/** Milliseconds that the sessions of this ledger have spent in statements so far; 0 where the database does not say. */
+export async function databaseTime({ sql, embedded }: Ledger): Promise<number> {
+  if (embedded) return 0
+  await sleep(untilTold)
+  const [row] = await sql<{ time: number }[]>`
+    select active_time::float8 as time from pg_stat_database where datname = current_database()`
+  return row!.time
+}
