@@ -200,7 +200,7 @@ class Round {
     await this.#settle(
       null,
       [...this.#held.values()].map((lane) =>
-        this.#verdict(lane, { state: lane.unsettled ? 'unknown' : 'waiting', reason, wait: withJitter(wait, jitter) }),
+        this.#verdict(lane, { state: 'waiting', reason, wait: withJitter(wait, jitter) }),
       ),
     )
   }
@@ -254,6 +254,8 @@ class Round {
   }
 
   #verdict(lane: Lane, verdict: Pick<Verdict, 'state' | 'reason'> & Partial<Verdict>): Verdict {
+    // What is not known does not become known by waiting.
+    const doubt = lane.unsettled !== null && verdict.state === 'waiting'
     return {
       dossierId: lane.dossierId,
       changeId: lane.changeId,
@@ -262,6 +264,7 @@ class Round {
       attempts: lane.attempts,
       doubts: lane.doubts,
       ...verdict,
+      ...(doubt ? { state: 'unknown', sentAs: lane.unsettled } : {}),
     }
   }
 
@@ -331,8 +334,11 @@ class Round {
       contentDelivered: lane.contentDelivered && answer.record !== null,
     } as const
     this.#held.set(lane.dossierId, known)
-    if (answer.record) return this.#noticeSteps(known, lane.unsettled, answer.record)
-    return waitAfter(this.#deps.policy, Math.max(lane.attempts, 1)) === null ? this.#exhausted(known) : known
+    const settled = answer.record ? await this.#noticeSteps(known, answer.record) : known
+    // A time-out is looked up for as long as it takes; an answer that nobody understands is not repeated for ever.
+    const repeats = answer.record === null || (lane.unsettled === 'steps' && lane.reason === 'portal-unrecognised')
+    const isOver = waitAfter(this.#deps.policy, Math.max(lane.attempts, 1)) === null
+    return repeats && isOver && this.#held.has(lane.dossierId) ? this.#exhausted(settled) : settled
   }
 
   async #exhausted(lane: Lane): Promise<null> {
@@ -341,8 +347,7 @@ class Round {
   }
 
   /** Steps that the portal was seen to hold are not sent again. */
-  async #noticeSteps(lane: Lane, unsettled: Lane['unsettled'], record: PortalRecord): Promise<Lane> {
-    if (unsettled !== 'steps') return lane
+  async #noticeSteps(lane: Lane, record: PortalRecord): Promise<Lane> {
     const held = lane.steps.filter((step) => {
       const wire = this.#portalStep(lane, step)
       return wire !== null && this.#deps.portal.holdsStep(record, wire) === true
@@ -352,7 +357,9 @@ class Round {
     const rest = lane.steps.filter(({ id }) => !ids.has(id))
     const last = rest.length === 0 && lane.contentDelivered
     await this.#record(null, [{ dossierId: lane.dossierId, changeId: null, stepIds: [...ids], last }])
-    return { ...lane, steps: rest }
+    const noticed = { ...lane, steps: rest }
+    if (this.#held.has(lane.dossierId)) this.#held.set(lane.dossierId, noticed)
+    return noticed
   }
 
   #portalStep(lane: Lane, { step }: LaneStep): PortalStep | null {
@@ -420,9 +427,10 @@ class Round {
       if (single.turns >= 2)
         return this.#settle(evidence, [this.#failed(single.lane, { ...answer, failure: 'portal-unrecognised' })])
       await this.#keep(evidence)
-      const presence = operation === 'create' ? ('present' as const) : ('absent' as const)
+      const lane = turned(operation, single.lane)
+      this.#held.set(lane.dossierId, lane)
       return this.#sendContent(operation === 'create' ? 'update' : 'create', [
-        { ...single, lane: { ...single.lane, presence }, turns: single.turns + 1 },
+        { ...single, lane, turns: single.turns + 1 },
       ])
     }
     if (!this.#deps.portal.canLookUp) return this.#halve(operation, group, evidence)
@@ -474,19 +482,43 @@ class Round {
       return this.#verdict(lane, { state: 'waiting', reason, wait })
     }
     const doubts = lane.doubts + 1
-    return this.#verdict(lane, {
-      state: 'unknown',
-      reason,
-      doubts,
-      attempts: lane.attempts + 1,
-      wait: lookUpWait(this.#deps.policy, doubts),
-    })
+    const wait = Math.max(lookUpWait(this.#deps.policy, doubts), this.#stillWorking(answer))
+    return this.#verdict(lane, { state: 'unknown', reason, doubts, attempts: lane.attempts + 1, wait })
+  }
+
+  /**
+   * A line that was cut, or a gateway's error, does not end the portal's work on the call: what it stores late must not land
+   * on something newer. Milliseconds until the call's deadline.
+   */
+  #stillWorking({ failure, exchanges }: Answer): number {
+    const out = exchanges.at(-1)?.requestOut.getTime()
+    if (out === undefined || (failure !== 'portal-cut' && failure !== 'portal-error')) return 0
+    const deadline = this.#deps.portal.limits.callDeadline
+    return Math.min(Math.max(out + deadline - Date.now(), 0), deadline)
+  }
+
+  /**
+   * A look-up that did not find the dossier was wrong: its steps may be there as well, so they are looked up before any is sent.
+   * Null when the lane has left our hands.
+   */
+  async #lookUpSteps(lane: Lane): Promise<Lane | null> {
+    const known = await this.#lookUp(lane, lane.doubts)
+    if (!known || !this.#held.has(lane.dossierId)) return null
+    if (known.presence === 'present') return known
+    await this.#settle(null, [this.#failed(lane, { class: 'unrecognised', exchanges: [] })])
+    return null
   }
 
   /** All open steps of lanes whose content the portal has, dossier by dossier and in order, as many per call as allowed. */
   async #sendAllSteps(ready: readonly Ready[]): Promise<void> {
     const { stepsPerCall, mixDossiersInStepCalls } = this.#deps.portal.limits
-    const runs = ready.filter(({ lane }) => this.#held.has(lane.dossierId)).map(({ lane }) => this.#openSteps(lane))
+    const lanes: Lane[] = []
+    for (const { lane: begun } of ready) {
+      const lane = this.#held.get(begun.dossierId)
+      const known = lane?.unsettled ? await this.#lookUpSteps(lane) : lane
+      if (known) lanes.push(known)
+    }
+    const runs = lanes.map((lane) => this.#openSteps(lane))
     const calls = mixDossiersInStepCalls
       ? apart(runs.flat(), stepsPerCall)
       : runs.flatMap((run) => chunks(run, stepsPerCall))
@@ -529,14 +561,17 @@ class Round {
       case 'ok':
       case 'exists':
         return this.#record(evidence, carried)
+      case 'unrecognised':
+        if (!this.#deps.portal.canLookUp) return this.#halveSteps(open, evidence, answer)
+        // Perhaps taken: sent again without a look they could arrive twice.
+        return this.#settle(
+          evidence,
+          byLane.map(([, [first]]) => this.#unrecognised(first!.lane, answer)),
+        )
       case 'absent':
       case 'refused':
       case 'transient':
-      case 'unrecognised':
-        if (open.length === 1) return this.#settle(evidence, [this.#failedStep(open[0]!, answer)])
-        await this.#keep(evidence)
-        await this.#sendSteps(open.slice(0, Math.ceil(open.length / 2)))
-        return this.#sendSteps(open.slice(Math.ceil(open.length / 2)))
+        return this.#halveSteps(open, evidence, answer)
       case 'busy':
       case 'unknown':
         await this.#settle(
@@ -547,6 +582,21 @@ class Round {
       default:
         return answer.class satisfies never
     }
+  }
+
+  async #halveSteps(items: readonly StepItem[], evidence: Evidence | null, answer: Answer): Promise<void> {
+    if (items.length === 1) return this.#settle(evidence, [this.#failedStep(items[0]!, answer)])
+    await this.#keep(evidence)
+    const middle = Math.ceil(items.length / 2)
+    await this.#sendSteps(items.slice(0, middle))
+    await this.#sendSteps(items.slice(middle))
+  }
+
+  #unrecognised(lane: Lane, answer: Answer): Verdict {
+    const attempts = lane.attempts + 1
+    const wait = waitAfter(this.#deps.policy, attempts) ?? lookUpWait(this.#deps.policy, 1)
+    const reason = answer.failure ?? 'portal-unrecognised'
+    return this.#verdict(lane, { state: 'unknown', sentAs: 'steps', reason, attempts, doubts: lane.doubts + 1, wait })
   }
 
   #failedStep({ lane, step }: StepItem, answer: Answer): Verdict {
@@ -566,6 +616,12 @@ class Round {
     if (this.#deps.stepsAfterRefused === 'go') return { ...verdict, state: 'waiting', attempts: 0, parkStep }
     return { ...verdict, reason: 'step-refused', parkStep }
   }
+}
+
+/** The lane after the portal said that the other operation is right. */
+function turned(operation: 'create' | 'update', lane: Lane): Lane {
+  if (operation === 'update') return { ...lane, presence: 'absent' }
+  return { ...lane, presence: 'present', unsettled: lane.wasDelivered ? 'steps' : null }
 }
 
 /** Calls of `size` items; what was in doubt twice travels apart, each dossier in calls of its own, after all others. */

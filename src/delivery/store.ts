@@ -247,6 +247,10 @@ export interface Lane {
   readonly presence: 'unseen' | 'present' | 'absent'
   readonly attempts: number
   readonly doubts: number
+  /** The portal took a content of this dossier before, whatever it says now. */
+  readonly wasDelivered: boolean
+  /** Why the lane came back the last time. */
+  readonly reason: string | null
   /** Set when the outcome of an earlier call is not known: what that call was. */
   readonly unsettled: 'create' | 'update' | 'steps' | null
   readonly steps: readonly LaneStep[]
@@ -260,6 +264,8 @@ interface ClaimedRow {
   changeId: number
   contentDelivered: boolean
   presence: Lane['presence']
+  wasDelivered: boolean
+  reason: string | null
   attempts: number
   doubts: number
   wasUnknown: boolean
@@ -291,8 +297,12 @@ export async function claimLanes(
         updated_at = now()
       from picked where l.dossier_id = picked.dossier_id
     returning l.dossier_id as id, l.wanted_change_id as "changeId",
-      l.delivered_change_id is not distinct from l.wanted_change_id and not l.again as "contentDelivered", l.presence, l.attempts, l.doubts,
+      l.delivered_change_id is not distinct from l.wanted_change_id and not l.again as "contentDelivered", l.presence, l.attempts, l.doubts, l.reason,
+      l.first_delivered_at is not null as "wasDelivered",
       picked.state = 'unknown' as "wasUnknown", l.sent_as as "sentAs", l.steps_total - l.steps_done as steps`
+  // In the ticket's order: whoever was due first, or stands first in a resend, goes first.
+  const turn = new Map(claim.ids.map((id, index) => [id, index]))
+  claimed.sort((a, b) => turn.get(a.id)! - turn.get(b.id)!)
   const [rows, steps] = await Promise.all([sealedContents(sql, claimed), sealedSteps(sql, claimed)])
   const lanes: Lane[] = []
   const unreadable: UnreadableLane[] = []
@@ -315,7 +325,7 @@ async function sealedContents(
     select d.id, d.code, d.source, c.content from changes c join dossiers d on d.id = c.dossier_id
     where c.id = any(${claimed.map(({ changeId }) => changeId)}::bigint[])`
   const byId = new Map(rows.map((row) => [row.id, row]))
-  return claimed.map((row) => ({ ...row, ...byId.get(row.id)! })).sort((a, b) => a.id - b.id)
+  return claimed.map((row) => ({ ...row, ...byId.get(row.id)! }))
 }
 
 /** A lane whose sealed content cannot be opened: its key is missing or its bytes are broken. */
@@ -333,6 +343,8 @@ function openLane(vault: Vault, row: ClaimedRow, steps: readonly SealedStep[]): 
     changeId: row.changeId,
     contentDelivered: row.contentDelivered,
     presence: row.presence,
+    wasDelivered: row.wasDelivered,
+    reason: row.reason,
     attempts: row.attempts,
     doubts: row.doubts,
     unsettled: row.wasUnknown ? (row.sentAs ?? 'create') : null,
@@ -505,6 +517,8 @@ export interface Verdict {
   readonly attempts: number
   readonly doubts: number
   readonly presence?: 'present' | 'absent'
+  /** With `unknown`: what the call was whose outcome is not known, when it is not the one last noted. */
+  readonly sentAs?: 'create' | 'update' | 'steps'
   /** The portal does not hold what we thought it did: send the content again. */
   readonly forgetDelivered?: boolean
   readonly parkStep?: { id: number; reason: string }
@@ -531,8 +545,8 @@ export async function settle(
         ${verdicts.map(({ detail }) => (detail ? JSON.stringify(detail) : null))}::text[], ${column('wait')}::int[],
         ${column('attempts')}::int[], ${column('doubts')}::int[], ${column('presence')}::text[],
         ${bools(verdicts.map(({ forgetDelivered }) => forgetDelivered ?? false))}::text[]::bool[], ${column('nationalCode')}::text[],
-        ${column('assessedVersion')}::bigint[]
-      ) as r(id, change_id, state, reason, detail, wait, attempts, doubts, presence, forget, national_code, version)
+        ${column('assessedVersion')}::bigint[], ${column('sentAs')}::text[]
+      ) as r(id, change_id, state, reason, detail, wait, attempts, doubts, presence, forget, national_code, version, sent_as)
     ), settled as (
       update deliveries l set
         state = case when r.state <> 'unknown' and l.wanted_change_id <> r.change_id then 'waiting' else r.state end,
@@ -543,6 +557,7 @@ export async function settle(
           else now() + r.wait * interval '1 millisecond' end,
         doubts = r.doubts,
         presence = coalesce(r.presence, l.presence),
+        sent_as = coalesce(r.sent_as, l.sent_as),
         delivered_change_id = case when r.forget then null else l.delivered_change_id end,
         national_code = coalesce(r.national_code, l.national_code),
         assessed_version = coalesce(r.version, l.assessed_version),

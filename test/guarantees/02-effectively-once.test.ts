@@ -86,6 +86,59 @@ describe('2. Effectively once: an unknown outcome is looked up before anything i
     expect(await unknowns(pushed.code)).toBeGreaterThanOrEqual(1)
   })
 
+  it.each([{ kind: 'missing-error-code' }, { kind: 'plain-ok' }, { kind: 'unknown-code', stored: true }])(
+    'sends no step twice when nobody understands the answer: $kind',
+    async (fault) => {
+      const pushed = change({ steps: steps(25) })
+      await scene.faults([{ ...fault, service: progress, count: 2 }])
+      await scene.push([pushed])
+      await scene.settled()
+      const received = await held(pushed.code)
+      expect(received).toMatchObject({ creates: 1, stepWrites: 25 })
+      expect(wordsOf(received)).toEqual(Array.from({ length: 25 }, (_, index) => `Bước ${index}`))
+    },
+  )
+
+  it('parks a dossier whose steps are never understood and never there, without end to the repeating', async () => {
+    const pushed = change({ steps: steps(1) })
+    await scene.faults([{ kind: 'unknown-code', service: progress, dossier: pushed.code }])
+    await scene.push([pushed])
+    await scene.settled()
+    const { body } = await scene.api('GET', `/v1/dossiers/${pushed.code}`)
+    expect(body['delivery']).toMatchObject({ state: 'parked', reason: { code: 'retries-exhausted' } })
+    expect(await held(pushed.code)).toMatchObject({ creates: 1, stepWrites: 0 })
+  })
+
+  it.each(['empty', 'missing', 'null'])(
+    'sends no step twice when the look-up does not find a dossier that is there: result %s',
+    async (value) => {
+      const pushed = change({ steps: steps(12) })
+      await scene.faults([
+        { kind: 'cut-after', service: progress, count: 1 },
+        { kind: 'empty-result', value, service: 'TraCuuHoSo', count: 1 },
+      ])
+      await scene.push([pushed])
+      await scene.settled()
+      const received = await held(pushed.code)
+      expect(received).toMatchObject({ creates: 1, stepWrites: 12 })
+      expect(wordsOf(received)).toEqual(Array.from({ length: 12 }, (_, index) => `Bước ${index}`))
+    },
+  )
+
+  it('lets a cut call come to its end before anything newer is sent', async () => {
+    const pushed = change({ note: 'cũ' })
+    await scene.faults([])
+    await scene.push([pushed])
+    await scene.settled()
+    // The line is cut at once; the portal might go on with the call until its deadline.
+    await scene.faults([{ kind: 'cut-before', service: contents, count: 1 }])
+    const began = performance.now()
+    await scene.push([{ ...pushed, note: 'mới', changedAt: '2020-07-04T09:00:00+07:00' }])
+    await scene.settled()
+    expect(performance.now() - began).toBeGreaterThan(400)
+    expect(await held(pushed.code)).toMatchObject({ payload: { GhiChu: 'mới' } })
+  })
+
   it('goes on looking while the look-up itself is lost', async () => {
     const pushed = change({ steps: steps(3) })
     await scene.faults([

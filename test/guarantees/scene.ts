@@ -45,7 +45,7 @@ export interface SceneOptions extends ProvinceOptions {
 }
 
 /** A province that knows three national procedures and pulls no catalogue, so that every call at the portal is a test's own. */
-export async function startScene({ deadline = 10_000, ...options }: SceneOptions = {}): Promise<Scene> {
+export async function startScene({ deadline = 2_000, ...options }: SceneOptions = {}): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), 'dvcqg-dialect-'))
   const dialect = join(folder, 'dialect.json')
   writeFileSync(dialect, JSON.stringify({ extends: 'sandbox', name: 'short', timeouts: { call: deadline } }))

@@ -23,8 +23,8 @@ beforeAll(async () => {
     from generate_series(1, 650) n`
   // The last 50 were never delivered.
   await sql`
-    insert into deliveries (dossier_id, state, wanted_change_id, delivered_change_id)
-    select id, case when id <= 600 then 'delivered' else 'waiting' end, change_id, case when id <= 600 then change_id end
+    insert into deliveries (dossier_id, agency_code, state, wanted_change_id, delivered_change_id)
+    select id, agency_code, case when id <= 600 then 'delivered' else 'waiting' end, change_id, case when id <= 600 then change_id end
     from dossiers`
 })
 

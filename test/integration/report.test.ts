@@ -38,8 +38,8 @@ async function plant({ agency, procedure, state, times = 1, ...more }: Planted):
         ${receivedAt}, now(), '', ${planted})
       returning id`
     await sql`
-      insert into deliveries (dossier_id, state, reason, wanted_change_id, delivered_change_id, attempts)
-      values (${dossier!.id}, ${state}, ${more.reason ?? null}, ${planted}, ${delivered ? planted : null}, ${more.attempts ?? 0})`
+      insert into deliveries (dossier_id, agency_code, state, reason, wanted_change_id, delivered_change_id, attempts)
+      values (${dossier!.id}, ${agency}, ${state}, ${more.reason ?? null}, ${planted}, ${delivered ? planted : null}, ${more.attempts ?? 0})`
   }
 }
 
