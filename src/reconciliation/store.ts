@@ -1,4 +1,4 @@
-import { transaction, type Sql } from '../platform/database.ts'
+import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
 import { vietnamDate } from '../dossiers/model.ts'
 import { checkParts, noLevel, rateOf, type Breakdown, type Figures, type Part, type SyncRateReport } from './model.ts'
@@ -25,11 +25,17 @@ export interface DossierFilter extends Selection {
 /** The first instant of a Vietnam calendar date. */
 const startOf = (date: string) => new Date(`${date}T00:00:00+07:00`)
 
-function selected(sql: Sql, { from, to, agency, level, procedure, agencies }: Selection) {
-  const levelIs = level === noLevel ? sql`and level is null` : sql`and level = ${level ?? ''}`
+function received(sql: Sql, { from, to }: Selection): Fragment {
   return sql`
     ${from === undefined ? sql`` : sql`and received_at >= ${startOf(from)}`}
-    ${to === undefined ? sql`` : sql`and received_at < ${startOf(to)}`}
+    ${to === undefined ? sql`` : sql`and received_at < ${startOf(to)}`}`
+}
+
+function selected(sql: Sql, selection: Selection): Fragment {
+  const { agency, level, procedure, agencies } = selection
+  const levelIs = level === noLevel ? sql`and level is null` : sql`and level = ${level ?? ''}`
+  return sql`
+    ${received(sql, selection)}
     ${agency === undefined ? sql`` : sql`and agency_code = ${agency}`}
     ${procedure === undefined ? sql`` : sql`and procedure_code = ${procedure}`}
     ${level === undefined ? sql`` : levelIs}
@@ -86,26 +92,40 @@ export async function syncRate(
 }
 
 /**
- * One scan into all breakdowns. The settings hold for this statement only: with PostgreSQL's small default memory the join
- * and the groups of a million dossiers would spill to disk, and compiling the statement takes longer than running it.
+ * A transaction for statements that may go through millions of rows. With PostgreSQL's small default memory they would spill to
+ * disk; compiling them takes longer than running them; and a plan that is kept for any period fits none.
+ */
+function atLength<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return transaction(sql, async (tx) => {
+    await tx`select set_config('work_mem', '64MB', true), set_config('jit', 'off', true),
+      set_config('plan_cache_mode', 'force_custom_plan', true)`
+    return work(tx)
+  })
+}
+
+/**
+ * One grouping into the smallest cells, and the cells into all breakdowns. PostgreSQL expects nearly as many cells as dossiers:
+ * left to itself it would rather sort them all than count them, and not in several processes.
  */
 function countGroups(sql: Sql, selection: Selection): Promise<Group[]> {
-  return transaction(sql, async (tx) => {
-    await tx`select set_config('work_mem', '64MB', true), set_config('jit', 'off', true)`
+  return atLength(sql, async (tx) => {
+    await tx`select set_config('enable_sort', 'off', true), set_config('parallel_tuple_cost', '0.01', true)`
     return tx<Group[]>`
+      with cells as materialized (
+        select level, agency_code, procedure_code, cause, date_trunc('month', received_at at time zone interval '7 hours') as month,
+          count(*) as received, count(*) filter (where in_step) as delivered, count(*) filter (where at_portal) as at_portal
+        from standing
+        where true ${selected(sql, selection)}
+        group by 1, 2, 3, 4, 5
+      )
       select
         grouping(level, agency_code, procedure_code, month) as part,
         coalesce(level, agency_code, procedure_code, to_char(month, 'YYYY-MM')) as key,
         cause,
-        count(*) as received,
-        count(*) filter (where in_step) as delivered,
-        count(*) filter (where at_portal) as at_portal
-      from (
-        select level, agency_code, procedure_code, cause, in_step, at_portal,
-          date_trunc('month', received_at at time zone interval '7 hours') as month
-        from standing
-        where true ${selected(sql, selection)}
-      ) as chosen
+        sum(received)::bigint as received,
+        sum(delivered)::bigint as delivered,
+        sum(at_portal)::bigint as at_portal
+      from cells
       group by grouping sets ((cause), (level, cause), (agency_code, cause), (procedure_code, cause), (month, cause))`
   })
 }
@@ -192,27 +212,29 @@ interface DossierRow extends Omit<DossierLine, 'receivedAt' | 'updatedAt'> {
 /** A place in a list of dossiers: time of reception in microseconds, then id. */
 export const dossierCursor = /^(\d{1,16})-(\d{1,15})$/
 
-/** The dossiers behind a number, in order of reception. The same filter as in the report gives exactly as many dossiers. */
+/** So many dossiers, in order of reception, are looked at before the lanes are asked for all that have a cause. */
+const nearby = 50_000
+
+/**
+ * The dossiers behind a number, in order of reception. The same filter as in the report gives exactly as many dossiers. What
+ * is frequent is found among the next dossiers; what is rare, or comes late, through the indexes of the lanes that are not
+ * delivered. So a list never takes much longer than it takes to read the lanes it speaks of, however large the ledger is.
+ */
 export async function listDossiers(
   sql: Sql,
   filter: DossierFilter,
 ): Promise<{ dossiers: DossierLine[]; next: string | null }> {
-  const { cause, state, atPortal, cursor, limit } = filter
+  const { cause, state, cursor, limit } = filter
   const place = cursor === undefined ? null : dossierCursor.exec(cursor)
   if (place === null && cursor !== undefined) throw new Error('The cursor is not one that a list gave out')
-  const rows = await sql<DossierRow[]>`
-    select id, code, source, agency_code as "agencyCode", agency_name as "agencyName", level,
-      procedure_code as "procedureCode", national_code as "nationalCode", status, source_status as "sourceStatus",
-      received_at as "receivedAt", updated_at as "updatedAt", state, cause, at_portal as "atPortal", attempts,
-      (extract(epoch from received_at) * 1000000)::bigint as micros
-    from standing
-    where true ${selected(sql, filter)}
-      ${cause === undefined ? sql`` : sql`and cause = ${cause}`}
-      ${state === undefined ? sql`` : sql`and in_step = ${state === 'delivered'}`}
-      ${atPortal === undefined ? sql`` : sql`and at_portal = ${atPortal}`}
-      ${place === null ? sql`` : after(sql, place)}
-    order by received_at, id
-    limit ${limit + 1}`
+  const from = place === null ? sql`` : after(sql, place)
+  const where = sql`true ${selected(sql, filter)} ${wanted(sql, filter)} ${from}`
+  const count = limit + 1
+  const rows = await atLength(sql, async (tx) => {
+    if (cause === undefined && state !== 'gap') return linesOf(tx, idsOf(sql, where, count))
+    const near = await linesOf(tx, nearIds(sql, received(sql, filter), from, where, count))
+    return near.length === count ? near : linesOf(tx, allIds(sql, where, count))
+  })
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
   return {
@@ -221,9 +243,64 @@ export async function listDossiers(
   }
 }
 
-function after(sql: Sql, place: RegExpExecArray) {
+/**
+ * The view's `cause`, written as the partial indexes of the lanes have it. That both say the same is what the tests of the
+ * report are about.
+ */
+function causeIs(sql: Sql, cause: string): Fragment {
+  const stopped = sql`state in ('blocked', 'parked') and reason = ${cause}`
+  const other = standings.get(cause)
+  return other === undefined ? stopped : sql`(${stopped} or ${other(sql)})`
+}
+
+/** Causes that stand for "no nearer one is known". */
+const standings: ReadonlyMap<string, (sql: Sql) => Fragment> = new Map([
+  ['blocked', (sql: Sql) => sql`state = 'blocked' and reason is null`],
+  ['parked', (sql: Sql) => sql`state = 'parked' and reason is null`],
+  ['outcome-unknown', (sql: Sql) => sql`state = 'unknown'`],
+  ['retrying', (sql: Sql) => sql`state = 'waiting' and attempts > 0`],
+  ['waiting-for-portal', (sql: Sql) => sql`state = 'waiting' and attempts <= 0 or state = 'sending'`],
+])
+
+function wanted(sql: Sql, { cause, state, atPortal }: DossierFilter): Fragment {
+  const inGap = sql`(state in ('blocked', 'parked') or state in ('waiting', 'sending', 'unknown'))`
+  return sql`
+    ${cause === undefined ? sql`` : sql`and ${causeIs(sql, cause)}`}
+    ${state === undefined ? sql`` : state === 'gap' ? sql`and ${inGap}` : sql`and in_step`}
+    ${atPortal === undefined ? sql`` : sql`and at_portal = ${atPortal}`}`
+}
+
+function after(sql: Sql, place: RegExpExecArray): Fragment {
   return sql`and (received_at, id) >
     (timestamptz 'epoch' + ${Number(place[1])}::float8 * interval '1 microsecond', ${Number(place[2])}::bigint)`
+}
+
+const idsOf = (sql: Sql, where: Fragment, count: number) =>
+  sql`select id from standing where ${where} order by received_at, id limit ${count}`
+
+/** Left to itself, PostgreSQL would go through all dossiers where it hopes to meet some soon. */
+const nearIds = (sql: Sql, period: Fragment, from: Fragment, where: Fragment, count: number) => sql`
+  select id from (
+    select id, received_at as at from dossiers where true ${period} ${from} order by received_at, id limit ${nearby}
+  ) as near join standing using (id)
+  where ${where} order by at, id limit ${count}`
+
+/** From the lanes: all of them are read before the first ones are chosen. */
+const allIds = (sql: Sql, where: Fragment, count: number) => sql`
+  select id from (
+    with chosen as materialized (select id, received_at from standing where ${where}) select id, received_at from chosen
+  ) as chosen order by received_at, id limit ${count}`
+
+/** A page is chosen before its lines are read: it is short, whatever PostgreSQL expects. */
+function linesOf(tx: Tx, ids: Fragment): Promise<DossierRow[]> {
+  return tx<DossierRow[]>`
+    with page as materialized (${ids})
+    select id, code, source, agency_code as "agencyCode", agency_name as "agencyName", level,
+      procedure_code as "procedureCode", national_code as "nationalCode", status, source_status as "sourceStatus",
+      received_at as "receivedAt", updated_at as "updatedAt", state, cause, at_portal as "atPortal", attempts,
+      (extract(epoch from received_at) * 1000000)::bigint as micros
+    from page join standing using (id)
+    order by received_at, id`
 }
 
 function lineOf({ id: _id, micros: _micros, receivedAt, updatedAt, ...line }: DossierRow): DossierLine {

@@ -48,6 +48,7 @@ describe('7. The parts of the report add up to its total, and every number opens
     const watching = meanwhile(async () => void seen.push(await fetchReport()))
     await scene.push(pushed)
     await scene.until(async () => ((await scene.states())['delivered'] ?? 0) === 35, 'the good ones to arrive')
+    await scene.until(async () => ((await scene.states())['parked'] ?? 0) === 3, 'the refused ones to stop')
     await scene.until(async () => ((await scene.states())['unknown'] ?? 0) === 2, 'the unknown ones')
     await scene.until(async () => ((await scene.states())['sending'] ?? 0) === 0, 'the last call')
     await watching.stop()
