@@ -44,8 +44,8 @@ export async function* streamDossiers({ file, url, key, stop, onBytes }: StreamW
     const response = await answered
     if (response.statusCode !== 200) throw new CommandFailed(await refusalOf(response))
     // A connection that is cut throws here.
-    for await (const line of linesOf(response as AsyncIterable<Uint8Array>, longestAnswer))
-      if ('bytes' in line) yield JSON.parse(line.bytes.toString('utf8')) as LineAnswer
+    for await (const lines of linesOf(response as AsyncIterable<Uint8Array>, longestAnswer))
+      for (const line of lines) if ('bytes' in line) yield JSON.parse(line.bytes.toString('utf8')) as LineAnswer
     await sent
   } catch (error) {
     throw told(error, stop, address.origin)

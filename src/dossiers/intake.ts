@@ -3,6 +3,7 @@ import { speaksFor, type ApiClient } from '../platform/auth.ts'
 import type { Vault } from '../platform/crypto.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
 import { findingsOf, type Finding } from '../platform/problems.ts'
+import { shareCommits } from './commits.ts'
 import type { Lanes, LaneView } from './lanes.ts'
 import { DossierChange, isLegalMove, isOlder, type DossierContent, type Step, type Verdict } from './model.ts'
 import {
@@ -11,10 +12,10 @@ import {
   insertSteps,
   knownHashes,
   lockDossiers,
-  nextChangeIds,
+  takeIds,
   updateDossiers,
 } from './store.ts'
-import type { DossierRow, NewChange, NewStep } from './store.ts'
+import type { DossierRow, Ids, NewChange, NewStep } from './store.ts'
 
 /** The answer to one pushed change: what the ledger did with it, and what stands between it and the portal. */
 export interface IntakeResult {
@@ -28,12 +29,12 @@ export interface IntakeResult {
 }
 
 export interface Intake {
-  /** Judges and stores changes in their order, each on its own: a refused one never stops its neighbours. */
-  push(client: ApiClient, values: readonly unknown[], options: { oneRequest: boolean }): Promise<IntakeResult[]>
-  /** The first half of `push`, without the ledger: a stream prepares its next lines while the ledger stores the last. */
-  prepare(client: ApiClient, values: readonly unknown[]): Prepared
-  /** The second half of `push`. */
-  store(client: ApiClient, prepared: Prepared): Promise<IntakeResult[]>
+  /** Judges and stores the changes of one request in their order, each on its own: a refused one never stops its neighbours. */
+  push(client: ApiClient, values: readonly unknown[]): Promise<IntakeResult[]>
+  /** The first half of a push, without the ledger: a stream judges its next lines while the ledger stores the last. */
+  judge(client: ApiClient, value: unknown): Judgement
+  /** The second half, in their order; resolves when all are committed. */
+  store(judgements: readonly Judgement[]): Promise<IntakeResult[]>
   /** Adds steps to a dossier that is already known; null when it is not. */
   pushSteps(client: ApiClient, code: string, steps: readonly Step[]): Promise<IntakeResult | null>
 }
@@ -53,18 +54,20 @@ export interface IntakeDeps {
 /** Clocks of one-stop systems are allowed to run ahead this much. A time in the far future would make every later change look old. */
 const clockTolerance = 3_600_000
 
-/** Values that were judged by themselves: refused already, or ready for the ledger. */
-export interface Prepared {
-  readonly results: (IntakeResult | undefined)[]
-  readonly accepted: readonly Accepted[]
-}
+/** A value that was judged by itself: refused already, or ready for the ledger. */
+export type Judgement = { readonly refused: IntakeResult } | Accepted
 
-interface Accepted {
-  readonly index: number
+export interface Accepted {
+  readonly client: ApiClient
   readonly change: DossierChange
   readonly content: DossierContent
+  /** The content as it is hashed and sealed. */
+  readonly text: string
   readonly hash: Buffer
 }
+
+/** Requests of at most this many dossiers share their commits; larger ones and streams fill transactions of their own. */
+const sharedUpTo = 20
 
 /** Another process created one of our dossiers in the same moment: the transaction is run again and then finds it. */
 const raced = () =>
@@ -72,32 +75,29 @@ const raced = () =>
 
 export function createIntake(deps: IntakeDeps): Intake {
   const now = deps.now ?? Date.now
-  const prepare = (client: ApiClient, values: readonly unknown[]): Prepared => {
-    const results = Array.from<IntakeResult | undefined>({ length: values.length })
-    const accepted: Accepted[] = []
-    for (const [index, value] of values.entries()) {
-      const judged = judge(deps, client, value, index, now())
-      if ('refused' in judged) results[index] = judged.refused
-      else accepted.push(judged)
-    }
-    return { results, accepted }
-  }
-  const store = async (client: ApiClient, { results, accepted }: Prepared): Promise<IntakeResult[]> => {
+  const storeTogether = async (items: readonly Accepted[]): Promise<IntakeResult[]> => {
     await deps.refresh()
-    for (const wave of waves(accepted.filter(({ index }) => results[index] === undefined)))
-      for (const [index, result] of await transaction(deps.sql, (tx) => storeWave(deps, client, tx, wave)))
-        results[index] = result
-    for (const result of results) deps.onResult?.(result!.result)
-    return results.map((result) => result!)
+    return transaction(deps.sql, (tx) => storeWave(deps, tx, items))
   }
+  const share = shareCommits(storeTogether)
+  const storeAll = async (items: readonly Accepted[]): Promise<IntakeResult[]> => {
+    if (items.length <= sharedUpTo) return Promise.all(items.map(share))
+    const results = new Map<Accepted, IntakeResult>()
+    for (const wave of waves(items))
+      for (const [position, result] of (await storeTogether(wave)).entries()) results.set(wave[position]!, result)
+    return items.map((item) => results.get(item)!)
+  }
+  const store = async (judgements: readonly Judgement[]): Promise<IntakeResult[]> => {
+    const stored = (await storeAll(judgements.filter((one): one is Accepted => !('refused' in one)))).values()
+    const results = judgements.map((one) => ('refused' in one ? one.refused : stored.next().value!))
+    for (const { result } of results) deps.onResult?.(result)
+    return results
+  }
+  const judge = (client: ApiClient, value: unknown) => judgeAlone(deps, client, value, now())
   return {
-    prepare,
+    judge,
     store,
-    async push(client, values, { oneRequest }) {
-      const prepared = prepare(client, values)
-      if (oneRequest) refuseDuplicates(prepared.accepted, prepared.results)
-      return store(client, prepared)
-    },
+    push: (client, values) => store(withoutDuplicates(values.map((value) => judge(client, value)))),
     async pushSteps(client, code, steps) {
       const future = inFuture(now(), timesOf(steps))
       if (future) return refusal(code, [future])
@@ -106,7 +106,7 @@ export function createIntake(deps: IntakeDeps): Intake {
         const row = (await lockDossiers(tx, [code])).get(code)
         if (!row) return null
         if (!speaksFor(client, row.agencyCode)) return outOfScope(code)
-        const stored = await storeSteps(deps, client, tx, [{ row, steps }])
+        const stored = await insertSteps(tx, sealSteps(deps, [{ client, row, steps, isNew: false }]))
         const count = stored.get(row.id) ?? 0
         const news = count > 0 ? [{ dossierId: row.id, count, backfill: false }] : []
         const lane = (await deps.lanes.wake(tx, news)).get(row.id)
@@ -121,20 +121,15 @@ export function createIntake(deps: IntakeDeps): Intake {
   }
 }
 
-function judge(
-  deps: IntakeDeps,
-  client: ApiClient,
-  value: unknown,
-  index: number,
-  now: number,
-): Accepted | { refused: IntakeResult } {
+function judgeAlone(deps: IntakeDeps, client: ApiClient, value: unknown, now: number): Judgement {
   const parsed = DossierChange.safeParse(value)
   if (!parsed.success) return { refused: refusal(codeOf(value), findingsOf(parsed.error)) }
   const { code, changedAt, version: _version, backfill: _backfill, steps, ...content } = parsed.data
   const future = inFuture(now, [['changedAt', changedAt], ['receivedAt', content.receivedAt], ...timesOf(steps ?? [])])
   if (future) return { refused: refusal(code, [future]) }
   if (!speaksFor(client, content.agencyCode)) return { refused: outOfScope(code) }
-  return { index, change: parsed.data, content, hash: deps.vault.fingerprint(JSON.stringify(content)) }
+  const text = JSON.stringify(content)
+  return { client, change: parsed.data, content, text, hash: deps.vault.fingerprint(text) }
 }
 
 const timesOf = (steps: readonly Step[]) => steps.map((step, position) => [`steps[${position}].at`, step.at] as const)
@@ -163,20 +158,19 @@ function codeOf(value: unknown): string | null {
 }
 
 /** In one request the same code twice is only clear when the later one is newer; otherwise a person must say which counts. */
-function refuseDuplicates(accepted: readonly Accepted[], results: (IntakeResult | undefined)[]): void {
-  const latest = new Map<string, Accepted>()
-  for (const item of accepted) {
-    const earlier = latest.get(item.change.code)
-    if (earlier && !isOlder(age(earlier.change), age(item.change)))
-      results[item.index] = refusal(item.change.code, [
-        {
-          code: 'duplicate-in-batch',
-          field: 'code',
-          detail: `The same code stands at position ${earlier.index}, and this one is not newer`,
-        },
-      ])
-    else latest.set(item.change.code, item)
-  }
+function withoutDuplicates(judgements: readonly Judgement[]): Judgement[] {
+  const latest = new Map<string, { change: DossierChange; position: number }>()
+  return judgements.map((judgement, position) => {
+    if ('refused' in judgement) return judgement
+    const { change } = judgement
+    const earlier = latest.get(change.code)
+    if (earlier && !isOlder(age(earlier.change), age(change))) {
+      const detail = `The same code stands at position ${earlier.position}, and this one is not newer`
+      return { refused: refusal(change.code, [{ code: 'duplicate-in-batch', field: 'code', detail }]) }
+    }
+    latest.set(change.code, { change, position })
+    return judgement
+  })
 }
 
 const age = (change: DossierChange) => ({ version: change.version ?? null, changedAt: change.changedAt })
@@ -196,7 +190,9 @@ function waves(items: readonly Accepted[]): Accepted[][] {
 
 interface Judged {
   readonly item: Accepted
-  row: DossierRow
+  readonly row: DossierRow
+  /** The ledger has not seen this dossier before. */
+  readonly isNew: boolean
   readonly verdict: Verdict
   readonly changeId: number
   readonly number: number
@@ -204,35 +200,22 @@ interface Judged {
   readonly status: Status | null
 }
 
-async function storeWave(
-  deps: IntakeDeps,
-  client: ApiClient,
-  tx: Tx,
-  wave: readonly Accepted[],
-): Promise<Map<number, IntakeResult>> {
+/** Stores changes of different dossiers; one result each, in their order. */
+async function storeWave(deps: IntakeDeps, tx: Tx, wave: readonly Accepted[]): Promise<IntakeResult[]> {
   const codes = wave.map(({ change }) => change.code)
-  const [rows, ids] = await Promise.all([lockDossiers(tx, codes), nextChangeIds(tx, wave.length)])
-  const results = new Map<number, IntakeResult>()
-  const allowed = wave.filter(({ index, change }) => {
+  const [rows, ids] = await Promise.all([lockDossiers(tx, codes), takeIds(tx, wave.length)])
+  const inScope = ({ change, client }: Accepted) => {
     const row = rows.get(change.code)
-    if (!row || speaksFor(client, row.agencyCode)) return true
-    results.set(index, outOfScope(change.code))
-    return false
-  })
+    return !row || speaksFor(client, row.agencyCode)
+  }
+  const allowed = wave.filter(inScope)
   const seen = await knownHashes(tx, olderThanCurrent(allowed, rows))
   const judged = allowed.map((item, position) =>
-    judgeAgainst(deps, client, item, rows.get(item.change.code), ids[position]!, seen),
+    judgeAgainst(deps, item, rows.get(item.change.code), ids[position]!, seen),
   )
-  await write(client, deps.vault, tx, judged, rows)
-  const newSteps = await storeSteps(
-    deps,
-    client,
-    tx,
-    judged.flatMap(({ row, item }) => (item.change.steps?.length ? [{ row, steps: item.change.steps }] : [])),
-  )
-  const lanes = await tellDelivery(deps, client, tx, judged, newSteps)
-  for (const one of judged) results.set(one.item.index, resultOf(one, newSteps, lanes))
-  return results
+  const { newSteps, lanes } = await write(deps, tx, judged)
+  const results = new Map(judged.map((one) => [one.item, resultOf(one, newSteps, lanes)]))
+  return wave.map((item) => results.get(item) ?? outOfScope(item.change.code))
 }
 
 function olderThanCurrent(items: readonly Accepted[], rows: ReadonlyMap<string, DossierRow>) {
@@ -244,15 +227,14 @@ function olderThanCurrent(items: readonly Accepted[], rows: ReadonlyMap<string, 
 
 function judgeAgainst(
   deps: IntakeDeps,
-  client: ApiClient,
   item: Accepted,
   row: DossierRow | undefined,
-  changeId: number,
+  ids: Ids,
   seen: ReadonlySet<string>,
 ): Judged {
-  const status = deps.statusOf(client.source, item.content.status)
-  const fresh: DossierRow = {
-    id: 0,
+  const status = deps.statusOf(item.client.source, item.content.status)
+  const fresh = (): DossierRow => ({
+    id: ids.dossier,
     code: item.change.code,
     agencyCode: item.content.agencyCode,
     changedAt: item.change.changedAt,
@@ -260,8 +242,9 @@ function judgeAgainst(
     hash: item.hash,
     status,
     changes: 0,
-  }
-  const base = { item, row: row ?? fresh, changeId, number: (row?.changes ?? 0) + 1, status }
+  })
+  const number = (row?.changes ?? 0) + 1
+  const base = { item, row: row ?? fresh(), isNew: !row, changeId: ids.change, number, status }
   if (!row) return { ...base, verdict: 'stored', flags: [] }
   if (row.hash.equals(item.hash)) return { ...base, verdict: 'unchanged', flags: [] }
   if (isOlder(age(item.change), row)) {
@@ -272,40 +255,64 @@ function judgeAgainst(
   return { ...base, verdict: 'stored', flags }
 }
 
-async function write(
-  client: ApiClient,
-  vault: Vault,
-  tx: Tx,
-  judged: Judged[],
-  rows: ReadonlyMap<string, DossierRow>,
-): Promise<void> {
-  const isNew = ({ item }: Judged) => !rows.has(item.change.code)
-  const created = await insertDossiers(tx, client.source, judged.filter(isNew).map(asDossier))
-  if (created.size !== judged.filter(isNew).length) throw raced()
-  for (const one of judged) {
-    const id = created.get(one.item.change.code)
-    if (id !== undefined) one.row = { ...one.row, id }
-  }
-  // An unchanged content with a newer time or version still moves the clock, so that a change in between is seen as older.
-  const moved = judged.filter((one) => {
-    if (isNew(one)) return false
-    return (
-      one.verdict === 'stored' ||
-      (one.verdict === 'unchanged' && isOlder(one.row, age(one.item.change)) && one.row.hash.equals(one.item.hash))
-    )
-  })
-  await updateDossiers(
-    tx,
-    moved.map((one) => ({ ...asDossier(one), id: one.row.id, isChange: one.verdict === 'stored' })),
-  )
-  await insertChanges(
-    tx,
-    judged.filter((one) => one.verdict !== 'unchanged').map((one) => asChange(client, vault, one)),
-  )
+interface Written {
+  /** How many steps were not known before, by dossier. */
+  readonly newSteps: ReadonlyMap<number, number>
+  readonly lanes: ReadonlyMap<number, LaneView>
 }
 
-const asDossier = ({ item, status, changeId, flags }: Judged) => ({
+/**
+ * The statements leave one after another without waiting for each other's answer, and the database inserts dossiers while we
+ * still seal their contents.
+ */
+async function write(deps: IntakeDeps, tx: Tx, judged: readonly Judged[]): Promise<Written> {
+  const created = judged.filter((one) => one.isNew)
+  const creating = insertDossiers(tx, created.map(asDossier))
+  const rest = writeRest(deps, tx, judged)
+  // Where a dossier could not be created, what follows fails for that alone.
+  rest.catch(() => undefined)
+  if ((await creating) < created.length) throw raced()
+  return rest
+}
+
+async function writeRest(deps: IntakeDeps, tx: Tx, judged: readonly Judged[]): Promise<Written> {
+  await sent()
+  const updating = updateDossiers(tx, judged.filter(movesOn).map(asUpdate))
+  const kept = judged.filter((one) => one.verdict !== 'unchanged')
+  const changing = insertChanges(
+    tx,
+    kept.map((one) => asChange(deps.vault, one)),
+  )
+  const before = Promise.all([updating, changing])
+  before.catch(() => undefined)
+  await sent()
+  const steps = sealSteps(
+    deps,
+    judged.map(({ item, row, isNew }) => ({ client: item.client, row, isNew, steps: item.change.steps ?? [] })),
+  )
+  const counting = insertSteps(tx, steps)
+  const allNew = judged.every((one) => one.isNew)
+  const telling = Promise.resolve(allNew ? countDistinct(steps) : counting).then((newSteps) =>
+    tellDelivery(deps, tx, judged, newSteps),
+  )
+  const [newSteps, lanes] = await Promise.all([counting, telling, before])
+  return { newSteps, lanes }
+}
+
+/** Lets the driver send what it was given before we go on computing. */
+const sent = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** An unchanged content with a newer time or version still moves the clock, so that a change in between is seen as older. */
+function movesOn({ isNew, verdict, row, item }: Judged): boolean {
+  if (isNew) return false
+  if (verdict === 'stored') return true
+  return verdict === 'unchanged' && isOlder(row, age(item.change)) && row.hash.equals(item.hash)
+}
+
+const asDossier = ({ item, row, status, changeId, flags }: Judged) => ({
+  id: row.id,
   code: item.change.code,
+  source: item.client.source,
   agencyCode: item.content.agencyCode,
   level: item.content.level ?? null,
   procedureCode: item.content.procedureCode,
@@ -322,11 +329,9 @@ const asDossier = ({ item, status, changeId, flags }: Judged) => ({
   flags,
 })
 
-function asChange(
-  client: ApiClient,
-  vault: Vault,
-  { item, row, verdict, changeId, number, flags, status }: Judged,
-): NewChange {
+const asUpdate = (one: Judged) => ({ ...asDossier(one), isChange: one.verdict === 'stored' })
+
+function asChange(vault: Vault, { item, row, verdict, changeId, number, flags, status }: Judged): NewChange {
   return {
     id: changeId,
     dossierId: row.id,
@@ -337,50 +342,56 @@ function asChange(
     sourceStatus: item.content.status,
     verdict: verdict as 'stored' | 'superseded',
     flags,
-    clientId: client.id,
+    clientId: item.client.id,
     hash: item.hash,
-    content: vault.seal(JSON.stringify(item.content), `change:${item.change.code}`),
+    content: vault.seal(item.text, `change:${item.change.code}`),
   }
 }
 
-/** Stores the steps that are not known yet; returns how many per dossier. */
-async function storeSteps(
-  deps: IntakeDeps,
-  client: ApiClient,
-  tx: Tx,
-  items: readonly { row: DossierRow; steps: readonly Step[] }[],
-): Promise<Map<number, number>> {
-  const steps = items.flatMap(({ row, steps }) =>
+interface StepsOf {
+  readonly client: ApiClient
+  readonly row: DossierRow
+  readonly isNew: boolean
+  readonly steps: readonly Step[]
+}
+
+function sealSteps({ vault, statusOf }: IntakeDeps, all: readonly StepsOf[]): NewStep[] {
+  return all.flatMap(({ client, row, isNew, steps }) =>
     steps.map((step): NewStep => {
       const text = JSON.stringify(step)
       return {
         dossierId: row.id,
+        isFirst: isNew,
         at: step.at,
-        status: deps.statusOf(client.source, step.status),
+        status: statusOf(client.source, step.status),
         sourceStatus: step.status,
         clientId: client.id,
-        hash: deps.vault.fingerprint(text),
-        content: deps.vault.seal(text, `step:${row.code}`),
+        hash: vault.fingerprint(text),
+        content: vault.seal(text, `step:${row.code}`),
       }
     }),
   )
-  return insertSteps(tx, steps)
+}
+
+/** How many steps a dossier gets that had none before. */
+function countDistinct(steps: readonly NewStep[]): Map<number, number> {
+  const hashes = Map.groupBy(steps, ({ dossierId }) => dossierId)
+  return new Map([...hashes].map(([id, same]) => [id, new Set(same.map(({ hash }) => hash.toString('latin1'))).size]))
 }
 
 async function tellDelivery(
   deps: IntakeDeps,
-  client: ApiClient,
   tx: Tx,
   judged: readonly Judged[],
   newSteps: ReadonlyMap<number, number>,
 ): Promise<Map<number, LaneView>> {
   const changed = judged.filter((one) => one.verdict === 'stored')
-  const armed = await deps.lanes.arm(
+  const arming = deps.lanes.arm(
     tx,
     changed.map(({ item, row, changeId }) => ({
       dossierId: row.id,
       code: row.code,
-      source: client.source,
+      source: item.client.source,
       changeId,
       content: item.content,
       newSteps: newSteps.get(row.id) ?? 0,
@@ -388,7 +399,7 @@ async function tellDelivery(
     })),
   )
   const onlySteps = judged.filter((one) => one.verdict !== 'stored' && newSteps.has(one.row.id))
-  const woken = await deps.lanes.wake(
+  const waking = deps.lanes.wake(
     tx,
     onlySteps.map(({ row, item }) => ({
       dossierId: row.id,
@@ -396,6 +407,7 @@ async function tellDelivery(
       backfill: item.change.backfill ?? false,
     })),
   )
+  const [armed, woken] = await Promise.all([arming, waking])
   return new Map([...armed, ...woken])
 }
 

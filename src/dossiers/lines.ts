@@ -1,19 +1,20 @@
-/**
- * Cuts a byte stream into lines without ever holding more than one line of at most `maxBytes`: a longer one is skipped to
- * its end and reported as `tooLong`, so that a 100 MB line costs its sender one refused line and us nothing.
- */
 export type Line = { readonly number: number } & ({ readonly bytes: Buffer } | { readonly tooLong: true })
 
 const newline = 0x0a
 
-export async function* linesOf(source: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Line> {
+/**
+ * Cuts a byte stream into lines; those that end in one chunk are yielded together. Between chunks never more than one line of
+ * at most `maxBytes` is held: a longer one is skipped to its end and reported as `tooLong`, so that a 100 MB line costs its
+ * sender one refused line and us nothing.
+ */
+export async function* linesOf(source: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Line[]> {
   let number = 0
   let parts: Buffer[] = []
   let size = 0
   let skipping = false
   const finish = (): Line | null => {
     number += 1
-    const bytes = Buffer.concat(parts)
+    const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts)
     const line: Line = skipping ? { number, tooLong: true } : { number, bytes }
     const blank = !skipping && bytes.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09)
     parts = []
@@ -23,6 +24,7 @@ export async function* linesOf(source: AsyncIterable<Uint8Array>, maxBytes: numb
   }
   for await (const chunk of source) {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    const lines: Line[] = []
     for (let start = 0; start < bytes.length;) {
       const end = bytes.indexOf(newline, start)
       const part = bytes.subarray(start, end === -1 ? bytes.length : end)
@@ -33,12 +35,11 @@ export async function* linesOf(source: AsyncIterable<Uint8Array>, maxBytes: numb
       } else if (!skipping && part.length > 0) parts.push(part)
       if (end === -1) break
       const line = finish()
-      if (line) yield line
+      if (line) lines.push(line)
       start = end + 1
     }
+    if (lines.length > 0) yield lines
   }
-  if (size > 0) {
-    const line = finish()
-    if (line) yield line
-  }
+  const last = size > 0 ? finish() : null
+  if (last) yield [last]
 }

@@ -74,7 +74,7 @@ export function registerDossierRoutes(app: Http, deps: DossierRoutes): void {
     async (request) => {
       const client = clientOf(request)
       const value = withCode(request.body, request.params.code)
-      const [result] = await intake.push(client, [value], { oneRequest: true })
+      const [result] = await intake.push(client, [value])
       return orRefuse(result!)
     },
   )
@@ -98,7 +98,7 @@ export function registerDossierRoutes(app: Http, deps: DossierRoutes): void {
       if (!Array.isArray(items)) throw new Refusal('invalid-field', 'The body must be a JSON array of dossiers')
       if (items.length > maxBatch)
         throw new Refusal('too-many-items', `${items.length} dossiers came, ${maxBatch} are allowed`)
-      return { results: await intake.push(client, items, { oneRequest: true }) }
+      return { results: await intake.push(client, items) }
     },
   )
 

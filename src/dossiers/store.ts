@@ -14,7 +14,9 @@ export interface DossierRow {
 }
 
 export interface NewDossier {
+  readonly id: number
   readonly code: string
+  readonly source: string
   readonly agencyCode: string
   readonly level: string | null
   readonly procedureCode: string
@@ -48,6 +50,8 @@ export interface NewChange {
 
 export interface NewStep {
   readonly dossierId: number
+  /** Its dossier is stored for the first time with it: none of its steps can have been delivered. */
+  readonly isFirst: boolean
   readonly at: string
   readonly status: string | null
   readonly sourceStatus: string
@@ -67,9 +71,16 @@ export async function lockDossiers(tx: Tx, codes: readonly string[]): Promise<Ma
   return new Map(rows.map((row) => [row.code, { ...row, changedAt: row.changedAt.toISOString() }]))
 }
 
-export async function nextChangeIds(tx: Tx, count: number): Promise<number[]> {
-  const rows = await tx<{ id: number }[]>`select nextval('change_ids') as id from generate_series(1, ${count}::int)`
-  return rows.map(({ id }) => id)
+export interface Ids {
+  /** Of a dossier, in case it is new. */
+  readonly dossier: number
+  readonly change: number
+}
+
+/** Ids are known before the rows are written, so that no statement must wait for the one before it. */
+export async function takeIds(tx: Tx, count: number): Promise<Ids[]> {
+  return tx<Ids[]>`
+    select nextval('dossiers_id_seq') as dossier, nextval('change_ids') as change from generate_series(1, ${count}::int)`
 }
 
 /** Which of these (dossier, content) pairs the ledger has already seen, as `id:hash`. */
@@ -82,31 +93,24 @@ export async function knownHashes(tx: Tx, pairs: readonly { dossierId: number; h
   return new Set(rows.map(({ id, hash }) => `${id}:${hash.toString('hex')}`))
 }
 
-/** Creates dossiers and returns their ids; one that somebody else created in the same moment is left out. */
-export async function insertDossiers(
-  tx: Tx,
-  source: string,
-  rows: readonly NewDossier[],
-): Promise<Map<string, number>> {
-  if (rows.length === 0) return new Map()
+/** Creates dossiers and returns how many; one that somebody else created in the same moment is left out. */
+export async function insertDossiers(tx: Tx, rows: readonly NewDossier[]): Promise<number> {
+  if (rows.length === 0) return 0
   // In code order: two requests that create the same dossiers then queue up instead of deadlocking.
   const sorted = [...rows].sort((a, b) => (a.code < b.code ? -1 : 1))
-  const created = await tx<{ id: number; code: string }[]>`
-    insert into dossiers (code, source, agency_code, level, procedure_code, status, source_status, channel, received_at,
+  const created = await tx`
+    insert into dossiers (id, code, source, agency_code, level, procedure_code, status, source_status, channel, received_at,
       promised_at, finished_at, changed_at, version, hash, change_id)
-    select r.code, ${source}, r.agency_code, r.level, r.procedure_code, r.status, r.source_status, r.channel, r.received_at,
+    overriding system value
+    select r.id, r.code, r.source, r.agency_code, r.level, r.procedure_code, r.status, r.source_status, r.channel, r.received_at,
       r.promised_at, r.finished_at, r.changed_at, r.version, decode(r.hash, 'hex'), r.change_id
     from ${rowsOf(tx, sorted)}
-    on conflict (code) do nothing
-    returning id, code`
-  return new Map(created.map(({ id, code }) => [code, id]))
+    on conflict (code) do nothing`
+  return created.count
 }
 
 /** Moves dossiers to a newer change; with `isChange` false only the clock (time, version) moves. */
-export async function updateDossiers(
-  tx: Tx,
-  rows: readonly (NewDossier & { id: number; isChange: boolean })[],
-): Promise<void> {
+export async function updateDossiers(tx: Tx, rows: readonly (NewDossier & { isChange: boolean })[]): Promise<void> {
   const changes = rows.filter((row) => row.isChange)
   if (changes.length > 0)
     await tx`
@@ -117,42 +121,48 @@ export async function updateDossiers(
         hash = decode(r.hash, 'hex'), change_id = r.change_id,
         flags = (select coalesce(array_agg(distinct flag), '{}') from unnest(d.flags || string_to_array(nullif(r.flags, ''), ',')) flag),
         changes = d.changes + 1, updated_at = now()
-      from ${rowsOf(tx, changes)} where d.code = r.code`
+      from ${rowsOf(tx, changes)} where d.id = r.id`
   const clocks = rows.filter((row) => !row.isChange)
   if (clocks.length > 0)
     await tx`
       update dossiers d set changed_at = r.changed_at, version = coalesce(r.version, d.version)
-      from ${rowsOf(tx, clocks)} where d.code = r.code`
+      from ${rowsOf(tx, clocks)} where d.id = r.id`
 }
 
 function rowsOf(tx: Tx, rows: readonly NewDossier[]) {
   const column = <K extends keyof NewDossier>(key: K) => rows.map((row) => row[key])
   return tx`unnest(
-    ${column('code')}::text[], ${column('agencyCode')}::text[], ${column('level')}::text[],
-    ${column('procedureCode')}::text[], ${column('status')}::text[], ${column('sourceStatus')}::text[],
-    ${column('channel')}::text[], ${column('receivedAt')}::timestamptz[], ${column('promisedAt')}::timestamptz[],
-    ${column('finishedAt')}::timestamptz[], ${column('changedAt')}::timestamptz[], ${column('version')}::bigint[],
-    ${hex(column('hash'))}::text[], ${column('changeId')}::bigint[], ${rows.map((row) => row.flags.join(','))}::text[]
-  ) as r(code, agency_code, level, procedure_code, status, source_status, channel, received_at, promised_at, finished_at,
-    changed_at, version, hash, change_id, flags)`
+    ${plain(column('id'))}::bigint[], ${column('code')}::text[], ${column('source')}::text[], ${column('agencyCode')}::text[],
+    ${column('level')}::text[], ${column('procedureCode')}::text[], ${column('status')}::text[],
+    ${column('sourceStatus')}::text[], ${column('channel')}::text[], ${plain(column('receivedAt'))}::timestamptz[],
+    ${plain(column('promisedAt'))}::timestamptz[], ${plain(column('finishedAt'))}::timestamptz[],
+    ${plain(column('changedAt'))}::timestamptz[], ${plain(column('version'))}::bigint[],
+    ${hex(column('hash'))}::text[], ${plain(column('changeId'))}::bigint[], ${flagged(rows)}::text[]
+  ) as r(id, code, source, agency_code, level, procedure_code, status, source_status, channel, received_at, promised_at,
+    finished_at, changed_at, version, hash, change_id, flags)`
 }
 
 export async function insertChanges(tx: Tx, rows: readonly NewChange[]): Promise<void> {
   if (rows.length === 0) return
   const column = <K extends keyof NewChange>(key: K) => rows.map((row) => row[key])
-  // A superseded change takes the next number too: numbers are the order of arrival, `verdict` says what it meant.
-  await tx`
+  const inserting = tx`
+    with sealed as materialized (select decode(${joined(column('content'))}, 'base64') as bytes)
     insert into changes (id, dossier_id, number, version, changed_at, status, source_status, verdict, flags, client_id, hash, content)
     select r.id, r.dossier_id, r.number, r.version, r.changed_at, r.status, r.source_status, r.verdict,
-      coalesce(string_to_array(nullif(r.flags, ''), ','), '{}'), r.client_id, decode(r.hash, 'hex'), decode(r.content, 'base64')
-    from unnest(
-      ${column('id')}::bigint[], ${column('dossierId')}::bigint[], ${column('number')}::int[], ${column('version')}::bigint[],
-      ${column('changedAt')}::timestamptz[], ${column('status')}::text[], ${column('sourceStatus')}::text[],
-      ${column('verdict')}::text[], ${rows.map((row) => row.flags.join(','))}::text[], ${column('clientId')}::text[],
-      ${hex(column('hash'))}::text[], ${column('content').map((content) => content.toString('base64'))}::text[]
-    ) as r(id, dossier_id, number, version, changed_at, status, source_status, verdict, flags, client_id, hash, content)`
+      coalesce(string_to_array(nullif(r.flags, ''), ','), '{}'), r.client_id, decode(r.hash, 'hex'), substr(s.bytes, r.start, r.size)
+    from sealed s, unnest(
+      ${plain(column('id'))}::bigint[], ${plain(column('dossierId'))}::bigint[], ${plain(column('number'))}::int[],
+      ${plain(column('version'))}::bigint[], ${plain(column('changedAt'))}::timestamptz[], ${column('status')}::text[],
+      ${column('sourceStatus')}::text[], ${plain(column('verdict'))}::text[], ${flagged(rows)}::text[],
+      ${column('clientId')}::text[], ${hex(column('hash'))}::text[], ${plain(starts(column('content')))}::int[],
+      ${plain(sizes(column('content')))}::int[]
+    ) as r(id, dossier_id, number, version, changed_at, status, source_status, verdict, flags, client_id, hash, start, size)`
+  // A superseded change takes the next number too: numbers are the order of arrival, `verdict` says what it meant.
   const superseded = rows.filter((row) => row.verdict === 'superseded').map((row) => row.dossierId)
-  if (superseded.length > 0) await tx`update dossiers set changes = changes + 1 where id = any(${superseded}::bigint[])`
+  await Promise.all([
+    inserting,
+    superseded.length > 0 && tx`update dossiers set changes = changes + 1 where id = any(${superseded}::bigint[])`,
+  ])
 }
 
 /** Stores steps not yet known (same dossier, same content); returns how many were new per dossier. */
@@ -160,17 +170,17 @@ export async function insertSteps(tx: Tx, rows: readonly NewStep[]): Promise<Map
   if (rows.length === 0) return new Map()
   const column = <K extends keyof NewStep>(key: K) => rows.map((row) => row[key])
   const stored = await tx<{ id: number; count: number }[]>`
-    with stored as (
+    with sealed as materialized (select decode(${joined(column('content'))}, 'base64') as bytes), stored as (
       insert into steps (dossier_id, at, status, source_status, client_id, hash, content, flags)
-      select r.dossier_id, r.at, r.status, r.source_status, r.client_id, decode(r.hash, 'hex'), decode(r.content, 'base64'),
-        case when exists (
-          select 1 from steps s where s.dossier_id = r.dossier_id and s.state = 'delivered' and s.at > r.at
-        ) then array['late-step'] else '{}'::text[] end
-      from unnest(
-        ${column('dossierId')}::bigint[], ${column('at')}::timestamptz[], ${column('status')}::text[],
-        ${column('sourceStatus')}::text[], ${column('clientId')}::text[], ${hex(column('hash'))}::text[],
-        ${column('content').map((content) => content.toString('base64'))}::text[]
-      ) with ordinality as r(dossier_id, at, status, source_status, client_id, hash, content, position)
+      select r.dossier_id, r.at, r.status, r.source_status, r.client_id, decode(r.hash, 'hex'), substr(z.bytes, r.start, r.size),
+        case when r.first then '{}'::text[]
+          when exists (select 1 from steps s where s.dossier_id = r.dossier_id and s.state = 'delivered' and s.at > r.at)
+          then array['late-step'] else '{}'::text[] end
+      from sealed z, unnest(
+        ${plain(column('dossierId'))}::bigint[], ${plain(column('isFirst'))}::bool[], ${plain(column('at'))}::timestamptz[],
+        ${column('status')}::text[], ${column('sourceStatus')}::text[], ${column('clientId')}::text[],
+        ${hex(column('hash'))}::text[], ${plain(starts(column('content')))}::int[], ${plain(sizes(column('content')))}::int[]
+      ) with ordinality as r(dossier_id, first, at, status, source_status, client_id, hash, start, size, position)
       order by r.position
       on conflict (dossier_id, hash) do nothing
       returning dossier_id
@@ -179,7 +189,21 @@ export async function insertSteps(tx: Tx, rows: readonly NewStep[]): Promise<Map
   return new Map(stored.map(({ id, count }) => [id, count]))
 }
 
-const hex = (values: readonly Buffer[]) => values.map((value) => value.toString('hex'))
+/**
+ * An array as PostgreSQL reads it, of values that need no quotes: numbers, times, digits, our own words. The driver would quote
+ * and escape each.
+ */
+const plain = (values: readonly (number | string | boolean | null)[]) => `{${values.map(String).join(',')}}`
+const hex = (values: readonly Buffer[]) => plain(values.map((value) => value.toString('hex')))
+const flagged = (rows: readonly { flags: readonly string[] }[]) => rows.map(({ flags }) => flags.join(','))
+
+/** Sealed contents travel end to end as one text; where each begins and how long it is, stands beside it. */
+const joined = (contents: readonly Buffer[]) => Buffer.concat(contents).toString('base64')
+const sizes = (contents: readonly Buffer[]) => contents.map(({ length }) => length)
+function starts(contents: readonly Buffer[]): number[] {
+  let next = 1
+  return contents.map(({ length }) => (next += length) - length)
+}
 
 export interface TimelineRow {
   readonly dossier: Record<string, unknown> & { id: number; agencyCode: string }

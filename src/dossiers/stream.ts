@@ -2,7 +2,7 @@ import type { FailureCode } from '../../config/failures.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import { decodeUtf8, parseJson } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
-import type { Intake, IntakeResult } from './intake.ts'
+import type { Intake, IntakeResult, Judgement } from './intake.ts'
 import { linesOf, type Line } from './lines.ts'
 
 export type LineResult = IntakeResult & { line: number }
@@ -18,14 +18,13 @@ export interface StreamOptions {
 
 interface Read {
   readonly line: number
-  readonly value: unknown
-  readonly refusal: Refusal | null
+  readonly judgement: Judgement
 }
 
 /**
  * Stores a stream of changes, one JSON object a line, and yields one result per line in the same order. A line that
  * cannot be read is refused by itself. A result is yielded only after its batch is committed. While one batch is being
- * committed the next is read and judged; never more than these two are held.
+ * committed the next is read and judged, chunk by chunk; never more than these two are held.
  */
 export async function* storeStream(
   intake: Intake,
@@ -33,7 +32,8 @@ export async function* storeStream(
   source: AsyncIterable<Uint8Array>,
   { maxLineBytes }: StreamOptions,
 ): AsyncGenerator<LineResult[]> {
-  const reading = batches(linesOf(source, maxLineBytes), maxLineBytes)
+  const read = (line: Line) => ({ line: line.number, judgement: judge(intake, client, line, maxLineBytes) })
+  const reading = batches(linesOf(source, maxLineBytes), read)
   let storing: Promise<LineResult[]> | null = null
   for (let next = reading.next(); ;) {
     // A client may wait for its answers before it sends more: a commit is told as soon as it is done.
@@ -43,16 +43,16 @@ export async function* storeStream(
     }
     const got = await next
     if (got.done) break
-    const batch = got.value
-    const prepared = intake.prepare(
-      client,
-      batch.flatMap(({ refusal, value }) => (refusal ? [] : [value])),
-    )
     next = reading.next()
     if (storing) yield await storing
-    storing = intake.store(client, prepared).then((results) => withLines(batch, results))
+    storing = store(intake, got.value)
   }
   if (storing) yield await storing
+}
+
+async function store(intake: Intake, batch: readonly Read[]): Promise<LineResult[]> {
+  const results = await intake.store(batch.map(({ judgement }) => judgement))
+  return batch.map(({ line }, position) => ({ line, ...results[position]! }))
 }
 
 /** Which of the two settles first; the other one's failure is met when it is awaited. */
@@ -62,44 +62,35 @@ async function firstOf(storing: Promise<unknown>, next: Promise<unknown>): Promi
   return Promise.race([storing.then(() => 'stored' as const), next.then(() => 'read' as const)])
 }
 
-async function* batches(lines: AsyncIterator<Line>, maxLineBytes: number): AsyncGenerator<Read[]> {
+async function* batches(chunks: AsyncIterator<Line[]>, read: (line: Line) => Read): AsyncGenerator<Read[]> {
   let batch: Read[] = []
   let deadline: Promise<'lull'> | null = null
-  let next = lines.next()
+  let next = chunks.next()
   for (;;) {
     const got = await (deadline ? Promise.race([next, deadline]) : next)
     if (got !== 'lull') {
       if (got.done) break
-      batch.push({ line: got.value.number, ...read(got.value, maxLineBytes) })
-      next = lines.next()
-      deadline ??= new Promise((resolve) => setTimeout(resolve, lull, 'lull' as const))
+      batch = batch.concat(got.value.map(read))
+      next = chunks.next()
     }
-    if (got === 'lull' || batch.length === batchSize) {
-      yield batch
-      batch = []
+    while (batch.length >= (got === 'lull' ? 1 : batchSize)) {
+      yield batch.slice(0, batchSize)
+      batch = batch.slice(batchSize)
       deadline = null
     }
+    if (batch.length > 0) deadline ??= new Promise((resolve) => setTimeout(resolve, lull, 'lull' as const))
   }
   if (batch.length > 0) yield batch
 }
 
-function read(line: Line, maxLineBytes: number): { value: unknown; refusal: Refusal | null } {
-  if ('tooLong' in line)
-    return { value: null, refusal: new Refusal('line-too-long', `The line is longer than ${maxLineBytes} bytes`) }
+function judge(intake: Intake, client: ApiClient, line: Line, maxLineBytes: number): Judgement {
   try {
-    return { value: parseJson(decodeUtf8(line.bytes)), refusal: null }
+    if ('tooLong' in line) throw new Refusal('line-too-long', `The line is longer than ${maxLineBytes} bytes`)
+    return intake.judge(client, parseJson(decodeUtf8(line.bytes)))
   } catch (error) {
-    if (error instanceof Refusal) return { value: null, refusal: error }
+    if (error instanceof Refusal) return { refused: refused(error.code, error.message) }
     throw error
   }
-}
-
-function withLines(batch: readonly Read[], results: readonly IntakeResult[]): LineResult[] {
-  let position = 0
-  return batch.map(({ line, refusal }) => ({
-    line,
-    ...(refusal ? refused(refusal.code, refusal.message) : results[position++]!),
-  }))
 }
 
 const refused = (code: FailureCode, detail: string): IntakeResult => ({

@@ -6,6 +6,7 @@ import {
   createSecretKey,
   hkdfSync,
   randomBytes,
+  randomFillSync,
 } from 'node:crypto'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 
@@ -33,6 +34,23 @@ const compressed = 2
 /** Shorter texts gain nothing by compression and cost as much as their encryption. */
 const worthCompressing = 4096
 
+const nonceLength = 12
+const tagLength = 16
+
+/** Gives each nonce once. The random bytes of some hundred are drawn together: a draw costs as much as a short encryption. */
+function createNonces(): () => Buffer {
+  const drawn = Buffer.alloc(nonceLength * 340)
+  let next = drawn.length
+  return () => {
+    if (next === drawn.length) {
+      randomFillSync(drawn)
+      next = 0
+    }
+    next += nonceLength
+    return drawn.subarray(next - nonceLength, next)
+  }
+}
+
 export function createVault(keys: readonly EncryptionKey[]): Vault {
   const newest = keys[0]
   const oldest = keys.at(-1)
@@ -41,16 +59,16 @@ export function createVault(keys: readonly EncryptionKey[]): Vault {
   const sealKey = byId.get(newest.id)!
   // The oldest key feeds the fingerprint, so that adding a newer key does not make every dossier look changed.
   const hashKey = createSecretKey(Buffer.from(hkdfSync('sha256', oldest.key, '', 'dvcqg content fingerprint', 32)))
-  const idBytes = Buffer.from(newest.id, 'ascii')
+  const headerOf = (kind: number) => Buffer.from([kind, newest.id.length, ...Buffer.from(newest.id, 'ascii')])
+  const headers = { plain: headerOf(plain), compressed: headerOf(compressed) }
+  const nextNonce = createNonces()
   return {
     seal(text, context) {
-      const bytes = Buffer.from(text)
-      const kind = bytes.length > worthCompressing ? compressed : plain
-      const nonce = randomBytes(12)
-      const header = Buffer.concat([Buffer.from([kind, idBytes.length]), idBytes])
-      const cipher = createCipheriv('aes-256-gcm', sealKey, nonce, { authTagLength: 16 })
+      const header = Buffer.byteLength(text) > worthCompressing ? headers.compressed : headers.plain
+      const nonce = nextNonce()
+      const cipher = createCipheriv('aes-256-gcm', sealKey, nonce, { authTagLength: tagLength })
       cipher.setAAD(Buffer.concat([header, Buffer.from(context)]))
-      const body = cipher.update(kind === compressed ? zstdCompressSync(bytes) : bytes)
+      const body = header === headers.compressed ? cipher.update(zstdCompressSync(text)) : cipher.update(text, 'utf8')
       cipher.final()
       return Buffer.concat([header, nonce, cipher.getAuthTag(), body])
     },
@@ -62,8 +80,8 @@ export function createVault(keys: readonly EncryptionKey[]): Vault {
       if ((kind !== plain && kind !== compressed) || !key)
         throw new Error(`A sealed value needs the encryption key "${id}", which is not configured`)
       const start = 2 + idLength
-      const nonce = sealed.subarray(start, start + 12)
-      const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: 16 })
+      const nonce = sealed.subarray(start, start + nonceLength)
+      const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: tagLength })
       decipher.setAAD(Buffer.concat([sealed.subarray(0, start), Buffer.from(context)]))
       decipher.setAuthTag(sealed.subarray(start + 12, start + 28))
       const body = Buffer.concat([decipher.update(sealed.subarray(start + 28)), decipher.final()])

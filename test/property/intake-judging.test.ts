@@ -15,7 +15,7 @@ const intake = createIntake({
   now: () => Date.parse('2020-07-04T00:00:00Z'),
 })
 const client = { id: 'c', name: 'c', source: 's', rights: ['dossiers:write'], agencies: ['A'] } as const
-const push = (values: readonly unknown[], oneRequest = true) => intake.push(client, values, { oneRequest })
+const push = (values: readonly unknown[]) => intake.push(client, values)
 
 const good = {
   code: 'H34-1',

@@ -5,13 +5,14 @@ import { linesOf, type Line } from '../../src/dossiers/lines.ts'
 const max = 12
 async function cut(chunks: readonly Uint8Array[]): Promise<(Line | { number: number; text: string })[]> {
   const lines = []
-  for await (const line of linesOf(
+  for await (const some of linesOf(
     (async function* () {
       yield* chunks
     })(),
     max,
   ))
-    lines.push('bytes' in line ? { number: line.number, text: line.bytes.toString('latin1') } : line)
+    for (const line of some)
+      lines.push('bytes' in line ? { number: line.number, text: line.bytes.toString('latin1') } : line)
   return lines
 }
 

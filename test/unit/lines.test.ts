@@ -3,13 +3,13 @@ import { linesOf } from '../../src/dossiers/lines.ts'
 
 async function cut(max: number, ...chunks: string[]) {
   const lines: [number, string | null][] = []
-  for await (const line of linesOf(
+  for await (const some of linesOf(
     (async function* () {
       for (const chunk of chunks) yield Buffer.from(chunk)
     })(),
     max,
   ))
-    lines.push([line.number, 'bytes' in line ? line.bytes.toString() : null])
+    for (const line of some) lines.push([line.number, 'bytes' in line ? line.bytes.toString() : null])
   return lines
 }
 
@@ -20,6 +20,14 @@ describe('lines', () => {
       [2, 'bc'],
       [4, 'd'],
     ]))
+  it('those that end in one chunk come together, and an empty list never', async () => {
+    const lists = []
+    const chunks = (async function* () {
+      for (const chunk of ['a\nb\nc', 'd', '\n', '\n\n', 'e']) yield Buffer.from(chunk)
+    })()
+    for await (const some of linesOf(chunks, 10)) lists.push(some.map(({ number }) => number))
+    expect(lists).toEqual([[1, 2], [3], [6]])
+  })
   it('nothing, and only ends', async () => {
     expect(await cut(10)).toEqual([])
     expect(await cut(10, '', '\n\r\n \t\n')).toEqual([])
@@ -45,14 +53,14 @@ describe('lines', () => {
   it('a letter of several bytes may be cut by a chunk', async () => {
     const bytes = Buffer.from('ắ\n')
     const lines = []
-    for await (const line of linesOf(
+    for await (const some of linesOf(
       (async function* () {
         yield bytes.subarray(0, 2)
         yield bytes.subarray(2)
       })(),
       10,
     ))
-      lines.push(line)
+      lines.push(...some)
     expect(lines).toEqual([{ number: 1, bytes: Buffer.from('ắ') }])
   })
 })
