@@ -5,6 +5,7 @@ import type {
   CallReport,
   CatalogueRows,
   Exchange,
+  KnownSession,
   LookUpAnswer,
   Pace,
   Portal,
@@ -23,8 +24,8 @@ import type { HttpAnswer } from './http.ts'
 import { maskMessage, redact } from './mask.ts'
 import { addressOf, bodiesOf, headersOf, methodOf, type Bodies } from './request.ts'
 import type { Operation } from './request.ts'
-import { createSessions } from './session.ts'
-import type { LoggedIn, NoSession, Session } from './session.ts'
+import { ageOf, createSessions } from './session.ts'
+import type { LoggedIn, NoSession } from './session.ts'
 import { dossierPayload, problems, stepPayload } from './wire.ts'
 
 export interface PortalOptions {
@@ -133,7 +134,7 @@ async function pull<K extends keyof CatalogueRows>(
   return { ...answer, message: [answer.message, note].filter(Boolean).join('; '), rows }
 }
 
-type Once = (operation: Operation, session: Session | null, call: Call, trail: Exchange[]) => Promise<Outcome>
+type Once = (operation: Operation, session: KnownSession | null, call: Call, trail: Exchange[]) => Promise<Outcome>
 
 /** One HTTP call: pace, last check, call, verdict, evidence, report. Throws only what the pace and the last check throw. */
 function createOnce(options: PortalOptions): Once {
@@ -174,7 +175,7 @@ function createOnce(options: PortalOptions): Once {
 async function prepared(
   options: PortalOptions,
   operation: Operation,
-  session: Session | null,
+  session: KnownSession | null,
   call: Call,
 ): Promise<Bodies> {
   const body = bodiesOf(options, operation, session?.session ?? null)
@@ -182,7 +183,12 @@ async function prepared(
   return body
 }
 
-function understand(options: PortalOptions, operation: Operation, session: Session | null, http: HttpAnswer): Outcome {
+function understand(
+  options: PortalOptions,
+  operation: Operation,
+  session: KnownSession | null,
+  http: HttpAnswer,
+): Outcome {
   const { dialect } = options
   const reading = readAnswer(http.text, operation.purpose === 'read' ? dialect.reads.encoding : 'plain')
   const secrets = [options.password, session?.session, operation.purpose === 'login' ? reading.session : null]
@@ -264,8 +270,8 @@ function createExchange(options: PortalOptions) {
   return { work, checkLogin }
 }
 
-function isSuspect({ verdict }: Outcome, session: Session, suspectAfter: number): boolean {
-  return verdict.class === 'unrecognised' && Date.now() - session.obtainedAt.getTime() > suspectAfter
+function isSuspect({ verdict }: Outcome, session: KnownSession, suspectAfter: number): boolean {
+  return verdict.class === 'unrecognised' && ageOf(session) > suspectAfter
 }
 
 /** A login counts only when it brought a session, whatever its code says. */

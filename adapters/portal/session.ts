@@ -1,12 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { PortalFailure, SessionStore } from '../../src/delivery/portal.ts'
-
-export interface Session {
-  readonly session: string
-  readonly generation: number
-  readonly obtainedAt: Date
-}
+import type { KnownSession, PortalFailure, SessionStore } from '../../src/delivery/portal.ts'
 
 /** Why there is no session. Nothing but the login has left: the work itself is certainly not processed. */
 export interface NoSession {
@@ -17,7 +11,7 @@ export interface NoSession {
   readonly retryAfter: number | undefined
 }
 export type LoggedIn = { readonly ok: true; readonly session: string } | NoSession
-type Obtained = { readonly ok: true; readonly session: Session } | NoSession
+type Obtained = { readonly ok: true; readonly session: KnownSession } | NoSession
 /** Performs one login at the portal. */
 type LogIn = () => Promise<LoggedIn>
 
@@ -51,13 +45,20 @@ export function createSessions(options: Options) {
   }
 }
 
+/** In milliseconds. */
+export const ageOf = (session: KnownSession): number => performance.now() - session.obtainedAt
+
 /** For this long a session is taken on trust, in milliseconds: whoever finds it over asks again. */
 const trusted = 1_000
 
-async function readUsable({ store, endpoint, maxAge }: Options, expired: number, oldest = 0): Promise<Session | null> {
+async function readUsable(
+  { store, endpoint, maxAge }: Options,
+  expired: number,
+  oldest = 0,
+): Promise<KnownSession | null> {
   const current = await store.read(endpoint, oldest)
   if (current === null || current.generation <= expired) return null
-  return Date.now() - current.obtainedAt.getTime() < maxAge ? current : null
+  return ageOf(current) < maxAge ? current : null
 }
 
 async function renew(options: Options, logIn: LogIn, expired: number): Promise<Obtained> {
@@ -65,10 +66,10 @@ async function renew(options: Options, logIn: LogIn, expired: number): Promise<O
   // Longer than one login with its wait for the pace; if a winner still outlives it, a second login does no harm.
   const lease = 2 * loginTimeout + 5_000
   const owner = randomUUID()
-  const end = Date.now() + loginTimeout
+  const end = performance.now() + loginTimeout
   for (let pause = 20; ; pause = Math.min(pause * 2, 250)) {
     if (await store.tryLock(endpoint, owner, lease)) return logInAsOwner(options, owner, logIn, expired)
-    if (Date.now() >= end) return tooLate
+    if (performance.now() >= end) return tooLate
     await sleep(pause)
     const current = await readUsable(options, expired)
     if (current !== null) return { ok: true, session: current }
@@ -92,7 +93,7 @@ async function logInAsOwner(options: Options, owner: string, logIn: LogIn, expir
     const result = await logIn()
     if (!result.ok) return result
     const generation = await store.write(endpoint, owner, result.session)
-    return { ok: true, session: { session: result.session, generation, obtainedAt: new Date() } }
+    return { ok: true, session: { session: result.session, generation, obtainedAt: performance.now() } }
   } finally {
     await store.unlock(endpoint, owner)
   }

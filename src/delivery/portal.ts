@@ -195,10 +195,17 @@ export class PaceClosed extends Error {
   }
 }
 
+export interface KnownSession {
+  readonly session: string
+  readonly generation: number
+  /** On `performance.now()`: its age never depends on this host's clock. */
+  readonly obtainedAt: number
+}
+
 /** Where the one session of the province is kept, so that one worker logs in and all use it. */
 export interface SessionStore {
   /** The newest session, or null; as it was at most `maxAge` milliseconds ago. */
-  read(endpoint: string, maxAge: number): Promise<{ session: string; generation: number; obtainedAt: Date } | null>
+  read(endpoint: string, maxAge: number): Promise<KnownSession | null>
   /** True for exactly one caller at a time, for at most `milliseconds`. */
   tryLock(endpoint: string, owner: string, milliseconds: number): Promise<boolean>
   write(endpoint: string, owner: string, session: string): Promise<number>

@@ -1,22 +1,27 @@
 import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
-import type { SessionStore } from './portal.ts'
+import type { KnownSession, SessionStore } from './portal.ts'
 
 /** The province's one session at the portal, sealed in the ledger: one worker logs in, all use it, Redis never sees it. */
 export function createSessionStore(sql: Sql, vault: Vault): SessionStore {
   const context = (endpoint: string) => `session:${endpoint}`
-  const cache = new Map<string, { found: Awaited<ReturnType<SessionStore['read']>>; at: number }>()
+  const cache = new Map<string, { found: KnownSession | null; at: number }>()
   return {
     async read(endpoint, maxAge) {
       const known = cache.get(endpoint)
       if (known && performance.now() - known.at < maxAge) return known.found
       const at = performance.now()
-      const [row] = await sql<{ sealed: Buffer; generation: number; obtainedAt: Date }[]>`
-        select sealed, generation, obtained_at as "obtainedAt" from portal_sessions
+      // How old it is, is said by the clock that stamped it: the database's.
+      const [row] = await sql<{ sealed: Buffer; generation: number; age: number }[]>`
+        select sealed, generation, (extract(epoch from now() - obtained_at) * 1000)::float8 as age from portal_sessions
         where endpoint = ${endpoint} and sealed is not null`
-      const found = row ? { ...row, session: vault.open(row.sealed, context(endpoint)) } : null
-      cache.set(endpoint, { found, at })
-      return found
+      const found = row && {
+        session: vault.open(row.sealed, context(endpoint)),
+        generation: row.generation,
+        obtainedAt: at - row.age,
+      }
+      cache.set(endpoint, { found: found ?? null, at })
+      return found ?? null
     },
     async tryLock(endpoint, owner, milliseconds) {
       const rows = await sql`

@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
+import { arrayTypes } from './database-arrays.ts'
+import { createDialler, Line, type Route } from './database-line.ts'
 
 export type Sql = postgres.Sql<{ bigint: number }>
 /** Inside a transaction use only this, never the pool: the embedded database has one session, and waiting for it while holding it never ends. */
@@ -11,16 +14,83 @@ export interface DatabaseOptions {
   readonly pool: number
 }
 
-/** Opens the pool. Ids are 64-bit in the database and numbers here: they stay far below 2^53. */
-export function openDatabase({ url, pool }: DatabaseOptions): Sql {
-  return postgres(url, {
+/**
+ * Opens the pool. Ids are 64-bit in the database and numbers here: they stay far below 2^53.
+ *
+ * A pool that has lost a connection is replaced by a new one: the driver's connection objects are never used again after a
+ * loss (see `Line`). What runs on the old pool's other connections still ends there.
+ */
+export function openDatabase(options: DatabaseOptions): Sql {
+  const dialler = createDialler(routeOf(options.url))
+  const old = new Set<Pool>()
+  let hasEnded = false
+  const start = (): Pool => {
+    const lines = new Set<Line>()
+    const openLine = () => {
+      const line = new Line({ ...dialler, lost: () => lost(pool) })
+      lines.add(line)
+      line.once('close', () => lines.delete(line))
+      return line
+    }
+    const pool: Pool = { sql: openPool(options, openLine), lines }
+    return pool
+  }
+  const finish = async (pool: Pool) => {
+    old.delete(pool)
+    await pool.sql.end({ timeout: 0 })
+    for (const line of pool.lines) line.bury()
+  }
+  const drain = async (pool: Pool) => {
+    for (let time = 0; time < finishAfter && !isDead(pool); time += drainEvery) {
+      await sleep(drainEvery, undefined, { ref: false })
+      void (pool.sql as unknown as Closable).close()
+    }
+    await finish(pool)
+  }
+  const lost = (pool: Pool) => {
+    if (pool === current && !hasEnded) {
+      current = start()
+      old.add(pool)
+      void drain(pool)
+    } else if (pool !== current && isDead(pool)) void finish(pool)
+  }
+  let current = start()
+  const end: Sql['end'] = async (wish = { timeout: 5 }) => {
+    hasEnded = true
+    await Promise.all([current.sql.end(wish), ...Array.from(old, finish)])
+  }
+  return new Proxy(current.sql, {
+    apply: (_, self, words) => Reflect.apply(current.sql, self, words) as unknown,
+    get: (_, name) => (name === 'end' ? end : (Reflect.get(current.sql, name) as unknown)),
+  })
+}
+
+interface Pool {
+  readonly sql: Sql
+  /** All but those that the driver has closed. */
+  readonly lines: ReadonlySet<Line>
+}
+
+/** What the driver's types leave out: ends every connection when its work is done, and opens another for work that still waits. */
+interface Closable {
+  close(): Promise<void>
+}
+
+const isDead = ({ lines }: Pool): boolean => Array.from(lines).every((line) => line.readyState === 'closed')
+
+/** Idle connections of a replaced pool are closed this often, and everything that still runs there is broken off after that. */
+const drainEvery = 1_000
+const finishAfter = 60_000
+
+function openPool({ url, pool }: DatabaseOptions, socket: () => Line): Sql {
+  const options = {
     max: pool,
     idle_timeout: 60,
     connect_timeout: 10,
-    // After an outage: try again soon; the ledger is on the path of every push.
-    backoff: (attempt) => Math.min(attempt * 0.2, 2),
+    fetch_types: false,
     onnotice: () => undefined,
     types: {
+      ...arrayTypes,
       bigint: {
         to: 20,
         from: [20],
@@ -29,7 +99,23 @@ export function openDatabase({ url, pool }: DatabaseOptions): Sql {
       },
     },
     connection: { application_name: 'dvcqg-adapter', TimeZone: 'UTC' },
-  })
+    // The line knows the hosts and encrypts by itself; the driver sees one host and a plain socket.
+    host: 'database',
+    ssl: false,
+    socket,
+  }
+  return postgres(url, options) as Sql
+}
+
+function routeOf(url: string): Route {
+  const { host, port, path, ssl, sslnegotiation } = postgres(url).options as unknown as {
+    host: string[]
+    port: number[]
+    path: string | false
+    ssl: Route['tls']
+    sslnegotiation: string | null
+  }
+  return { hosts: host, ports: port, path, tls: ssl, tlsAtOnce: sslnegotiation === 'direct' }
 }
 
 const deadlock = '40P01'

@@ -52,15 +52,16 @@ const nothing: Catalogue = {
   statuses: new Map(),
 }
 
-/** Keeps the catalogue in memory and looks once a second whether its version moved. */
+/** Keeps the catalogue in memory and looks once a second, whatever the host's clock says, whether its version moved. */
 export function createCatalogueSource(sql: Sql): CatalogueSource {
   let held = nothing
-  let checkedAt = 0
+  let checkedAt = -checkEvery
   let loading: Promise<Catalogue> | undefined
   const refresh = async (): Promise<Catalogue> => {
+    const at = performance.now()
     const [current] = await sql<{ version: number }[]>`select version from catalogue_version`
     if (current!.version !== held.version) held = await load(sql)
-    checkedAt = Date.now()
+    checkedAt = at
     return held
   }
   const fresh = (): Promise<Catalogue> => {
@@ -69,7 +70,7 @@ export function createCatalogueSource(sql: Sql): CatalogueSource {
   }
   return {
     fresh,
-    current: async () => (Date.now() - checkedAt < checkEvery ? held : fresh()),
+    current: async () => (performance.now() - checkedAt < checkEvery ? held : fresh()),
     last: () => held,
   }
 }

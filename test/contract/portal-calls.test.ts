@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import nock from 'nock'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createPortal } from '../../adapters/portal/portal.ts'
 import { dialects, type AnswerRule, type Dialect } from '../../config/dialects.ts'
 import { PaceClosed } from '../../src/delivery/portal.ts'
-import type { Pace, Portal, PortalDossier, SessionStore } from '../../src/delivery/portal.ts'
+import type { KnownSession, Pace, Portal, PortalDossier, SessionStore } from '../../src/delivery/portal.ts'
 
 const host = 'http://adapter.example.invalid:8080'
 const base = '/XrdAdapter/RestService/forward'
@@ -14,7 +14,7 @@ const query = '?dstcode=VN%3AGOV%3A000.00.00.G22%3Avpcpdvcprovider'
 const unit = '000.00.00.H99'
 
 class MemorySessions implements SessionStore {
-  current: { session: string; generation: number; obtainedAt: Date } | null = null
+  current: KnownSession | null = null
   owner: string | null = null
   async read() {
     await sleep(1)
@@ -27,7 +27,7 @@ class MemorySessions implements SessionStore {
   }
   async write(_endpoint: string, _owner: string, session: string) {
     const generation = (this.current?.generation ?? 0) + 1
-    this.current = { session, generation, obtainedAt: new Date() }
+    this.current = { session, generation, obtainedAt: performance.now() }
     await sleep(1)
     return generation
   }
@@ -37,7 +37,7 @@ class MemorySessions implements SessionStore {
   }
   put(session: string, ageMs = 0) {
     const generation = (this.current?.generation ?? 0) + 1
-    this.current = { session, generation, obtainedAt: new Date(Date.now() - ageMs) }
+    this.current = { session, generation, obtainedAt: performance.now() - ageMs }
   }
 }
 
@@ -377,6 +377,14 @@ describe('sessions', () => {
     data().times(2).reply(200, expired)
     login()
     expect(await create(portal)).toMatchObject({ class: 'busy', failure: 'portal-login' })
+  })
+
+  it('are as old as they are, whatever the host says about the time', async () => {
+    const { portal } = ready()
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    data().reply(200, ok)
+    expect((await create(portal)).exchanges.map(({ service }) => service)).toHaveLength(1)
   })
 
   it('are suspected when an old one meets an answer nobody knows', async () => {
