@@ -166,7 +166,8 @@ function createOnce(options: PortalOptions): Once {
       bytesOut: Buffer.byteLength(body.sent),
       requestBody: body.kept,
     })
-    await slot.done({ ...reportOf(operation.purpose, outcome), milliseconds, items: operation.items })
+    const told = slot.done({ ...reportOf(operation.purpose, outcome), milliseconds, items: operation.items })
+    if (outcome.verdict.class !== 'ok') await told
     return outcome
   }
 }

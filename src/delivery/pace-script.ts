@@ -214,31 +214,36 @@ save()
 return 1
 `
 
+/** What became of a call. */
+export interface Report {
+  readonly token: string
+  /** When it left, by Redis' clock. */
+  readonly slot: string
+  readonly epoch: string
+  readonly verdict: 'good' | 'busy' | 'bad' | 'none'
+  readonly retryAfter: number
+  /** Failures in a row that open the breaker. */
+  readonly limit: number
+  readonly failure: string
+  readonly kind: string
+  readonly milliseconds: number
+}
+
 /**
- * ARGV: token, slot, epoch, verdict ('good', 'busy', 'bad', 'none'), retryAfter, failures that open the breaker, failure,
- * the kind of call, milliseconds. Answers {rate, mark, milliseconds the gate stays closed} when the ledger should know, else {}.
+ * ARGV: reports (`Report[]`, as JSON) in the order of their answers. Answers {rate, mark, milliseconds the gate stays closed} when
+ * the ledger should know, else {}.
  */
 export const reportScript = `${prelude}
-local token, slot, epoch, verdict = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local retryAfter, limit, failure, kind, took = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], ARGV[9], tonumber(ARGV[10])
-local gated = false
-if retryAfter > 0 and now + retryAfter > get('gate') then
-  set('gate', now + retryAfter)
-  set('gateWhy', failure)
-  gated = true
-end
--- Redis was flushed since this call left: what it met belongs to a state that is gone, but not the portal's wish.
-if state.epoch ~= epoch then save(); return {} end
+local token, slot, epoch, verdict, retryAfter, limit, failure, kind, took
+local share, rate
+local gated, isWorth = false, false
 
 -- Share of a known limit that is used: two calls may come closer together on the way. How much closer is learned: it ends
 -- where one call in two hundred is refused, and far fewer when a refusal closes the gate.
-local share = get('share')
 local leastShare, mostShare, dearer, cheaper = 0.85, 0.98, 0.004, 0.00002
 local growth, gently = 1.2, 0.1
 local holdFor = 10 * second
 local floor = math.min(0.2, config.ceiling)
-local rate = currentRate()
-redis.call('ZREM', flight, token)
 
 -- What the portal took in the second before this call left: an upper bound of what it takes.
 local function tookBefore(at) return redis.call('ZCOUNT', left, at - second, '(' .. string.format('%.3f', at)) end
@@ -348,16 +353,29 @@ local function breaker()
   set('brokenWhy', failure)
 end
 
-breaker()
-local isSlow = slowness()
-if isSlow then slowDown() end
-if gated then rest(retryAfter) end
-if verdict == 'busy' then refused() end
-if verdict == 'good' then taken(isSlow) end
+local function learn(report)
+  token, slot, epoch, verdict = report.token, tonumber(report.slot), report.epoch, report.verdict
+  retryAfter, limit, failure, kind, took = report.retryAfter, report.limit, report.failure, report.kind, report.milliseconds
+  gated = retryAfter > 0 and now + retryAfter > get('gate')
+  if gated then set('gate', now + retryAfter); set('gateWhy', failure) end
+  -- Redis was flushed since this call left: what it met belongs to a state that is gone, but not the portal's wish.
+  if state.epoch ~= epoch then return end
+  isWorth = isWorth or gated and retryAfter > 2 * second
+  share, rate = get('share'), currentRate()
+  redis.call('ZREM', flight, token)
+  breaker()
+  local isSlow = slowness()
+  if isSlow then slowDown() end
+  if gated then rest(retryAfter) end
+  if verdict == 'busy' then refused() end
+  if verdict == 'good' then taken(isSlow) end
+end
 
-local isWorth = math.abs(currentRate() - get('keptRate')) > 0.1 * get('keptRate') and now - get('keptAt') > 5 * second
+for _, report in ipairs(cjson.decode(ARGV[2])) do learn(report) end
+
+local hasMoved = math.abs(currentRate() - get('keptRate')) > 0.1 * get('keptRate') and now - get('keptAt') > 5 * second
 local answer = {}
-if isWorth or gated and retryAfter > 2 * second then
+if isWorth or hasMoved then
   set('keptAt', now)
   set('keptRate', currentRate())
   answer = {tostring(currentRate()), tostring(get('mark')), math.max(0, math.ceil(get('gate') - now)), state.gateWhy or ''}

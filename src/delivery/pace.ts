@@ -14,6 +14,7 @@ import {
   stateScript,
   takeScript,
   unusedScript,
+  type Report,
   type ScriptConfig,
 } from './pace-script.ts'
 import { PaceClosed, type AnswerClass, type Pace, type PortalFailure, type Slot } from './portal.ts'
@@ -109,6 +110,7 @@ const unrecognisedLimit = 20
 
 export function createPace(options: PaceOptions): SharedPace {
   const store = createStore(options)
+  const tell = createTeller(store.report)
   const { ceiling, breaker, callsPerDay } = options
   const slotOf = (service: string, { token, at, epoch }: Reserved): Slot => ({
     async done(answer) {
@@ -117,10 +119,17 @@ export function createPace(options: PaceOptions): SharedPace {
       const verdict = verdictOf(answer.class, answer.failure)
       // Batches take longer than single dossiers: only calls of about the same size are compared.
       const kind = `${service} ${Math.ceil(Math.log2(Math.max(1, items)) / 2)}`
-      // Losing a report costs a little precision, never a dossier.
-      await store
-        .report(token, at, epoch, verdict, Math.round(retryAfter), limit, failure, kind, Math.round(milliseconds))
-        .catch(() => undefined)
+      await tell({
+        token,
+        slot: at,
+        epoch,
+        verdict,
+        limit,
+        failure,
+        kind,
+        retryAfter: Math.round(retryAfter),
+        milliseconds: Math.round(milliseconds),
+      })
     },
     async unused() {
       await store.unused(token, epoch).catch(() => undefined)
@@ -149,6 +158,38 @@ export function createPace(options: PaceOptions): SharedPace {
         quota: callsPerDay === undefined ? null : { limit: callsPerDay, used },
       }
     },
+  }
+}
+
+/** Good answers wait this long for others, in milliseconds. */
+const gathers = 25
+
+/**
+ * Tells the shared pace what calls met. Good answers are told together: at hundreds of calls a second each would cost a trip to
+ * Redis. Whatever should slow the others down is told at once, after what came before it. Losing a report costs a little
+ * precision, never a dossier.
+ */
+function createTeller(send: (reports: readonly Report[]) => Promise<unknown>): (report: Report) => Promise<void> {
+  let gathered: { readonly reports: Report[]; readonly told: Promise<void>; readonly go: () => void } | null = null
+  const gather = () => {
+    const reports: Report[] = []
+    const { promise: due, resolve: go } = Promise.withResolvers<void>()
+    const timer = setTimeout(go, gathers)
+    const told = due.then(async () => {
+      clearTimeout(timer)
+      if (gathered?.reports === reports) gathered = null
+      await send(reports).catch(() => undefined)
+    })
+    return { reports, told, go }
+  }
+  return (report) => {
+    gathered ??= gather()
+    const { reports, told, go } = gathered
+    reports.push(report)
+    if (report.verdict === 'good' && report.retryAfter === 0 && reports.length < 100) return told
+    gathered = null
+    go()
+    return told
   }
 }
 
@@ -291,8 +332,8 @@ function createStore(options: PaceOptions) {
     }
     throw new Error('Redis does not keep the pace')
   }
-  const report = async (...values: (string | number)[]) => {
-    const [rate, mark, closedFor, closedWhy] = (await scripts.report(...values)) as string[]
+  const report = async (reports: readonly Report[]) => {
+    const [rate, mark, closedFor, closedWhy] = (await scripts.report(JSON.stringify(reports))) as string[]
     if (rate === undefined) return
     await keepPace(sql, endpoint, {
       rate: Number(rate),

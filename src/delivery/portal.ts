@@ -170,7 +170,7 @@ export interface Pace {
 
 /** Leave to make one call now. */
 export interface Slot {
-  /** What the portal answered, for the pace to learn from. */
+  /** What the portal answered, for the pace to learn from. Nobody need wait until a good answer was told. */
   done(answer: CallReport): Promise<void>
   /** The call did not leave after all. */
   unused(): Promise<void>

@@ -16,6 +16,8 @@ export async function openBreakableLine(target: string): Promise<BreakableLine> 
   const pairs = new Map<Socket, Socket>()
   let isRefused = false
   const server = createServer((near) => {
+    // Whoever is turned away may still be writing.
+    near.on('error', () => undefined)
     if (isRefused) {
       near.resetAndDestroy()
       return
