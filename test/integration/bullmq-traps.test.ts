@@ -28,7 +28,7 @@ let scheduler: House | null = null
 beforeAll(async () => {
   redis = await takeRedis()
   // No relay runs unless a test starts one: tickets are written by hand.
-  scene = await startScene({ policies, settings: { ROLES: 'api,worker' } })
+  scene = await startScene({ deadline: 10_000, policies, settings: { ROLES: 'api,worker' } })
   queue = openQueue(pushQueues.fresh, optionsOf())
   await queue.waitUntilReady()
 })
