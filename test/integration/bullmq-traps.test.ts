@@ -243,8 +243,7 @@ describe('Redis', () => {
 
   // The embedded server once gave a new connection the late answer of an old one, and the client library then throws where
   // nobody can catch it: what is tried here is our side, so a real server is enough.
-  const onRealRedis = it.skipIf(!process.env['REDIS_URL'])
-  onRealRedis(
+  it.skipIf(!process.env['REDIS_URL'])(
     'whose connections are all half open does not stop the service: they are opened anew, workers too',
     async () => {
       const before = await restarts()
