@@ -674,13 +674,13 @@ export async function sinceLastAnswer(sql: Sql): Promise<number | null> {
 
 /**
  * Age of the oldest lane that could be sent now, in seconds; null when there is none. A lane that was turned away because the
- * portal was not available counts from when it became wanted. Reads all open lanes: ask only when nothing moves.
+ * portal was not available, or is in somebody's hands, counts from when it became wanted. Reads all open lanes: ask only when nothing moves.
  */
 export async function oldestDue(sql: Sql): Promise<number | null> {
   const [row] = await sql<{ seconds: number | null }[]>`
     select extract(epoch from now() - min(case when l.turned_away then l.due_since else l.next_at end))::float8 as seconds
     from (
-      select due_since, next_at, state = 'unknown' or attempts = 0
+      select due_since, next_at, state in ('unknown', 'sending') or attempts = 0
         or reason in ('portal-pace', 'portal-busy', 'portal-unreachable', 'portal-login') as turned_away
       from deliveries where state in ('waiting', 'sending', 'unknown')
     ) l where l.turned_away or l.next_at <= now()`
