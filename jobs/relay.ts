@@ -75,6 +75,8 @@ async function run(deps: RelayDeps, signal: AbortSignal): Promise<void> {
       // Said once per outage; the gap in movement is what readiness and alerts watch.
       if (quiet) deps.log.warn({ err: error }, 'The relay cannot reach the ledger or Redis; it goes on trying')
       quiet = false
+      // Whatever was under way may not have come to its end: making schedules again changes nothing that fits.
+      scheduled = false
       await sleep(500, undefined, { signal }).catch(() => undefined)
     }
     if (handed === 0) await sleep(idle, undefined, { signal }).catch(() => undefined)
