@@ -120,10 +120,13 @@ end
 local function owe() set('owed', math.min(get('owed') + 1, 0.05 * currentRate())) end
 `
 
-/** ARGV: urgency, token. Answers {'slot', wait, at, round, epoch, interval}, {'again', wait},
- * {'closed', wait, why}, {'seed', server} or {'grant', epoch}. */
+/**
+ * ARGV: urgency, token, how many slots at most, milliseconds. Answers {'slot', wait, round, epoch, interval, at, ...}, {'again', wait},
+ * {'closed', wait, why}, {'seed', server} or {'grant', epoch}. More slots than one are given only as far as they begin within
+ * those milliseconds; their tokens are the first one's with '.1', '.2' ... behind it.
+ */
 export const takeScript = `${prelude}
-local urgency, token = ARGV[2], ARGV[3]
+local urgency, token, wanted, soon = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 -- A server that was started anew or took over may know an older state: it begins like an empty one.
 if not state.epoch or silence > second / 2 then
   local _, info = pcall(redis.call, 'INFO', 'server')
@@ -153,21 +156,29 @@ end
 if ahead > config.patience then return {'closed', math.ceil(ahead), 'portal-pace'} end
 
 if get('broken') == 1 then
+  wanted = 1
   set('probe', slot + math.min(config.flightFor, 15 * second))
   set('prober', token)
 end
--- A slot that was given back is made up for, a little closer to the others but never closer than the ceiling allows.
-local gap = math.max((1 - math.min(get('owed'), 0.15)) * interval, second / config.ceiling)
-set('owed', math.max(0, get('owed') - (1 - gap / interval)))
-set('next', slot + gap)
-if urgency == 'fresh' then set('credit', math.min(2, get('credit') + 0.1)) end
-if config.quota > 0 then set('left', get('left') - 1) end
 redis.call('ZREMRANGEBYSCORE', flight, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', left, '-inf', now - 4 * second)
-redis.call('ZADD', flight, slot + config.flightFor, token)
-redis.call('ZADD', left, slot, token)
+local answer = {'slot', math.ceil(ahead), state.round or '0', state.epoch, math.ceil(interval)}
+for number = 0, wanted - 1 do
+  local own = number == 0 and token or token .. '.' .. number
+  if number > 0 and (slot - now > soon or config.quota > 0 and get('left') < 1) then break end
+  -- A slot that was given back is made up for, a little closer to the others but never closer than the ceiling allows.
+  local gap = math.max((1 - math.min(get('owed'), 0.15)) * interval, second / config.ceiling)
+  set('owed', math.max(0, get('owed') - (1 - gap / interval)))
+  if urgency == 'fresh' then set('credit', math.min(2, get('credit') + 0.1)) end
+  if config.quota > 0 then set('left', get('left') - 1) end
+  redis.call('ZADD', flight, slot + config.flightFor, own)
+  redis.call('ZADD', left, slot, own)
+  answer[#answer + 1] = string.format('%.3f', slot)
+  slot = slot + gap
+end
+set('next', slot)
 save()
-return {'slot', math.ceil(ahead), string.format('%.3f', slot), state.round or '0', state.epoch, math.ceil(interval)}
+return answer
 `
 
 /**

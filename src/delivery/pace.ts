@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis'
 import type { BreakerPolicy } from '../../config/retry.ts'
 import type { QuietWindow } from '../../config/settings.ts'
 import type { Sql } from '../platform/database.ts'
-import type { Urgency } from './model.ts'
+import { urgencies, type Urgency } from './model.ts'
 import { grantCalls, keepPace, recallPace } from './pace-ledger.ts'
 import {
   confirmScript,
@@ -17,6 +17,7 @@ import {
   type Report,
   type ScriptConfig,
 } from './pace-script.ts'
+import { createStock, type Given } from './pace-stock.ts'
 import { PaceClosed, type AnswerClass, type Pace, type PortalFailure, type Slot } from './portal.ts'
 
 /**
@@ -112,11 +113,13 @@ export function createPace(options: PaceOptions): SharedPace {
   const store = createStore(options)
   const tell = createTeller(store.report)
   const { ceiling, breaker, callsPerDay } = options
+  const stocks = { fresh: createStock(store, 'fresh'), backfill: createStock(store, 'backfill') }
   const slotOf = (service: string, { token, at, epoch }: Reserved): Slot => ({
     async done(answer) {
       const { retryAfter = 0, milliseconds = 0, items = 1, failure = '' } = answer
       const limit = answer.class === 'unrecognised' ? unrecognisedLimit : breaker.failures
       const verdict = verdictOf(answer.class, answer.failure)
+      if (verdict !== 'good' || retryAfter > 0) for (const urgency of urgencies) stocks[urgency].clear()
       // Batches take longer than single dossiers: only calls of about the same size are compared.
       const kind = `${service} ${Math.ceil(Math.log2(Math.max(1, items)) / 2)}`
       await tell({
@@ -136,7 +139,7 @@ export function createPace(options: PaceOptions): SharedPace {
     },
   })
   return {
-    take: async (service, urgency) => slotOf(service, await reserve(store, urgency, options)),
+    take: async (service, urgency) => slotOf(service, await reserve(store, stocks[urgency], options)),
     async ready(urgency) {
       const seen = await store.state(urgency).catch(() => null)
       if (!seen) return { open: false, wait: retryLater, reason: 'portal-pace' }
@@ -213,49 +216,33 @@ interface Reserved {
 const closedBy = (wait: number, why: string) => new PaceClosed(wait, `The gate to the portal is closed: ${why}`)
 
 /** Waits for a slot of the pace. Nobody leaves without a slot that held to the last moment, however long this process slept. */
-async function reserve(store: Store, urgency: Urgency, { patience }: PaceOptions): Promise<Reserved> {
+async function reserve(store: Store, stock: Stock, { patience }: PaceOptions): Promise<Reserved> {
   const begun = performance.now()
   for (let late = 0; ;) {
-    const token = randomUUID()
-    const turn = await store.take(urgency, token)
+    const turn = await stock.next()
     if (turn.kind === 'closed') throw closedBy(turn.wait, turn.why)
     if (turn.kind === 'again') {
       if (performance.now() - begun > patience) throw closedBy(turn.wait, 'portal-pace')
       await sleep(turn.wait)
       continue
     }
-    if (turn.wait > 0) await sleep(turn.wait)
+    const { token, epoch } = turn
+    const rest = turn.answered + turn.wait - performance.now()
+    if (rest > 0) await sleep(rest)
     const isLast = late >= lastTry - 1
     const behind = () => performance.now() - turn.asked - turn.wait
     // What the way to Redis takes every time shifts all calls alike; what it takes beyond that does not.
     const allowed = Math.max(Math.min(turn.interval, longestLate), tolerance) + 2 * turn.usual
     // A short wait cannot miss much; a longer one asks again whether the gate closed or Redis was flushed meanwhile.
-    if (turn.wait < worthConfirming && behind() <= tolerance / 2 + 2 * turn.usual) return { token, ...turn }
-    const confirmed = await store.confirm(token, turn.at, turn.round, turn.epoch, allowed, isLast ? 1 : 0)
+    if (turn.wait < worthConfirming && behind() <= tolerance / 2 + 2 * turn.usual) return turn
+    const confirmed = await store.confirm(token, turn.at, turn.round, epoch, allowed, isLast ? 1 : 0)
     if (confirmed.kind === 'closed') throw closedBy(confirmed.wait, confirmed.why)
     // Whoever oversleeps its slot (a busy machine) would bunch with the next ones: it takes a new slot.
-    if (confirmed.kind === 'go' && (behind() <= allowed || isLast))
-      return { token, at: confirmed.at, epoch: turn.epoch }
-    if (confirmed.kind === 'go') await store.unused(token, turn.epoch).catch(() => undefined)
+    if (confirmed.kind === 'go' && (behind() <= allowed || isLast)) return { token, at: confirmed.at, epoch }
+    if (confirmed.kind === 'go') await store.unused(token, epoch).catch(() => undefined)
     if (behind() > allowed) late += 1
   }
 }
-
-type Turn =
-  | {
-      readonly kind: 'slot'
-      readonly wait: number
-      readonly at: string
-      readonly round: string
-      readonly epoch: string
-      readonly interval: number
-      /** By `performance.now()`. */
-      readonly asked: number
-      /** What the way to Redis usually takes. */
-      readonly usual: number
-    }
-  | { readonly kind: 'again'; readonly wait: number }
-  | { readonly kind: 'closed'; readonly wait: number; readonly why: string }
 
 type Confirmed =
   | { readonly kind: 'go'; readonly at: string }
@@ -275,6 +262,7 @@ interface Seen {
 }
 
 type Store = ReturnType<typeof createStore>
+type Stock = ReturnType<typeof createStock>
 
 /** The scripts with what they answer, and the ledger behind them. */
 function createStore(options: PaceOptions) {
@@ -313,21 +301,34 @@ function createStore(options: PaceOptions) {
     await scripts.grant(epoch, calls, granted)
   }
   const trips: number[] = []
-  const take = async (urgency: Urgency, token: string): Promise<Turn> => {
+  const take = async (urgency: Urgency, token: string, atMost: number, soon: number): Promise<Given> => {
     // Seeding and granting are rare; more than a few in a row means that Redis forgets faster than it is told.
     for (let tries = 0; tries < 5; tries += 1) {
       const asked = performance.now()
-      const [kind, ...rest] = (await scripts.take(urgency, token)) as [string, ...(string | number)[]]
-      trips.push(performance.now() - asked)
+      const [kind, ...rest] = (await scripts.take(urgency, token, atMost, soon)) as [string, ...(string | number)[]]
+      const answered = performance.now()
+      trips.push(answered - asked)
       if (trips.length > tripsKept) trips.shift()
       if (kind === 'seed') await seed(String(rest[0]))
       else if (kind === 'grant') await grant(String(rest[0]))
       else if (kind === 'again') return { kind, wait: Number(rest[0]) }
       else if (kind === 'closed') return { kind, wait: Number(rest[0]), why: String(rest[1]) }
       else {
-        const [at, round, epoch] = rest.slice(1).map(String) as [string, string, string]
-        const [wait, interval] = [Number(rest[0]), Number(rest[4])]
-        return { kind: 'slot', wait, at, round, epoch, interval, asked, usual: Math.min(longestUsual, ...trips) }
+        const [wait, interval] = [Number(rest[0]), Number(rest[3])]
+        const [round, epoch, ...times] = [rest[1], rest[2], ...rest.slice(4)].map(String) as [string, string, string]
+        const usual = Math.min(longestUsual, ...trips)
+        return times.map((at, number) => ({
+          kind: 'slot',
+          token: number === 0 ? token : `${token}.${number}`,
+          at,
+          wait: number === 0 ? wait : wait + Number(at) - Number(times[0]),
+          round,
+          epoch,
+          interval,
+          asked,
+          answered,
+          usual,
+        }))
       }
     }
     throw new Error('Redis does not keep the pace')
@@ -344,8 +345,8 @@ function createStore(options: PaceOptions) {
   }
   return {
     /** Whatever is out of reach, Redis or the ledger behind it: nothing leaves. */
-    take: (urgency: Urgency, token: string) =>
-      take(urgency, token).catch(() => {
+    take: (...wish: Parameters<typeof take>) =>
+      take(...wish).catch(() => {
         throw new PaceClosed(retryLater, 'The shared pace cannot be read')
       }),
     confirm: async (...values: (string | number)[]): Promise<Confirmed> => {
