@@ -295,7 +295,7 @@ export async function claimLanes(
           when l.delivered_change_id is not distinct from l.wanted_change_id and not l.again then 'steps'
           when l.presence = 'present' then 'update' else 'create' end,
         updated_at = now()
-      from picked where l.dossier_id = picked.dossier_id
+      from picked where l.dossier_id = picked.dossier_id and l.dossier_id = any(${[...claim.ids]}::bigint[])
     returning l.dossier_id as id, l.wanted_change_id as "changeId",
       l.delivered_change_id is not distinct from l.wanted_change_id and not l.again as "contentDelivered", l.presence, l.attempts, l.doubts, l.reason,
       l.first_delivered_at is not null as "wasDelivered",
@@ -303,7 +303,7 @@ export async function claimLanes(
   // In the ticket's order: whoever was due first, or stands first in a resend, goes first.
   const turn = new Map(claim.ids.map((id, index) => [id, index]))
   claimed.sort((a, b) => turn.get(a.id)! - turn.get(b.id)!)
-  const [rows, steps] = await Promise.all([sealedContents(sql, claimed), sealedSteps(sql, claimed)])
+  const { rows, steps } = await sealedOf(sql, claimed)
   const lanes: Lane[] = []
   const unreadable: UnreadableLane[] = []
   for (const row of rows) {
@@ -316,16 +316,38 @@ export async function claimLanes(
   return { lanes, unreadable }
 }
 
-/** Read after the claim and not with it: a change that was committed while the claim ran is wanted, but not in its snapshot. */
-async function sealedContents(
+interface SealedRow {
+  readonly dossierId: number
+  /** Of the dossier; null in the row of a step. */
+  readonly code: string | null
+  readonly source: string
+  readonly content: Buffer
+  readonly stepId: number
+  readonly stepState: string
+}
+
+/**
+ * The wanted contents and the open steps, in order. Read after the claim and not with it: a change that was committed while the
+ * claim ran is wanted, but not in its snapshot.
+ */
+async function sealedOf(
   sql: Sql,
   claimed: readonly Omit<ClaimedRow, 'code' | 'source' | 'content'>[],
-): Promise<ClaimedRow[]> {
-  const rows = await sql<{ id: number; code: string; source: string; content: Buffer }[]>`
-    select d.id, d.code, d.source, c.content from changes c join dossiers d on d.id = c.dossier_id
-    where c.id = any(${claimed.map(({ changeId }) => changeId)}::bigint[])`
-  const byId = new Map(rows.map((row) => [row.id, row]))
-  return claimed.map((row) => ({ ...row, ...byId.get(row.id)! }))
+): Promise<{ rows: ClaimedRow[]; steps: Map<number, SealedStep[]> }> {
+  const withSteps = claimed.filter((lane) => lane.steps > 0).map((lane) => lane.id)
+  const sealed = await sql<SealedRow[]>`
+    select d.id as "dossierId", d.code, d.source, c.content, null::bigint as "stepId", null::text as "stepState", null::timestamptz as at
+    from changes c join dossiers d on d.id = c.dossier_id where c.id = any(${claimed.map(({ changeId }) => changeId)}::bigint[])
+    union all
+    select dossier_id, null, null, content, id, state, at from steps
+    where dossier_id = any(${withSteps}::bigint[]) and state <> 'delivered'
+    order by "dossierId", at, "stepId"`
+  const contents = new Map<number, Pick<ClaimedRow, 'code' | 'source' | 'content'>>()
+  const steps = new Map<number, SealedStep[]>(withSteps.map((id) => [id, []]))
+  for (const { dossierId, code, source, content, stepId, stepState } of sealed)
+    if (code !== null) contents.set(dossierId, { code, source, content })
+    else steps.get(dossierId)!.push({ id: stepId, dossierId, content, state: stepState })
+  return { rows: claimed.map((row) => ({ ...row, ...contents.get(row.id)! })), steps }
 }
 
 /** A lane whose sealed content cannot be opened: its key is missing or its bytes are broken. */
@@ -361,18 +383,6 @@ interface SealedStep {
   readonly dossierId: number
   readonly content: Buffer
   readonly state: string
-}
-
-async function sealedSteps(
-  sql: Sql,
-  lanes: readonly Pick<ClaimedRow, 'id' | 'steps'>[],
-): Promise<Map<number, SealedStep[]>> {
-  const withSteps = lanes.filter((lane) => lane.steps > 0).map((lane) => lane.id)
-  if (withSteps.length === 0) return new Map()
-  const rows = await sql<SealedStep[]>`
-    select id, dossier_id as "dossierId", content, state from steps
-    where dossier_id = any(${withSteps}::bigint[]) and state <> 'delivered' order by dossier_id, at, id`
-  return Map.groupBy(rows, (row) => row.dossierId)
 }
 
 /** Extends the lease of everything under this token; false when it is lost. */
