@@ -39,7 +39,7 @@ import { registerDeliveryRoutes, type DeliveryRouteDeps } from './delivery/route
 import { createSessionStore } from './delivery/sessions.ts'
 import { createRecorder } from './delivery/recorder.ts'
 import { makePartitions, rotate } from './delivery/retention.ts'
-import { keepEvidence } from './delivery/store.ts'
+import { keepEvidence, recordOutcomes } from './delivery/store.ts'
 import { createIntake } from './dossiers/intake.ts'
 import { registerEventRoutes } from './events/routes.ts'
 import type { Sender } from './events/sender.ts'
@@ -273,7 +273,7 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
       sql,
       vault,
       portal,
-      recorder: createRecorder(sql, vault),
+      recorder: createRecorder((outcomes) => recordOutcomes(sql, vault, outcomes)),
       policy: ground.policies.retry,
       lease: ground.policies.lease,
       stepsAfterRefused: settings.STEPS_AFTER_REFUSED,

@@ -66,6 +66,7 @@ export function createPortal(options: PortalOptions): Portal {
       callDeadline: dialect.timeouts.call,
     },
     canLookUp: dialect.lookUp.service !== null,
+    listsSteps: dialect.lookUp.service !== null && dialect.lookUp.stepsColumn !== null,
     problems: (dossier) => problems(dossier, dialect),
     send: async (operation, dossiers, call) =>
       (await exchange.work(writeOf(operation, dossiers, dialect), call)).answer,

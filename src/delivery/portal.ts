@@ -11,6 +11,8 @@ export interface Portal {
   readonly limits: PortalLimits
   /** False when the dialect has no look-up service: an unknown outcome is then settled by an update, and a create if that finds nothing. */
   readonly canLookUp: boolean
+  /** Does the look-up list the steps that the portal holds? Elsewhere a step whose outcome is lost can only be sent again. */
+  readonly listsSteps: boolean
   /** What the portal would refuse, found before sending. Fields by their plain names. */
   problems(dossier: PortalDossier): readonly PortalProblem[]
   send(operation: 'create' | 'update', dossiers: readonly PortalDossier[], call: Call): Promise<Answer>

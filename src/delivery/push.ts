@@ -143,6 +143,8 @@ class Round {
   /** Lanes still in our hands; every path takes a lane out exactly once. */
   readonly #held: Map<number, Lane>
   readonly #call: Call
+  /** Outcomes on their way into the ledger. */
+  #underWay: Promise<void>[] = []
   #leaseEnds: number
 
   constructor(deps: PushDeps, { token, lanes, urgency, catalogue, leaseEnds }: Hand) {
@@ -174,6 +176,7 @@ class Round {
 
   /** Lanes whose content and sendable steps are through: finished, or stuck at a step that cannot go. */
   async #closeOut(ready: readonly Ready[]): Promise<void> {
+    await this.#recorded()
     const finished: Lane[] = []
     for (const { lane } of ready) {
       if (!this.#held.has(lane.dossierId)) continue
@@ -182,10 +185,11 @@ class Round {
       else finished.push(lane)
     }
     if (finished.length === 0) return
-    await this.#record(
+    this.#note(
       null,
       finished.map(({ dossierId }) => ({ dossierId, changeId: null, stepIds: [], last: true })),
     )
+    await this.#recorded()
   }
 
   #stuckVerdict(lane: Lane, { parked, step }: LaneStep): Verdict {
@@ -205,8 +209,9 @@ class Round {
     )
   }
 
-  /** Whatever is still held is looked up before it is sent again. */
+  /** Whatever is still held is looked up before it is sent again; so is that whose outcome could not be recorded. */
   async doubt(): Promise<void> {
+    await this.#recorded().catch(() => undefined)
     const verdict = (lane: Lane) =>
       this.#verdict(lane, {
         state: 'unknown',
@@ -268,14 +273,31 @@ class Round {
     }
   }
 
+  /** What was noted about a lane goes into the ledger before a verdict on it. */
   async #settle(evidence: Evidence | null, verdicts: readonly Verdict[]): Promise<void> {
+    await this.#recorded()
     await settle(this.#deps.sql, this.#deps.vault, this.#token, evidence, verdicts)
     for (const { dossierId } of verdicts) this.#held.delete(dossierId)
   }
 
-  async #record(evidence: Evidence | null, taken: readonly Taken[]): Promise<void> {
-    const inHand = new Set(await this.#deps.recorder({ token: this.#token, evidence, taken }))
-    for (const { dossierId } of taken) if (!inHand.has(dossierId)) this.#held.delete(dossierId)
+  /** Gives an outcome to the recorder. The next call need not wait for it: see `#recorded`. */
+  #note(evidence: Evidence | null, taken: readonly Taken[]): void {
+    const recording = this.#deps.recorder.note({ token: this.#token, evidence, taken }).then((left) => {
+      for (const dossierId of left) this.#held.delete(dossierId)
+    })
+    // Met when it is awaited; a round that ends otherwise leaves its lanes to their lease.
+    recording.catch(() => undefined)
+    this.#underWay.push(recording)
+  }
+
+  /** Resolves when all outcomes noted so far are in the ledger; throws when one of them is not. */
+  async #recorded(): Promise<void> {
+    if (this.#underWay.length === 0) return
+    const underWay = this.#underWay
+    this.#underWay = []
+    this.#deps.recorder.hurry(this.#token)
+    const failed = (await Promise.allSettled(underWay)).find((one) => one.status === 'rejected')
+    if (failed) throw failed.reason
   }
 
   /** The evidence of the call that carried the answer; calls before it (logins) are kept on their own. */
@@ -306,6 +328,7 @@ class Round {
         presence: 'present',
         contentDelivered: lane.contentDelivered && lane.unsettled === 'steps',
       }
+    await this.#recorded()
     const answer = await this.#deps.portal.lookUp(lane.code, this.#call)
     const evidence = await this.#evidence(answer, [{ dossierId: lane.dossierId, changeId: null }])
     if (answer.class !== 'ok' || answer.record === undefined) {
@@ -356,7 +379,8 @@ class Round {
     const ids = new Set(held.map(({ id }) => id))
     const rest = lane.steps.filter(({ id }) => !ids.has(id))
     const last = rest.length === 0 && lane.contentDelivered
-    await this.#record(null, [{ dossierId: lane.dossierId, changeId: null, stepIds: [...ids], last }])
+    this.#note(null, [{ dossierId: lane.dossierId, changeId: null, stepIds: [...ids], last }])
+    await this.#recorded()
     const noticed = { ...lane, steps: rest }
     if (this.#held.has(lane.dossierId)) this.#held.set(lane.dossierId, noticed)
     return noticed
@@ -378,7 +402,7 @@ class Round {
     const evidence = await this.#evidence(answer, carried)
     switch (answer.class) {
       case 'ok':
-        return this.#record(
+        return this.#note(
           evidence,
           carried.map((lane) => ({ ...lane, stepIds: [], last: false })),
         )
@@ -560,7 +584,9 @@ class Round {
     switch (answer.class) {
       case 'ok':
       case 'exists':
-        return this.#record(evidence, carried)
+        this.#note(evidence, carried)
+        // Where the portal does not show what it holds, a step whose outcome is lost is sent again: at most those of one call.
+        return this.#deps.portal.listsSteps ? undefined : this.#recorded()
       case 'unrecognised':
         if (!this.#deps.portal.canLookUp) return this.#halveSteps(open, evidence, answer)
         // Perhaps taken: sent again without a look they could arrive twice.

@@ -459,27 +459,25 @@ export interface Outcome {
 }
 
 /**
- * Records outcomes of several workers' calls in one statement; a lane stands in one of them only. A lane that has nothing left
- * to send is finished, or waits again when a newer change or step came meanwhile; the others stay in their worker's hands.
- * Returns those, for each outcome.
+ * Records outcomes of several calls, in their order, in one statement. A lane that has nothing left to send is finished, or
+ * waits again when a newer change or step came meanwhile; the others stay in their worker's hands. Returns, for each
+ * outcome, the lanes that are not there any more.
  */
 export async function recordOutcomes(sql: Sql, vault: Vault, outcomes: readonly Outcome[]): Promise<number[][]> {
   const evidence = outcomes.flatMap((outcome) => outcome.evidence ?? [])
-  const taken = outcomes.flatMap(({ token, taken }) => taken.map((lane) => ({ ...lane, token })))
-  const steps = outcomes.flatMap(({ taken, evidence }) =>
-    taken.flatMap(({ stepIds }) => stepIds.map((id) => ({ id, sentAt: evidence?.exchange.requestOut ?? null }))),
-  )
+  const taken = mergeTaken(outcomes)
+  const steps = taken.flatMap(({ steps }) => steps)
   const rows = await persistently(
     () => sql<{ id: number; state: string }[]>`
     with ${evidence.length > 0 ? sql`${evidenceCte(sql, vault, evidence)},` : sql``} taken as materialized (
       select * from unnest(
         ${taken.map(({ token }) => token)}::uuid[], ${taken.map(({ dossierId }) => dossierId)}::bigint[],
-        ${taken.map(({ changeId }) => changeId)}::bigint[], ${taken.map(({ stepIds }) => stepIds.length)}::int[],
+        ${taken.map(({ changeId }) => changeId)}::bigint[], ${taken.map(({ steps }) => steps.length)}::int[],
         ${bools(taken.map(({ last }) => last))}::text[]::bool[]
       ) as r(token, id, change_id, steps, last)
     ), mine as materialized (
       select l.dossier_id as id, l.steps_done + r.steps as done, coalesce(r.change_id, l.delivered_change_id) as delivered, r.change_id,
-        case when r.change_id is null then r.last else l.steps_done + r.steps >= l.steps_total end as finished
+        r.last or r.change_id is not null and l.steps_done + r.steps >= l.steps_total as finished
       from deliveries l join taken r on r.id = l.dossier_id and r.token = l.lease_token order by l.dossier_id for update of l
     ), acknowledged as (
       update steps s set state = 'delivered', reason = null, acknowledged_at = now(), sent_at = coalesce(p.sent_at, s.sent_at)
@@ -512,7 +510,32 @@ export async function recordOutcomes(sql: Sql, vault: Vault, outcomes: readonly 
     returning l.dossier_id as id, l.state`,
   )
   const inHand = new Set(rows.filter(({ state }) => state === 'sending').map(({ id }) => id))
-  return outcomes.map(({ taken }) => taken.map(({ dossierId }) => dossierId).filter((id) => inHand.has(id)))
+  return outcomes.map(({ taken }) => taken.map(({ dossierId }) => dossierId).filter((id) => !inHand.has(id)))
+}
+
+interface TakenTogether extends Pick<Taken, 'dossierId' | 'changeId' | 'last'> {
+  readonly token: string
+  readonly steps: readonly { readonly id: number; readonly sentAt: Date | null }[]
+}
+
+/** One row per lane: its content and its steps may have been taken by several calls. */
+function mergeTaken(outcomes: readonly Outcome[]): TakenTogether[] {
+  const lanes = new Map<number, TakenTogether>()
+  for (const { token, taken, evidence } of outcomes)
+    for (const { dossierId, changeId, stepIds, last } of taken) {
+      const before = lanes.get(dossierId)
+      // A lane has one worker: what another noted about it before it lost its lease is of no account.
+      const own = before?.token === token ? before : null
+      const steps = stepIds.map((id) => ({ id, sentAt: evidence?.exchange.requestOut ?? null }))
+      lanes.set(dossierId, {
+        token,
+        dossierId,
+        changeId: changeId ?? own?.changeId ?? null,
+        steps: [...(own?.steps ?? []), ...steps],
+        last: last || (own?.last ?? false),
+      })
+    }
+  return [...lanes.values()]
 }
 
 /** What becomes of a lane that was not delivered. Durations in milliseconds. */
