@@ -39,7 +39,7 @@ import { registerDeliveryRoutes, type DeliveryRouteDeps } from './delivery/route
 import { createSessionStore } from './delivery/sessions.ts'
 import { createRecorder } from './delivery/recorder.ts'
 import { makePartitions, rotate } from './delivery/retention.ts'
-import { keepEvidence, recordOutcomes } from './delivery/store.ts'
+import { keepEvidence, recordOutcomes, watchBacklog } from './delivery/store.ts'
 import { createIntake } from './dossiers/intake.ts'
 import { registerEventRoutes } from './events/routes.ts'
 import type { Sender } from './events/sender.ts'
@@ -419,6 +419,7 @@ async function openHttp(ground: Ground, queues: QueueDesk, withApi: boolean): Pr
   const app = await createHttp({ log, bodyLimit: settings.MAX_LINE_BYTES })
   if (withApi) registerApi(app, ground)
   const move = () => movementOf(ground)
+  const lanes = watchBacklog(sql)
   registerHealth(app, {
     intake: { database: async () => ({ ok: (await sql`select 1`).length === 1 }) },
     delivery: {
@@ -429,7 +430,7 @@ async function openHttp(ground: Ground, queues: QueueDesk, withApi: boolean): Pr
     collect: async () => {
       await collectQueues(metrics, queues)
       await collectEvents(sql, metrics)
-      await collectDelivery(sql, metrics, await pace.state().catch(() => null), await move())
+      await collectDelivery(sql, metrics, await lanes(), await pace.state().catch(() => null), await move())
     },
     unseen: () => metrics.stalled.set({ reason: 'ledger-unreachable' }, 1),
     metricsToken: settings.METRICS_TOKEN,

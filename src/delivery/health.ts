@@ -3,7 +3,7 @@ import type { Metrics } from '../platform/metrics.ts'
 import { isOverdue, lastBeats, type Heartbeat } from './heartbeats.ts'
 import { urgencies, type Urgency } from './model.ts'
 import type { PaceState } from './pace.ts'
-import { backlog, oldestDue, sinceLastAnswer } from './store.ts'
+import { oldestDue, sinceLastAnswer, type Backlog } from './store.ts'
 
 export interface Movement {
   readonly ok: boolean
@@ -106,12 +106,13 @@ async function isDeadQueue({ sql, stallSeconds }: MovementDeps, { quietQueues, r
 export async function collectDelivery(
   sql: Sql,
   metrics: Metrics,
+  backlog: readonly Backlog[],
   pace: PaceState | null,
   movement: Movement,
 ): Promise<void> {
   metrics.lanes.reset()
   metrics.oldest.reset()
-  for (const { state, reason, count, oldest } of await backlog(sql)) {
+  for (const { state, reason, count, oldest } of backlog) {
     metrics.lanes.set({ state, reason: reason ?? '' }, count)
     if (state !== 'delivered') metrics.oldest.set({ state, reason: reason ?? '' }, oldest)
   }

@@ -690,12 +690,36 @@ export interface Backlog {
   readonly oldest: number
 }
 
-export async function backlog(sql: Sql): Promise<Backlog[]> {
+/** All lanes that are not delivered, read along the indexes of open and of stopped ones. */
+async function undelivered(sql: Sql): Promise<Backlog[]> {
+  const age = sql`extract(epoch from now() - min(due_since))::float8 as oldest`
   return sql<Backlog[]>`
-    select state, case when state in ('blocked', 'parked') then reason end as reason, count(*)::int as count,
-      coalesce(extract(epoch from now() - min(due_since) filter (where state <> 'delivered')), 0)::float8 as oldest
-    from deliveries group by 1, 2`
+    select state, null as reason, count(*)::int as count, ${age} from deliveries
+    where state in ('waiting', 'sending', 'unknown') group by state
+    union all
+    select state, reason, count(*)::int, ${age} from deliveries where state in ('blocked', 'parked') group by state, reason`
 }
+
+async function delivered(sql: Sql): Promise<Backlog[]> {
+  const [row] = await sql<{ count: number }[]>`select count(*)::int as count from deliveries where state = 'delivered'`
+  return row!.count > 0 ? [{ state: 'delivered', reason: null, count: row!.count, oldest: 0 }] : []
+}
+
+export async function backlog(sql: Sql): Promise<Backlog[]> {
+  return [...(await delivered(sql)), ...(await undelivered(sql))]
+}
+
+/** For whoever looks every few seconds: counting millions of delivered lanes is left for once a minute. */
+export function watchBacklog(sql: Sql): () => Promise<Backlog[]> {
+  let known: { readonly rows: Backlog[]; readonly until: number } = { rows: [], until: Number.NEGATIVE_INFINITY }
+  return async () => {
+    if (performance.now() > known.until) known = { rows: await delivered(sql), until: performance.now() + countedFor }
+    return [...known.rows, ...(await undelivered(sql))]
+  }
+}
+
+/** Milliseconds. */
+const countedFor = 60_000
 
 /** Seconds since the portal last answered anything readable; null when it never did. */
 export async function sinceLastAnswer(sql: Sql): Promise<number | null> {
