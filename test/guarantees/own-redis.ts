@@ -16,7 +16,7 @@ export interface OwnRedis {
   back(): Promise<void>
   /** The connections that are open now swallow every byte from now on, without closing; new ones work. */
   mute(): void
-  /** Holds all bytes back, as a Redis does that is stopped or busy; later they all arrive. */
+  /** Holds all bytes back, of new connections too, as a Redis does that is stopped or busy; later they all arrive. */
   hold(): void
   release(): void
   /** kill -9 of the embedded server, which is then started again by its supervisor; null on a shared server. */
@@ -83,7 +83,19 @@ async function flush(url: string, shared: boolean): Promise<void> {
 async function openLine(real: URL) {
   const sockets = new Map<Socket, Socket>()
   const muted = new WeakSet<Socket>()
-  let server = await listen(0, real, sockets)
+  let isHeld = false
+  const join = (one: Socket, other: Socket) => {
+    sockets.set(one, other)
+    // Whoever connects to a Redis that stands still is let in and hears nothing. Joined now and once more at the release,
+    // it would get every byte twice.
+    if (!isHeld) one.pipe(other)
+    one.on('error', () => other.destroy())
+    one.on('close', () => {
+      sockets.delete(one)
+      other.destroy()
+    })
+  }
+  let server = await listen(0, real, join)
   const { port } = server.address() as AddressInfo
   return {
     port,
@@ -95,9 +107,11 @@ async function openLine(real: URL) {
       }
     },
     hold: () => {
+      isHeld = true
       for (const [one, other] of sockets) one.unpipe(other)
     },
     release: () => {
+      isHeld = false
       for (const [one, other] of sockets) if (!muted.has(one)) one.pipe(other)
     },
     cut: async () => {
@@ -107,26 +121,16 @@ async function openLine(real: URL) {
       await closed
     },
     mend: async () => {
-      server = await listen(port, real, sockets)
+      server = await listen(port, real, join)
     },
   }
 }
 
-async function listen(port: number, real: URL, sockets: Map<Socket, Socket>): Promise<Server> {
+async function listen(port: number, real: URL, join: (one: Socket, other: Socket) => void): Promise<Server> {
   const server = createServer((near) => {
     const far = connect(Number(real.port || 6379), real.hostname)
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.set(one, other)
-      one.pipe(other)
-      one.on('error', () => other.destroy())
-      one.on('close', () => {
-        sockets.delete(one)
-        other.destroy()
-      })
-    }
+    join(near, far)
+    join(far, near)
   })
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
