@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue, Worker, type Job } from 'bullmq'
-import { Redis } from 'ioredis'
 import { urgencies, type Urgency } from '../src/delivery/model.ts'
 import { forgetHandOuts } from '../src/delivery/store.ts'
 import type { Sql } from '../src/platform/database.ts'
 import type { Logger } from '../src/platform/log.ts'
+import { Redis } from '../src/platform/redis-line.ts'
 import { Watchdog, type Desk, type Instance, type Outlook, type Watch } from './watchdog.ts'
 
 /** The queues. Jobs carry ids and names, never data: Redis holds nothing that is worth reading. */

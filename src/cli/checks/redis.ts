@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import { Redis } from '../../platform/redis-line.ts'
 import { fine, problem, type Finding } from './finding.ts'
 
 const oldest = 7
