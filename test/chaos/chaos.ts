@@ -1,27 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from '../../src/platform/database.ts'
 import { startClients, type Clients } from './clients.ts'
-import type { Role } from './crew.ts'
 import { makePlan, type Plan } from './plan.ts'
 import { makeWaves } from './portal-faults.ts'
 import type { ServerKind } from './servers.ts'
+import type { Size } from './size.ts'
 import { raiseStage, type Stage } from './stage.ts'
 import { makeStrikes, type StrikeName, type Strikes } from './strikes.ts'
 import { startWatch, type Watch } from './watch.ts'
 import type { VerifyGround } from './verify.ts'
 
-export interface ChaosOptions {
+export interface ChaosOptions extends Size {
   readonly seed: number
   readonly events: number
   readonly servers: ServerKind
   /** Strikes and portal faults to leave out. */
   readonly without: ReadonlySet<string>
-  /** Calls per second. */
-  readonly ceiling: number
-  readonly count: Readonly<Record<Role, number>>
   readonly clients: number
-  /** Times each possible strike comes. */
-  readonly cycles: number
   /** 1 = outages of seconds. */
   readonly scale: number
   /** The pushing and striking part ends after this long, in milliseconds; the rest of the plan is then pushed in peace. */
@@ -50,9 +45,6 @@ export interface Chaos {
   readonly seconds: number
   stop(): Promise<void>
 }
-
-/** Open lanes beyond which clients wait: pushing then follows delivery, and every strike finds both at work. */
-const mostOpen = 3_000
 
 /** Raises the stage, pushes the whole plan while everything strikes, and waits until nothing is open any more. */
 export async function runChaos(options: ChaosOptions): Promise<Chaos> {
@@ -91,7 +83,15 @@ interface Running {
   readonly clients: Clients
 }
 
-/** One act per strike: a new wave of portal faults, a share of the plan, the strike, and a moment of peace. Returns what struck. */
+/** Acts beyond those planned, as a part of them, after which what is not pushed by then is pushed in peace. */
+const mostActs = 3
+/** Sessions end this often while a wave has faults of the login, in milliseconds: without that, few logins happen. */
+const sessionsEndEvery = 1_000
+
+/**
+ * One act per strike: a new wave of portal faults, a share of the plan, the strike, and a moment of peace. A machine that is
+ * slower than its share goes on with more acts until all is pushed, so that the whole plan meets the fire. Returns what struck.
+ */
 async function strikeAll({
   options,
   plan,
@@ -104,22 +104,30 @@ async function strikeAll({
   const waves = makeWaves({ plan, waves: acts, ...stage, without: options.without })
   const struck = new Map(waves.kinds.map((kind) => [kind, 0]))
   const end = performance.now() + options.longest
-  const pressure = repeatWhile(() => clients.hold(watch.openLanes() > mostOpen))
-  for (let act = 0; act < acts && performance.now() < end; act += 1) {
+  const stopPressing = repeatWhile(100, () => clients.hold(watch.openLanes() > options.mostOpen))
+  let [isPushed, lately] = [false, options.ceiling / 4]
+  for (let act = 0; (act < acts || (!isPushed && act < mostActs * acts)) && performance.now() < end; act += 1) {
     if (stage.servers.failure()) throw new Error(`${stage.servers.failure()}`)
-    await stage.setFaults(waves.next())
-    clients.open((act + 1) / acts)
+    const wave = waves.next(lately)
+    await stage.setFaults(wave.rules)
+    const [since, callsBefore] = [performance.now(), await stage.calls()]
+    const stopEnding = wave.atLogin
+      ? repeatWhile(sessionsEndEvery, () => void stage.expireSessions().catch(() => undefined))
+      : () => undefined
+    clients.open(Math.min(1, (act + 1) / acts))
     const name: StrikeName | null = strikes.possible.length > 0 ? await strikes.strike() : null
-    await clients.caughtUp(Math.min(20_000, end - performance.now()))
+    isPushed = await clients.caughtUp(Math.min(20_000, end - performance.now()))
     await atWork(stage, options.scale)
+    stopEnding()
     await tally(stage, struck)
+    lately = ((await stage.calls()) - callsBefore) / ((performance.now() - since) / 1000)
     const { from = 0, until = 0 } = strikes.blows.at(-1) ?? {}
     options.progress(
-      `act ${act + 1}/${acts} ${name} (${((until - from) / 1000).toFixed(1)} s): ` +
+      `act ${act + 1}/${acts} ${name} (${((until - from) / 1000).toFixed(1)} s, ${lately.toFixed(0)} calls/s): ` +
         `${clients.answers.answered()} of ${plan.pushes} answered, ${watch.openLanes()} open`,
     )
   }
-  pressure()
+  stopPressing()
   clients.hold(false)
   clients.open(1)
   await stage.setFaults(waves.planted())
@@ -133,13 +141,13 @@ async function tally(stage: Stage, struck: Map<string, number>): Promise<void> {
 
 /** The wave goes on until the portal has met enough calls, or for a few seconds. */
 async function atWork(stage: Stage, scale: number): Promise<void> {
-  const enough = (await stage.calls()) + 60 * scale
+  const enough = (await stage.calls()) + Math.max(60, stage.ceiling) * scale
   const end = performance.now() + 4_000 * scale
   while (performance.now() < end && (await stage.calls()) < enough) await sleep(100)
 }
 
-function repeatWhile(work: () => void): () => void {
-  const timer = setInterval(work, 100)
+function repeatWhile(every: number, work: () => void): () => void {
+  const timer = setInterval(work, every)
   return () => clearInterval(timer)
 }
 

@@ -4,14 +4,21 @@ import type { Plan } from './plan.ts'
 
 /** What waves are made of. Times follow from the deadline of a call, so that slow means slow for this run. */
 interface Waves {
-  /** The rules of the next wave, planted dossiers included. */
-  next(): FaultRule[]
+  /** `lately`: calls per second that the portal met in the last one. */
+  next(lately: number): Wave
   /** What stays until the end: the planted dossiers. */
   planted(): FaultRule[]
   readonly kinds: readonly string[]
 }
 
-type Recipe = (probability: number) => readonly FaultRule[]
+interface Wave {
+  /** Planted dossiers included. */
+  readonly rules: readonly FaultRule[]
+  /** Some of them strike logins. */
+  readonly atLogin: boolean
+}
+
+type Recipe = (probability: number, lately: number) => readonly FaultRule[]
 
 export interface WaveOptions {
   readonly plan: Plan
@@ -32,18 +39,19 @@ function recipes(deadline: number, ceiling: number): Readonly<Record<string, Rec
   const plain =
     (kind: string, more: object = {}): Recipe =>
     (probability) => [{ kind, probability, ...more } as FaultRule]
-  const logins = { service: 'login' }
-  /** Few logins happen by themselves: sessions that end early bring more. */
+  /** Few calls are logins: each of them is struck more often. */
   const atLogin =
-    (rule: Recipe): Recipe =>
-    (probability) => [...rule(probability), { kind: 'session-expired-early', probability: 0.2 }]
+    (kind: string): Recipe =>
+    (probability) => [{ kind, probability: probability + 0.15, service: 'login' } as FaultRule]
   const work = Math.round(deadline * longestWork)
+  /** Low enough to be met by what is called now, whatever the run has been slowed down to. */
+  const lowered = (lately: number) => Math.max(1, Math.floor(Math.min(ceiling, lately) / 2))
   return {
     latency: plain('latency', { value: [0, work] }),
     'slow-period': plain('slow-period', { value: { from: 0, to: work, over: 3_000 } }),
-    ceiling: () => [{ kind: 'ceiling', value: { perSecond: Math.max(1, Math.floor(ceiling / 8)), retryAfter: 2 } }],
-    'ceiling-503': () => [
-      { kind: 'ceiling', value: { perSecond: Math.max(1, Math.floor(ceiling / 6)), status: 503, retryAfter: 2 } },
+    ceiling: (_, lately) => [{ kind: 'ceiling', value: { perSecond: lowered(lately), retryAfter: 2 } }],
+    'ceiling-503': (_, lately) => [
+      { kind: 'ceiling', value: { perSecond: lowered(lately), status: 503, retryAfter: 1 } },
     ],
     'http-500': plain('http-500'),
     'http-500-after-storing': plain('http-500-after-storing'),
@@ -63,9 +71,9 @@ function recipes(deadline: number, ceiling: number): Readonly<Record<string, Rec
     'numeric-codes': plain('numeric-codes'),
     'double-encoded': plain('double-encoded'),
     'session-expired-early': plain('session-expired-early'),
-    'login-fails': atLogin(plain('login-fails', logins)),
-    'login-without-session': atLogin(plain('login-without-session', logins)),
-    'camel-case-login': atLogin(plain('camel-case-login', logins)),
+    'login-fails': atLogin('login-fails'),
+    'login-without-session': atLogin('login-without-session'),
+    'camel-case-login': atLogin('camel-case-login'),
     'unknown-code': plain('unknown-code'),
     later: plain('later'),
     'ok-without-phrase': plain('ok-without-phrase'),
@@ -83,28 +91,49 @@ function recipes(deadline: number, ceiling: number): Readonly<Record<string, Rec
   }
 }
 
-/** Every kind comes again and again, in an order that follows from the seed; several strike at a time, each at 5 to 20 %. */
+/**
+ * After a `Retry-After` of one second the service keeps below what the portal took for 50 s, as it should. A run that has these
+ * in every third wave is spent waiting: each comes in one of so many, and once at least.
+ */
+const longRemembered = ['ceiling', 'ceiling-503']
+const oneWaveIn = 40
+
+/**
+ * Every kind comes again and again, in an order that follows from the seed; several strike at a time, each at 5 to 20 %, those
+ * of logins at 20 to 35 %.
+ */
 export function makeWaves({ plan, deadline, ceiling, without, waves }: WaveOptions): Waves {
   const book = recipes(deadline, ceiling)
   const kinds = Object.keys(book).filter((kind) => !without.has(kind))
   const draw = randomOf(plan.seed ^ 0x77ab)
   // Each kind comes in two waves at least: a chance of 5 % may miss one.
-  const perWave = Math.min(kinds.length, Math.max(4, Math.ceil((2.5 * kinds.length) / waves)))
+  const often = kinds.filter((kind) => !longRemembered.includes(kind))
+  const perWave = Math.min(often.length, Math.max(4, Math.ceil((2.5 * often.length) / waves)))
+  const seldom = longRemembered.filter((kind) => kinds.includes(kind))
+  const times = Math.max(1, Math.round(waves / oneWaveIn))
+  const places = seldom.map(
+    () => new Set(Array.from({ length: times }, (_, turn) => Math.floor(((turn + draw()) * waves) / times))),
+  )
+  let wave = 0
   const planted = (): FaultRule[] => [
     ...(plan.refused.length > 0 ? [{ kind: 'refuse-dossier' as const, dossier: [...plan.refused] }] : []),
     ...(plan.stepRefused.length > 0 ? [{ kind: 'refuse-step' as const, dossier: [...plan.stepRefused] }] : []),
   ]
   let order: string[] = []
   const take = (): string => {
-    if (order.length === 0) order = shuffled(kinds, draw)
+    if (order.length === 0) order = shuffled(often, draw)
     return order.pop()!
   }
   return {
     kinds: [...kinds, 'refuse-dossier', 'refuse-step'],
     planted,
-    next() {
-      const chosen = Array.from({ length: perWave }, take).flatMap((kind) => book[kind]!(0.05 + 0.15 * draw()))
-      return [...planted(), ...chosen]
+    next(lately) {
+      const chosen = [
+        ...Array.from({ length: perWave }, take),
+        ...seldom.filter((_, index) => places[index]!.has(wave)),
+      ].flatMap((kind) => book[kind]!(0.05 + 0.15 * draw(), lately))
+      wave += 1
+      return { rules: [...planted(), ...chosen], atLogin: chosen.some(({ service }) => service === 'login') }
     },
   }
 }

@@ -4,6 +4,7 @@ import { runChaos, type ChaosOptions } from './chaos.ts'
 import { asJson, tables } from './report.ts'
 import { sabotages, type SabotageName } from './sabotage.ts'
 import { bestKind, serverKinds, type ServerKind } from './servers.ts'
+import { sizeOf } from './size.ts'
 import { isClean, verify } from './verify.ts'
 
 // `npm run chaos`: a seeded run under fire, then the proof. Ends with 0 only when nothing is wrong and everything was tried.
@@ -14,7 +15,7 @@ const usage = `npm run chaos -- [options]
   --servers KIND        own, embedded or url (DATABASE_URL, REDIS_URL); own where PostgreSQL and Redis are installed
   --minutes M           pushing under fire ends after M minutes at the latest
   --cycles C            times each strike comes
-  --ceiling N           calls per second to the portal (40; 20 on embedded servers)
+  --ceiling N           calls per second to the portal (grows with the events)
   --without LIST        strikes and faults to leave out, separated by commas
   --sabotage LIST       damage to do before the proof: ${Object.keys(sabotages).join(', ')}
   --json FILE           writes the result as JSON, too
@@ -44,6 +45,7 @@ function readOptions() {
   if (!serverKinds.includes(servers)) throw new Usage(`--servers is one of ${serverKinds.join(', ')}`)
   const embedded = servers === 'embedded'
   const events = whole('events', values.events, embedded ? 3_000 : 20_000)
+  const size = sizeOf(events, embedded)
   const list = (text: string) => text.split(',').flatMap((word) => word.trim() || [])
   const wrong = list(values.sabotage).filter((name) => !(name in sabotages))
   if (wrong.length > 0) throw new Usage(`--sabotage knows ${Object.keys(sabotages).join(', ')}`)
@@ -52,13 +54,13 @@ function readOptions() {
     servers,
     seed: whole('seed', values.seed, Math.floor(Math.random() * 1_000_000)),
     longest: whole('minutes', values.minutes, 24 * 60) * 60_000,
-    ceiling: whole('ceiling', values.ceiling, embedded ? 20 : 40),
-    cycles: whole('cycles', values.cycles, Math.max(1, Math.round(Math.sqrt(events / 5_000)))),
+    ...size,
+    ceiling: whole('ceiling', values.ceiling, size.ceiling),
+    cycles: whole('cycles', values.cycles, size.cycles),
     without: new Set(list(values.without)),
     sabotage: list(values.sabotage) as SabotageName[],
     json: values.json,
     verbose: values.verbose,
-    count: embedded ? { api: 1, worker: 2, scheduler: 1 } : { api: 2, worker: 3, scheduler: 2 },
     clients: 6,
     scale: 1,
   }

@@ -10,10 +10,11 @@ import { migrate } from '../../src/platform/migrate.ts'
 import { applyProcedures, importAgencies } from '../../src/procedures/store.ts'
 import type { Policies } from '../../src/main.ts'
 import { environmentOf, nationalCodes } from '../support/province.ts'
-import { startCrew, type Crew, type Role } from './crew.ts'
+import { startCrew, type Crew } from './crew.ts'
 import { openLine, type Line } from './line.ts'
 import { agencies } from './plan.ts'
 import { startKind, type ServerKind, type Servers } from './servers.ts'
+import type { Size } from './size.ts'
 import { atTheEnd } from './tidy.ts'
 
 /** Everything that stands: servers, portal, the line to it, and the service in several processes. */
@@ -37,12 +38,10 @@ export interface Stage {
   stop(): Promise<void>
 }
 
-export interface StageOptions {
+export interface StageOptions extends Pick<Size, 'ceiling' | 'batch' | 'hands' | 'count'> {
   readonly kind: ServerKind
   readonly seed: number
   readonly events: number
-  readonly ceiling: number
-  readonly count: Readonly<Record<Role, number>>
 }
 
 /** Milliseconds a call to the portal may take. */
@@ -56,12 +55,13 @@ const policies: Partial<Policies> = {
   lease: { for: 15_000, margin: 11_000, handOut: 4_000 },
 }
 
-const dialectFile = JSON.stringify({
-  extends: 'sandbox',
-  name: 'chaos',
-  timeouts: { call: deadline, login: deadline },
-  batch: { dossiers: 10 },
-})
+const dialectFileOf = (batch: number) =>
+  JSON.stringify({
+    extends: 'sandbox',
+    name: 'chaos',
+    timeouts: { call: deadline, login: deadline },
+    batch: { dossiers: batch },
+  })
 
 export const nationalProcedure = (code: string) => ({
   code,
@@ -92,6 +92,7 @@ export async function raiseStage(options: StageOptions): Promise<Stage> {
     closers.push(() => line.stop())
     const ledger: Stage['ledger'] = (work) => askLedger(servers.databaseUrl, work)
     const key = await ledger(furnish)
+    const dialectFile = dialectFileOf(options.batch)
     writeFileSync(join(folder, 'dialect.json'), dialectFile)
     portal.port = String(line.port)
     const environment = environmentOf(servers, { ...sandbox, url: portal.href }, settingsOf(options, folder))
@@ -106,10 +107,10 @@ export async function raiseStage(options: StageOptions): Promise<Stage> {
   }
 }
 
-const settingsOf = ({ ceiling }: StageOptions, folder: string) => ({
+const settingsOf = ({ ceiling, hands }: StageOptions, folder: string) => ({
   PORTAL_DIALECT: join(folder, 'dialect.json'),
   PORTAL_MAX_CALLS_PER_SECOND: String(ceiling),
-  PORTAL_CONCURRENCY: '3',
+  PORTAL_CONCURRENCY: String(hands),
   CATALOGUE_PULL: 'off',
   DATA_DIR: join(folder, 'unused'),
   LOG_LEVEL: 'warn',

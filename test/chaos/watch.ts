@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
@@ -91,7 +91,7 @@ export function startWatch(stage: Stage): Watch {
     searchRedis: () => searchRedis(stage.servers.redisUrl, found),
     searchFiles() {
       const logs = readdirSync(stage.crew.logs).map((name) => join(stage.crew.logs, name))
-      for (const file of [...stage.servers.redisFiles(), ...logs]) found(file, readFileSync(file))
+      for (const file of [...stage.servers.redisFiles(), ...logs]) searchFile(file, found)
     },
     async stop() {
       stopping.abort()
@@ -149,6 +149,23 @@ async function searchRedis(url: string, found: (where: string, bytes: Buffer) =>
       }
   } finally {
     redis.disconnect()
+  }
+}
+
+const pieceSize = 16 * 1024 * 1024
+
+/** Piece by piece, because a long run's file is larger than what can be held; pieces overlap by what is looked for. */
+function searchFile(file: string, found: (where: string, bytes: Buffer) => void): void {
+  const overlap = Buffer.byteLength(personalMark) - 1
+  const piece = Buffer.alloc(pieceSize)
+  const open = openSync(file, 'r')
+  try {
+    for (let [from, read] = [0, pieceSize]; read === pieceSize; from += pieceSize - overlap) {
+      read = readSync(open, piece, 0, pieceSize, from)
+      found(file, piece.subarray(0, read))
+    }
+  } finally {
+    closeSync(open)
   }
 }
 
