@@ -117,7 +117,7 @@ async function strikeAll({
     clients.open(Math.min(1, (act + 1) / acts))
     const name: StrikeName | null = strikes.possible.length > 0 ? await strikes.strike() : null
     isPushed = await clients.caughtUp(Math.min(20_000, end - performance.now()))
-    await atWork(stage, options.scale)
+    await atWork(stage, struck, options.scale)
     stopEnding()
     await tally(stage, struck)
     lately = ((await stage.calls()) - callsBefore) / ((performance.now() - since) / 1000)
@@ -139,11 +139,21 @@ async function tally(stage: Stage, struck: Map<string, number>): Promise<void> {
   for (const [kind, count] of await stage.struck()) struck.set(kind, (struck.get(kind) ?? 0) + count)
 }
 
-/** The wave goes on until the portal has met enough calls, or for a few seconds. */
-async function atWork(stage: Stage, scale: number): Promise<void> {
+/**
+ * The wave goes on until the portal has met enough calls, or for a few seconds; longer while one of its faults has not struck in
+ * the whole run.
+ */
+async function atWork(stage: Stage, struck: ReadonlyMap<string, number>, scale: number): Promise<void> {
+  const longest = performance.now() + 20_000 * scale
   const enough = (await stage.calls()) + Math.max(60, stage.ceiling) * scale
   const end = performance.now() + 4_000 * scale
   while (performance.now() < end && (await stage.calls()) < enough) await sleep(100)
+  // Planted dossiers come when they come: no wave is theirs.
+  const isNew = async () =>
+    [...(await stage.struck())].some(
+      ([kind, count]) => count === 0 && struck.get(kind) === 0 && !kind.startsWith('refuse-'),
+    )
+  while (performance.now() < longest && (await isNew())) await sleep(200)
 }
 
 function repeatWhile(every: number, work: () => void): () => void {

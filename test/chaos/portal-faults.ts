@@ -44,8 +44,8 @@ function recipes(deadline: number, ceiling: number): Readonly<Record<string, Rec
     (kind: string): Recipe =>
     (probability) => [{ kind, probability: probability + 0.15, service: 'login' } as FaultRule]
   const work = Math.round(deadline * longestWork)
-  /** Low enough to be met by what is called now, whatever the run has been slowed down to. */
-  const lowered = (lately: number) => Math.max(1, Math.floor(Math.min(ceiling, lately) / 2))
+  /** Low enough to be met by what is called now, and not so low that the run stands still afterwards. */
+  const lowered = (lately: number) => Math.ceil(Math.max(ceiling / 16, Math.min(ceiling, lately) / 2))
   return {
     latency: plain('latency', { value: [0, work] }),
     'slow-period': plain('slow-period', { value: { from: 0, to: work, over: 3_000 } }),

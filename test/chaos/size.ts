@@ -31,7 +31,7 @@ export function sizeOf(events: number, embedded: boolean): Size {
     ceiling,
     cycles,
     mostOpen: within(3_000, events / 100, 10_000),
-    batch: within(10, events / 10_000, 50),
+    batch: within(10, events / 2_000, 50),
     hands: Math.max(3, Math.ceil(ceiling / 30)),
     count: { api: 2, worker: 3, scheduler: 2 },
   }
