@@ -17,6 +17,8 @@ export interface ChaosOptions extends Size {
   /** Strikes and portal faults to leave out. */
   readonly without: ReadonlySet<string>
   readonly clients: number
+  /** Workers live on so many hosts of the run's own, where that can be. */
+  readonly hosts: number
   /** 1 = outages of seconds. */
   readonly scale: number
   /** The pushing and striking part ends after this long, in milliseconds; the rest of the plan is then pushed in peace. */

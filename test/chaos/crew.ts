@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { WorkerOrder } from '../support/worker-process.ts'
+import type { Hosts } from './hosts.ts'
 import { atTheEnd } from './tidy.ts'
 
 export type Role = 'api' | 'worker' | 'scheduler'
@@ -39,6 +40,8 @@ export interface CrewOptions {
   readonly count: Readonly<Record<Role, number>>
   readonly policies: WorkerOrder['policies']
   readonly environment: Readonly<Record<string, string>>
+  /** Workers live on these, in turn; null: everything on this one. */
+  readonly hosts: Hosts | null
 }
 
 const workerProcess = fileURLToPath(new URL('../support/worker-process.ts', import.meta.url))
@@ -51,7 +54,7 @@ export function startCrew(options: CrewOptions): Crew {
   const stopping = new AbortController()
   const members = (Object.keys(options.count) as Role[]).flatMap((role) =>
     Array.from({ length: options.count[role] }, (_, place) =>
-      keep(options, { role, name: `${role}-${place + 1}`, logs, fallen, signal: stopping.signal }),
+      keep(options, { role, place, name: `${role}-${place + 1}`, logs, fallen, signal: stopping.signal }),
     ),
   )
   const of = (role: Role) => members.filter((member) => member.role === role)
@@ -77,6 +80,8 @@ export function startCrew(options: CrewOptions): Crew {
 
 interface Post {
   readonly role: Role
+  /** Among those of its role. */
+  readonly place: number
   readonly name: string
   readonly logs: string
   readonly fallen: string[]
@@ -84,14 +89,14 @@ interface Post {
 }
 
 /** Keeps one process running until told to stop. */
-function keep(options: CrewOptions, { role, name, logs, fallen, signal }: Post) {
+function keep(options: CrewOptions, { role, place, name, logs, fallen, signal }: Post) {
   const clockFile = join(options.folder, `${name}.clock`)
   writeFileSync(clockFile, '0')
   let now: { child: ChildProcess; url: string | null } | null = null
   let [killed, away] = [false, 0]
   const runOnce = async () => {
     const log = openSync(join(logs, `${name}.log`), 'a')
-    const child = launch(options, { role, clockFile, log })
+    const child = launch(options, { role, place, clockFile, log })
     closeSync(log)
     const forget = atTheEnd(() => child.kill('SIGKILL'))
     const self: { child: ChildProcess; url: string | null } = { child, url: null }
@@ -138,15 +143,19 @@ function keep(options: CrewOptions, { role, name, logs, fallen, signal }: Post) 
 
 interface Launch {
   readonly role: Role
+  readonly place: number
   readonly clockFile: string
   readonly log: number
 }
 
-function launch(options: CrewOptions, { role, clockFile, log }: Launch): ChildProcess {
+function launch(options: CrewOptions, { role, place, clockFile, log }: Launch): ChildProcess {
+  const { hosts } = options
+  const before = hosts && role === 'worker' ? hosts.workers[place % hosts.workers.length]!.before : []
+  const [program, ...words] = [...before, process.execPath, '--import', clock] as [string, ...string[]]
   const order: WorkerOrder = { environment: { ...options.environment, ROLES: role }, policies: options.policies }
   return fork(workerProcess, [], {
-    execPath: process.execPath,
-    execArgv: ['--import', clock],
+    execPath: program,
+    execArgv: words,
     env: {
       ...process.env,
       TEST_LOG: 'warn',

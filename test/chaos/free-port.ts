@@ -7,11 +7,11 @@ const [least, most] = [15_000, 31_000]
  * A port that is free and stays so: below those that systems hand out for outgoing connections, so that a server that is
  * away for a moment finds its own again.
  */
-export async function freePort(): Promise<number> {
+export async function freePort(address = '127.0.0.1'): Promise<number> {
   for (;;) {
     const port = least + Math.floor(Math.random() * (most - least))
     const server = createServer()
-    server.listen(port, '127.0.0.1')
+    server.listen(port, address)
     const isFree = await once(server, 'listening').then(
       () => true,
       () => false,

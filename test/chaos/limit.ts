@@ -41,6 +41,8 @@ export function judgeCeiling(times: readonly number[], ceiling: number): LimitFi
 const untilKnown = 600
 /** A `Retry-After` that was told to a process that died, or that Redis forgot, is known to nobody. */
 const forgetting: ReadonlySet<StrikeName> = new Set<StrikeName>([
+  'cut-host',
+  'cut-portal',
   'kill-all',
   'kill-worker',
   'kill-workers',

@@ -1,15 +1,23 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
-import type { LineMode } from './line.ts'
+import type { LineMode, LineOrder } from './line.ts'
 
 // A line between two parties that can be cut. In a process of its own, so that what it passes on is not held up by the run.
-const target = JSON.parse(process.env['DVCQG_CHAOS_LINE'] ?? '{}') as { host: string; port: number; near: number }
+const target = JSON.parse(process.env['DVCQG_CHAOS_LINE'] ?? '{}') as {
+  host: string
+  port: number
+  address: string
+  near: number
+}
 
 interface Pair {
+  readonly from: string | undefined
   readonly near: Socket
   readonly far: Socket | null
   /** Bytes were held back or lost: when the line heals, this connection is dead and nothing of it arrives late. */
   spoilt: boolean
+  /** Something was asked and nothing answered yet. */
+  asking: boolean
 }
 
 const pairs = new Set<Pair>()
@@ -18,18 +26,22 @@ let server = await listen()
 
 async function listen(): Promise<Server> {
   const opened = createServer(accept)
-  opened.listen(target.near, '127.0.0.1')
+  opened.listen(target.near, target.address)
   await once(opened, 'listening')
   return opened
 }
 
 function accept(near: Socket): void {
   const far = mode === 'stall' ? null : connect(target.port, target.host)
-  const pair: Pair = { near, far, spoilt: far === null }
+  const pair: Pair = { from: near.remoteAddress, near, far, spoilt: far === null, asking: false }
   pairs.add(pair)
   if (far === null) near.pause()
-  near.on('data', (bytes) => far?.write(bytes))
+  near.on('data', (bytes) => {
+    pair.asking = true
+    far?.write(bytes)
+  })
   far?.on('data', (bytes) => {
+    pair.asking = false
     if (mode === 'drop') pair.spoilt = true
     else near.write(bytes)
   })
@@ -75,9 +87,13 @@ async function change(next: LineMode): Promise<void> {
 }
 
 process.on('SIGINT', () => undefined)
-process.on('message', (next: LineMode) => {
+process.on('message', (order: LineOrder) => {
+  if ('from' in order) {
+    process.send?.([...pairs].filter(({ from, asking }) => from === order.from && asking).length)
+    return
+  }
   const held = pairs.size
-  void change(next).then(() => process.send?.({ mode: next, held }))
+  void change(order.mode).then(() => process.send?.(held))
 })
 process.once('disconnect', () => process.exit(0))
-process.send?.({ mode, held: 0 })
+process.send?.(0)

@@ -1,10 +1,21 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, chownSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import {
+  accessSync,
+  appendFileSync,
+  chownSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+} from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
 import { freePort } from './free-port.ts'
+import type { Hosts } from './hosts.ts'
 import { atTheEnd } from './tidy.ts'
 
 /** A PostgreSQL cluster of the run's own, which may be restarted and crashed. */
@@ -49,18 +60,20 @@ function account(): { uid: number; gid: number } | undefined {
   return { uid: Number(uid ?? 65_534), gid: Number(gid ?? 65_534) }
 }
 
-export async function startOwnPostgres(folder: string): Promise<OwnPostgres> {
+export async function startOwnPostgres(folder: string, hosts: Hosts | null): Promise<OwnPostgres> {
+  const address = hosts?.address ?? '127.0.0.1'
   const owner = account()
   mkdirSync(folder)
   if (owner) chownSync(folder, owner.uid, owner.gid)
   const data = join(folder, 'data')
   await initialise(data, owner)
-  const port = await freePort()
-  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  if (hosts) appendFileSync(join(data, 'pg_hba.conf'), `host all all ${hosts.network} trust\n`)
+  const port = await freePort(address)
+  const url = `postgres://postgres@${address}:${port}/postgres`
   const log = openSync(join(folder, 'postgres.log'), 'a')
   const start = () => {
     const settings = [
-      `listen_addresses=127.0.0.1`,
+      `listen_addresses=${address}`,
       'max_connections=150',
       'unix_socket_directories=',
       'shared_buffers=128MB',

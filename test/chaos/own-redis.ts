@@ -20,14 +20,14 @@ export interface OwnRedis {
   stop(): Promise<void>
 }
 
-export async function startOwnRedis(folder: string): Promise<OwnRedis> {
-  const port = await freePort()
-  const url = `redis://127.0.0.1:${port}`
+export async function startOwnRedis(folder: string, address = '127.0.0.1'): Promise<OwnRedis> {
+  const port = await freePort(address)
+  const url = `redis://${address}:${port}`
   let generation = 0
   const place = () => join(folder, String(generation))
   const start = () => {
     mkdirSync(place(), { recursive: true })
-    const words = ['--port', String(port), '--bind', '127.0.0.1', '--dir', place(), '--save', '', '--appendonly', 'yes']
+    const words = ['--port', String(port), '--bind', address, '--dir', place(), '--save', '', '--appendonly', 'yes']
     const keep = ['--auto-aof-rewrite-percentage', '0', '--maxmemory-policy', 'noeviction', '--protected-mode', 'no']
     const child = spawn(programPath('redis-server')!, [...words, ...keep], { stdio: 'ignore' })
     return { child, forget: atTheEnd(() => child.kill('SIGKILL')) }

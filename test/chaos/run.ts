@@ -16,11 +16,14 @@ const usage = `npm run chaos -- [options]
   --minutes M           pushing under fire ends after M minutes at the latest
   --cycles C            times each strike comes
   --ceiling N           calls per second to the portal (grows with the events)
+  --hosts N             hosts of the run's own on which the workers live (2 with own servers; 1: this one)
   --without LIST        strikes and faults to leave out, separated by commas
   --sabotage LIST       damage to do before the proof: ${Object.keys(sabotages).join(', ')}
   --json FILE           writes the result as JSON, too
   --verbose             a line for every act
 `
+
+const mostHosts = 20
 
 class Usage extends Error {}
 
@@ -33,6 +36,7 @@ function readOptions() {
       minutes: { type: 'string' },
       cycles: { type: 'string' },
       ceiling: { type: 'string' },
+      hosts: { type: 'string' },
       without: { type: 'string', default: '' },
       sabotage: { type: 'string', default: '' },
       json: { type: 'string' },
@@ -57,6 +61,7 @@ function readOptions() {
     ...size,
     ceiling: whole('ceiling', values.ceiling, size.ceiling),
     cycles: whole('cycles', values.cycles, size.cycles),
+    hosts: hostsOf(servers, whole('hosts', values.hosts, servers === 'own' ? 2 : 1)),
     without: new Set(list(values.without)),
     sabotage: list(values.sabotage) as SabotageName[],
     json: values.json,
@@ -64,6 +69,13 @@ function readOptions() {
     clients: 6,
     scale: 1,
   }
+}
+
+/** Only servers of the run's own listen where other hosts reach them. */
+function hostsOf(servers: ServerKind, wanted: number): number {
+  if (wanted < 1 || wanted > mostHosts) throw new Usage(`--hosts takes 1 to ${mostHosts}`)
+  if (wanted > 1 && servers !== 'own') throw new Usage('--hosts needs --servers own')
+  return wanted
 }
 
 function whole(name: string, text: string | undefined, otherwise: number): number {

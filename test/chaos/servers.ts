@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { startEmbedded } from '../../src/platform/embedded/embedded.ts'
 import { startServers } from '../support/house.ts'
+import type { Hosts } from './hosts.ts'
 import { openLine, type Line } from './line.ts'
 import { programPath, startOwnPostgres } from './own-postgres.ts'
 import { startOwnRedis } from './own-redis.ts'
@@ -46,8 +47,15 @@ export function bestKind(): ServerKind {
   return ['initdb', 'postgres', 'redis-server'].every((name) => programPath(name) !== null) ? 'own' : 'embedded'
 }
 
-export function startKind(kind: ServerKind, folder: string, megabytes: number): Promise<Servers> {
-  if (kind === 'own') return own(folder)
+export interface KindOptions {
+  readonly folder: string
+  /** Of the small disk. */
+  readonly megabytes: number
+  readonly hosts: Hosts | null
+}
+
+export function startKind(kind: ServerKind, { folder, megabytes, hosts }: KindOptions): Promise<Servers> {
+  if (kind === 'own') return own(folder, hosts)
   return kind === 'embedded' ? embedded(folder, megabytes) : named()
 }
 
@@ -63,9 +71,9 @@ async function flush(url: string): Promise<void> {
 
 const onlyEmbedded = 'for the embedded database only'
 
-async function own(folder: string): Promise<Servers> {
-  const postgres = await startOwnPostgres(join(folder, 'postgres'))
-  const redis = await startOwnRedis(join(folder, 'redis'))
+async function own(folder: string, hosts: Hosts | null): Promise<Servers> {
+  const postgres = await startOwnPostgres(join(folder, 'postgres'), hosts)
+  const redis = await startOwnRedis(join(folder, 'redis'), hosts?.address)
   return {
     kind: 'own',
     databaseUrl: postgres.url,

@@ -11,6 +11,7 @@ import { applyProcedures, importAgencies } from '../../src/procedures/store.ts'
 import type { Policies } from '../../src/main.ts'
 import { environmentOf, nationalCodes } from '../support/province.ts'
 import { startCrew, type Crew } from './crew.ts'
+import { makeHosts, type Hosts } from './hosts.ts'
 import { openLine, type Line } from './line.ts'
 import { agencies } from './plan.ts'
 import { startKind, type ServerKind, type Servers } from './servers.ts'
@@ -22,6 +23,8 @@ export interface Stage {
   readonly servers: Servers
   readonly sandbox: SpawnedSandbox
   readonly line: Line
+  /** A text says why there is but one. */
+  readonly hosts: Hosts | string
   readonly crew: Crew
   /** Asks the ledger over a connection of its own, while nothing strikes. */
   ledger<T>(work: (sql: Sql) => Promise<T>): Promise<T>
@@ -42,6 +45,8 @@ export interface StageOptions extends Pick<Size, 'ceiling' | 'batch' | 'hands' |
   readonly kind: ServerKind
   readonly seed: number
   readonly events: number
+  /** Workers live on so many hosts of the run's own, where that can be. */
+  readonly hosts: number
 }
 
 /** Milliseconds a call to the portal may take. */
@@ -83,23 +88,33 @@ export async function raiseStage(options: StageOptions): Promise<Stage> {
     removeFolder()
   }
   try {
-    const servers = await startKind(options.kind, folder, 512 + Math.ceil(options.events / 100))
+    const made = options.hosts > 1 ? await makeHosts(options.hosts) : 'one host'
+    const hosts = typeof made === 'string' ? null : made
+    if (hosts) closers.push(() => hosts.stop())
+    const megabytes = 512 + Math.ceil(options.events / 100)
+    const servers = await startKind(options.kind, { folder, megabytes, hosts })
     closers.push(() => servers.stop())
-    const sandbox = await spawnSandbox({ seed: options.seed, history: true, sessionSeconds: 30 })
+    const sandbox = await spawnSandbox({
+      seed: options.seed,
+      history: true,
+      sessionSeconds: 30,
+      ...(hosts ? { host: hosts.address } : {}),
+    })
     closers.push(() => sandbox.stop())
     const portal = new URL(sandbox.url)
-    const line = await openLine(portal.hostname, Number(portal.port))
+    const line = await openLine(portal.hostname, Number(portal.port), hosts?.portal)
     closers.push(() => line.stop())
     const ledger: Stage['ledger'] = (work) => askLedger(servers.databaseUrl, work)
     const key = await ledger(furnish)
     const dialectFile = dialectFileOf(options.batch)
     writeFileSync(join(folder, 'dialect.json'), dialectFile)
+    portal.hostname = line.address
     portal.port = String(line.port)
     const environment = environmentOf(servers, { ...sandbox, url: portal.href }, settingsOf(options, folder))
-    const crew = startCrew({ folder, count: options.count, policies, environment })
+    const crew = startCrew({ folder, count: options.count, policies, environment, hosts })
     closers.push(() => crew.stop())
     await crew.allUp()
-    const stage = { servers, sandbox, line, crew, ledger, key, ceiling: options.ceiling, deadline, stop }
+    const stage = { servers, sandbox, line, hosts: made, crew, ledger, key, ceiling: options.ceiling, deadline, stop }
     return { ...stage, dialect: readDialectFile(dialectFile), ...controlOf(sandbox) }
   } catch (error) {
     await stop()

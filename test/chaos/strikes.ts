@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { randomOf } from '../../adapters/sandbox/chance.ts'
 import type { Clients } from './clients.ts'
 import type { Member } from './crew.ts'
+import type { Host } from './hosts.ts'
 import type { LineMode } from './line.ts'
 import { shuffled } from './portal-faults.ts'
 import { serverStrikes, type ServerStrike } from './servers.ts'
@@ -17,6 +18,8 @@ export const strikeNames = [
   'line-cut',
   'line-stall',
   'line-drop',
+  'cut-host',
+  'cut-portal',
   'clock-jump',
   'sessions-expire',
   ...serverStrikes,
@@ -61,6 +64,9 @@ interface Ground {
   readonly scale: number
 }
 
+/** Need hosts of the run's own. */
+const onHosts: ReadonlySet<StrikeName> = new Set<StrikeName>(['cut-host', 'cut-portal'])
+
 type Act = () => Promise<boolean>
 
 const meanings: Readonly<Record<StrikeName, string>> = {
@@ -72,6 +78,8 @@ const meanings: Readonly<Record<StrikeName, string>> = {
   'line-cut': 'lanes were sending, or connections stood',
   'line-stall': 'lanes were sending, or connections stood',
   'line-drop': 'lanes were sending, or connections stood',
+  'cut-host': 'a call from that host was under way',
+  'cut-portal': 'a call was under way',
   'clock-jump': 'always',
   'sessions-expire': 'always',
   'redis-flush': 'work waited',
@@ -85,11 +93,15 @@ const meanings: Readonly<Record<StrikeName, string>> = {
 }
 
 const hour = 3_600_000
+/** Longer than a lease: what the host had in hand is then in other hands when it comes back. */
+const longestCut = 18_000
+/** Several times a call's deadline: calls that were given up still lie in the kernel's hands when the line is back. */
+const longestOutage = 8_000
 
 export function makeStrikes({ stage, clients, watch, seed, without, scale }: Ground): Strikes {
   const draw = randomOf(seed ^ 0x51c7)
   const between = (least: number, most: number) => Math.round((least + draw() * (most - least)) * scale)
-  const { crew, servers, line } = stage
+  const { crew, servers, line, hosts } = stage
   const some = (members: readonly Member[]) => members[Math.floor(draw() * members.length)]!
   const working = async (state?: string) => {
     for (let tries = 0; tries < 30; tries += 1) {
@@ -101,6 +113,14 @@ export function makeStrikes({ stage, clients, watch, seed, without, scale }: Gro
   }
   const killed = async (members: readonly Member[]) =>
     Promise.all(members.map((member) => member.kill(between(200, 2_000))))
+  /** The first host from which a call is under way; after a while, any. */
+  const asking = async (among: readonly Host[]): Promise<Host> => {
+    for (let tries = 0; tries < 100; tries += 1) {
+      for (const host of among) if ((await line.asking(host.address)) > 0) return host
+      await sleep(10)
+    }
+    return among[0]!
+  }
   const cut =
     (mode: LineMode): Act =>
     async () => {
@@ -140,6 +160,26 @@ export function makeStrikes({ stage, clients, watch, seed, without, scale }: Gro
     'line-cut': cut('cut'),
     'line-stall': cut('stall'),
     'line-drop': cut('drop'),
+    async 'cut-host'() {
+      if (typeof hosts === 'string') return false
+      const host = await asking(shuffled(hosts.workers, draw))
+      host.setLink('down')
+      // Asked after the cut: whatever is still under way can no longer be answered.
+      const met = (await line.asking(host.address)) > 0
+      await sleep(between(2_000, longestCut))
+      host.setLink('up')
+      return met
+    },
+    async 'cut-portal'() {
+      if (typeof hosts === 'string') return false
+      await asking(hosts.workers)
+      hosts.portal.setLink('down')
+      let met = false
+      for (const { address } of hosts.workers) met ||= (await line.asking(address)) > 0
+      await sleep(between(2_000, longestOutage))
+      hosts.portal.setLink('up')
+      return met
+    },
     async 'clock-jump'() {
       some(crew.members).setClock(Math.round((draw() * 2 - 1) * hour))
       // All clocks of one role together, as on one host: nobody is left to do the work by the right time.
@@ -156,7 +196,8 @@ export function makeStrikes({ stage, clients, watch, seed, without, scale }: Gro
   const counts = Object.fromEntries(
     strikeNames.map((name) => {
       const blow = name in acts ? null : servers.blows[name as ServerStrike]
-      const notRun = without.has(name) ? 'switched off' : typeof blow === 'string' ? blow : undefined
+      const impossible = onHosts.has(name) ? stage.hosts : blow
+      const notRun = without.has(name) ? 'switched off' : typeof impossible === 'string' ? impossible : undefined
       return [name, { struck: 0, met: 0, meets: meanings[name], ...(notRun ? { notRun } : {}) }]
     }),
   ) as Record<StrikeName, StrikeCount>

@@ -23,6 +23,7 @@ describe('All guarantees at once, under fire', () => {
       hands: 3,
       count: { api: 1, worker: 2, scheduler: 1 },
       clients: 4,
+      hosts: 1,
       cycles: 1,
       scale: 0.3,
       longest: 60_000,
