@@ -72,7 +72,9 @@ export function judgeRetryAfter(
     while (next < times.length && times[next]! < from) next += 1
     let inside = next
     while (inside < times.length && times[inside]! < until) inside += 1
-    if (inside > next) passed.push(`${inside - next} calls within a Retry-After of ${away} s told at ${at}`)
+    if (inside === next) continue
+    const after = times.slice(next, inside).map((time) => `${Math.round(time - at)} ms`)
+    passed.push(`calls within a Retry-After of ${away} s told at ${at}, after ${after.slice(0, 10).join(', ')}`)
   }
   return { passed, periods }
 }

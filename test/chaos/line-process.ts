@@ -11,7 +11,7 @@ const target = JSON.parse(process.env['DVCQG_CHAOS_LINE'] ?? '{}') as {
 }
 
 interface Pair {
-  readonly from: string | undefined
+  readonly from: string
   readonly near: Socket
   readonly far: Socket | null
   /** Bytes were held back or lost: when the line heals, this connection is dead and nothing of it arrives late. */
@@ -22,6 +22,7 @@ interface Pair {
 
 const pairs = new Set<Pair>()
 let mode: LineMode = 'open'
+let held: readonly string[] = []
 let server = await listen()
 
 async function listen(): Promise<Server> {
@@ -33,9 +34,10 @@ async function listen(): Promise<Server> {
 
 function accept(near: Socket): void {
   const far = mode === 'stall' ? null : connect(target.port, target.host)
-  const pair: Pair = { from: near.remoteAddress, near, far, spoilt: far === null, asking: false }
+  const pair: Pair = { from: near.remoteAddress ?? '', near, far, spoilt: far === null, asking: false }
   pairs.add(pair)
   if (far === null) near.pause()
+  if (held.includes(pair.from)) far?.pause()
   near.on('data', (bytes) => {
     pair.asking = true
     far?.write(bytes)
@@ -86,14 +88,21 @@ async function change(next: LineMode): Promise<void> {
   if (before === 'cut' && next !== 'cut') server = await listen()
 }
 
+function hold(addresses: readonly string[]): number {
+  held = addresses
+  const theirs = [...pairs].filter(({ from }) => held.includes(from))
+  for (const { far } of theirs) far?.pause()
+  for (const { from, far } of pairs) if (!held.includes(from) && mode !== 'stall') far?.resume()
+  return theirs.filter(({ asking }) => asking).length
+}
+
 process.on('SIGINT', () => undefined)
 process.on('message', (order: LineOrder) => {
-  if ('from' in order) {
-    process.send?.([...pairs].filter(({ from, asking }) => from === order.from && asking).length)
-    return
+  if ('hold' in order) process.send?.(hold(order.hold))
+  else {
+    const stood = pairs.size
+    void change(order.mode).then(() => process.send?.(stood))
   }
-  const held = pairs.size
-  void change(order.mode).then(() => process.send?.(held))
 })
 process.once('disconnect', () => process.exit(0))
 process.send?.(0)

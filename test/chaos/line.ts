@@ -11,15 +11,15 @@ import { atTheEnd } from './tidy.ts'
  */
 export type LineMode = 'open' | 'cut' | 'stall' | 'drop'
 
-export type LineOrder = { readonly mode: LineMode } | { readonly from: string }
+export type LineOrder = { readonly mode: LineMode } | { readonly hold: readonly string[] }
 
 export interface Line {
   readonly address: string
   readonly port: number
   /** Resolves with the number of connections that stood on the line. */
   set(mode: LineMode): Promise<number>
-  /** Calls from an address that have no answer yet. */
-  asking(address: string): Promise<number>
+  /** Keeps answers to these addresses back, none to let them go; resolves with the number of calls that have no answer yet. */
+  hold(addresses: readonly string[]): Promise<number>
   stop(): Promise<void>
 }
 
@@ -54,7 +54,7 @@ export async function openLine(host: string, port: number, at: Host | null = nul
     address,
     port: near,
     set: (mode) => ask({ mode }),
-    asking: (from) => ask({ from }),
+    hold: (addresses) => ask({ hold: addresses }),
     async stop() {
       forget()
       if (child.exitCode !== null || child.signalCode !== null) return

@@ -113,13 +113,18 @@ export function makeStrikes({ stage, clients, watch, seed, without, scale }: Gro
   }
   const killed = async (members: readonly Member[]) =>
     Promise.all(members.map((member) => member.kill(between(200, 2_000))))
-  /** The first host from which a call is under way; after a while, any. */
-  const asking = async (among: readonly Host[]): Promise<Host> => {
-    for (let tries = 0; tries < 100; tries += 1) {
-      for (const host of among) if ((await line.asking(host.address)) > 0) return host
-      await sleep(10)
+  /** Takes a cable out while calls from these hosts are under way: their answers are kept back until it is out. */
+  const cutOff = async (callers: readonly Host[], cable: Host, longest: number): Promise<boolean> => {
+    let calls = 0
+    for (let tries = 0; calls === 0 && tries < 100; tries += 1) {
+      calls = await line.hold(callers.map(({ address }) => address))
+      await sleep(20)
     }
-    return among[0]!
+    cable.setLink('down')
+    await line.hold([])
+    await sleep(between(2_000, longest))
+    cable.setLink('up')
+    return calls > 0
   }
   const cut =
     (mode: LineMode): Act =>
@@ -162,23 +167,11 @@ export function makeStrikes({ stage, clients, watch, seed, without, scale }: Gro
     'line-drop': cut('drop'),
     async 'cut-host'() {
       if (typeof hosts === 'string') return false
-      const host = await asking(shuffled(hosts.workers, draw))
-      host.setLink('down')
-      // Asked after the cut: whatever is still under way can no longer be answered.
-      const met = (await line.asking(host.address)) > 0
-      await sleep(between(2_000, longestCut))
-      host.setLink('up')
-      return met
+      const host = hosts.workers[Math.floor(draw() * hosts.workers.length)]!
+      return cutOff([host], host, longestCut)
     },
     async 'cut-portal'() {
-      if (typeof hosts === 'string') return false
-      await asking(hosts.workers)
-      hosts.portal.setLink('down')
-      let met = false
-      for (const { address } of hosts.workers) met ||= (await line.asking(address)) > 0
-      await sleep(between(2_000, longestOutage))
-      hosts.portal.setLink('up')
-      return met
+      return typeof hosts === 'string' ? false : cutOff(hosts.workers, hosts.portal, longestOutage)
     },
     async 'clock-jump'() {
       some(crew.members).setClock(Math.round((draw() * 2 - 1) * hour))
