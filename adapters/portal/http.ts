@@ -1,6 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { isUtf8 } from 'node:buffer'
 import http from 'node:http'
 import https from 'node:https'
-import { isUtf8 } from 'node:buffer'
+import { connect as connectPlain, type NetConnectOpts, type Socket } from 'node:net'
 import { create } from 'axios'
 import type { AxiosInstance } from 'axios'
 
@@ -36,8 +38,8 @@ export function createSend(limits: { followRedirects: number; maxAnswerBytes: nu
   const connect = Math.min(longestConnect, Math.ceil(limits.deadline / 2))
   const client = create({
     adapter: 'http',
-    httpAgent: withConnectLimit(new http.Agent({ keepAlive: true }), connect),
-    httpsAgent: withConnectLimit(new https.Agent({ keepAlive: true }), connect),
+    httpAgent: resettable(withConnectLimit(new http.Agent({ keepAlive: true }), connect)),
+    httpsAgent: resettable(withConnectLimit(new https.Agent({ keepAlive: true }), connect)),
     // Dossiers go to the forwarder that is configured and nowhere else, whatever the environment says about proxies.
     proxy: false,
     maxRedirects: limits.followRedirects,
@@ -56,15 +58,20 @@ export function createSend(limits: { followRedirects: number; maxAnswerBytes: nu
 
 async function exchange(client: AxiosInstance, request: HttpRequest): Promise<HttpAnswer> {
   const signal = AbortSignal.timeout(request.deadline)
+  const line: Line = { socket: null }
+  // Before the client hears of it: what it closes in good order is still delivered when a cut network is back.
+  signal.addEventListener('abort', () => line.socket?.resetAndDestroy(), { once: true })
   const requestOut = new Date()
   try {
-    const response = await client.request<Buffer>({
-      method: request.method,
-      url: request.url,
-      headers: request.headers,
-      signal,
-      ...(request.method === 'POST' ? { data: request.body } : {}),
-    })
+    const ask = () =>
+      client.request<Buffer>({
+        method: request.method,
+        url: request.url,
+        headers: request.headers,
+        signal,
+        ...(request.method === 'POST' ? { data: request.body } : {}),
+      })
+    const response = await lines.run(line, ask)
     const bytes = Buffer.from(response.data)
     const retryAfter: unknown = response.headers['retry-after']
     return {
@@ -78,6 +85,9 @@ async function exchange(client: AxiosInstance, request: HttpRequest): Promise<Ht
     }
   } catch (error) {
     return failed(requestOut, troubleOf(error, signal))
+  } finally {
+    // The next call on this connection is not ours to end.
+    line.socket = null
   }
 }
 
@@ -85,6 +95,45 @@ function failed(requestOut: Date, trouble: Trouble): HttpAnswer {
   // Only an answer that could not be read has arrived; for the others there is no honest time of arrival.
   const responseIn = trouble === 'unreadable' ? new Date() : null
   return { requestOut, responseIn, status: null, text: '', bytesIn: 0, retryAfter: undefined, trouble }
+}
+
+/** The TCP connection that carries a call. */
+interface Line {
+  socket: Socket | null
+}
+
+const lines = new AsyncLocalStorage<Line>()
+/** The TCP connection beneath a TLS one. */
+const beneath = new WeakMap<object, Socket>()
+
+/**
+ * Notes which connection carries a call, so that a call that is given up can be ended by a reset. Closed in good order, bytes
+ * that the network has not taken yet would stay with the system and arrive when the network is back: long after the
+ * look-up that asked what became of them, and on top of what was sent since.
+ */
+function resettable<A extends http.Agent>(agent: A): A {
+  const connect = agent.createConnection.bind(agent)
+  const reuse = agent.reuseSocket.bind(agent)
+  const note = (socket: object) => {
+    const line = lines.getStore()
+    if (line) line.socket = beneath.get(socket) ?? (socket as Socket)
+  }
+  agent.createConnection = (options, callback) => {
+    // A TLS socket cannot reset its connection: it gets one that can.
+    const plain = agent instanceof https.Agent ? connectPlain(options as NetConnectOpts) : null
+    const socket = connect(plain ? Object.assign({ ...options }, { socket: plain }) : options, callback)
+    if (plain && socket) {
+      beneath.set(socket, plain)
+      plain.once('error', (error) => socket.destroy(error))
+    }
+    if (socket) note(socket)
+    return socket
+  }
+  agent.reuseSocket = (socket, request) => {
+    reuse(socket, request)
+    note(socket)
+  }
+  return agent
 }
 
 /** Errors that can only happen before the portal has taken anything. All others count as "perhaps processed". */

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs'
 import http from 'node:http'
+import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import net from 'node:net'
-import { afterEach, expect, it } from 'vitest'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createPortal } from '../../adapters/portal/portal.ts'
 import { dialects } from '../../config/dialects.ts'
 
@@ -9,7 +12,7 @@ import { dialects } from '../../config/dialects.ts'
 const servers: net.Server[] = []
 afterEach(() => {
   for (const server of servers.splice(0)) {
-    if (server instanceof http.Server) server.closeAllConnections()
+    if (server instanceof http.Server || server instanceof https.Server) server.closeAllConnections()
     server.close()
   }
 })
@@ -20,7 +23,10 @@ async function listen(server: net.Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-async function lookUpAt(port: number, scheme = 'http') {
+const lookUpAt = (port: number, scheme?: string) => portalAt(port, scheme)()
+
+/** Asks one portal, over its own connections, as often as it is called. */
+function portalAt(port: number, scheme = 'http') {
   const dialect = { ...dialects.get('gateway-query')!, timeouts: { call: 300, login: 300 }, maxAnswerBytes: 1_000 }
   const portal = createPortal({
     baseUrl: `${scheme}://127.0.0.1:${port}`,
@@ -37,7 +43,7 @@ async function lookUpAt(port: number, scheme = 'http') {
       unlock: async () => Promise.resolve(),
     },
   })
-  return portal.lookUp('H99.14-250821-0007', { requestIn: new Date(), urgency: 'fresh' as const })
+  return () => portal.lookUp('H99.14-250821-0007', { requestIn: new Date(), urgency: 'fresh' as const })
 }
 
 it('ends a call whose body only trickles in', async () => {
@@ -119,4 +125,56 @@ it('reads a compressed answer and keeps the connection', async () => {
   const answer = await lookUpAt(port)
   expect(answer).toMatchObject({ class: 'ok', record: { fields: { a: 'Thủ tục' } } })
   expect(sockets.size).toBe(1)
+})
+
+describe('a call that is given up', () => {
+  const tls = (name: string) => readFileSync(new URL(`./tls/${name}.pem`, import.meta.url))
+  const trusted = getCACertificates('default')
+  beforeAll(() => setDefaultCACertificates([...trusted, tls('cert').toString()]))
+  afterAll(() => setDefaultCACertificates([...trusted]))
+
+  /** How each connection ended, as the portal sees it. */
+  async function endings(scheme: 'http' | 'https', answer: (request: number, response: http.ServerResponse) => void) {
+    const ends: string[] = []
+    let requests = 0
+    const onRequest: http.RequestListener = (_request, response) => answer((requests += 1), response)
+    const server =
+      scheme === 'http'
+        ? http.createServer(onRequest)
+        : https.createServer({ key: tls('key'), cert: tls('cert') }, onRequest)
+    server.on(scheme === 'http' ? 'connection' : 'secureConnection', (socket: net.Socket) => {
+      socket.once('error', (error: NodeJS.ErrnoException) => ends.push(error.code ?? error.message))
+      socket.once('end', () => ends.push('closed in good order'))
+    })
+    const port = await listen(server)
+    return { ends, ask: portalAt(port, scheme) }
+  }
+
+  it.each(['http', 'https'] as const)(
+    'is ended by a reset, so that no byte of it arrives later: %s',
+    async (scheme) => {
+      const { ends, ask } = await endings(scheme, () => undefined)
+      expect(await ask()).toMatchObject({ class: 'unknown', failure: 'portal-timeout' })
+      await vi.waitFor(() => expect(ends).toEqual(['ECONNRESET']))
+    },
+  )
+
+  it.each(['http', 'https'] as const)('may be one on a connection that served others: %s', async (scheme) => {
+    const { ends, ask } = await endings(scheme, (request, response) => {
+      if (request < 3) response.end('{"error_code":0,"result":[]}')
+    })
+    expect(await ask()).toMatchObject({ class: 'ok' })
+    expect(await ask()).toMatchObject({ class: 'ok' })
+    expect(await ask()).toMatchObject({ failure: 'portal-timeout' })
+    await vi.waitFor(() => expect(ends).toEqual(['ECONNRESET']))
+  })
+
+  it.each(['http', 'https'] as const)('ends only its own connection, long after earlier calls: %s', async (scheme) => {
+    const { ends, ask } = await endings(scheme, (_request, response) => response.end('{"error_code":0,"result":[]}'))
+    expect(await ask()).toMatchObject({ class: 'ok' })
+    // Beyond the first call's deadline, on the same connection.
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    expect(await ask()).toMatchObject({ class: 'ok' })
+    expect(ends).toEqual([])
+  })
 })
