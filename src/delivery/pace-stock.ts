@@ -29,11 +29,12 @@ export type Turn = GivenSlot | Refusal
 export type Given = Refusal | readonly GivenSlot[]
 
 interface Source {
-  take(urgency: Urgency, token: string, atMost: number, soon: number): Promise<Given>
+  /** For so many callers, and at most so many more slots that begin within `soon` milliseconds. */
+  take(urgency: Urgency, token: string, callers: number, more: number, soon: number): Promise<Given>
   unused(token: string, epoch: string): Promise<unknown>
 }
 
-/** Slots are taken ahead no further than this: what closes the gate or lowers the pace meanwhile comes this late at most. */
+/** Slots are taken for nobody yet no further ahead than this: what closes the gate or lowers the pace meanwhile comes this late at most. */
 const soon = 10
 const most = 16
 
@@ -69,9 +70,10 @@ export function createStock(source: Source, urgency: Urgency) {
   const ask = async (): Promise<void> => {
     asking = true
     while (queue.length > 0) {
-      const atMost = Math.min(most, Math.max(queue.length, Math.floor(soon / gap)))
+      const callers = queue.length
+      const more = Math.max(0, Math.min(most, Math.floor(soon / gap)) - callers)
       try {
-        const given = await source.take(urgency, randomUUID(), atMost, soon)
+        const given = await source.take(urgency, randomUUID(), callers, more, soon)
         if (!('kind' in given)) hand(given)
         else if (given.kind === 'again') queue.shift()!.got(given)
         else for (const { got } of queue.splice(0)) got(given)

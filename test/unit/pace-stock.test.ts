@@ -8,10 +8,10 @@ function source(answer: (token: string, atMost: number) => Promise<Given> | Give
   const back: string[] = []
   const stock = createStock(
     {
-      take: async (_urgency, token, atMost) => {
-        asked.push(atMost)
+      take: async (_urgency, token, callers, more) => {
+        asked.push(callers + more)
         await sleep(2)
-        return answer(token, atMost)
+        return answer(token, callers + more)
       },
       unused: async (token) => void back.push(token),
     },
