@@ -3,7 +3,7 @@ import { SandboxOptions } from './settings.ts'
 
 // A sandbox of its own process: options as JSON in DVCQG_SANDBOX, addresses to the parent, gone when the parent is.
 const options = SandboxOptions.parse(JSON.parse(process.env['DVCQG_SANDBOX'] ?? '{}'))
-const sandbox = await startSandbox(options)
+const sandbox = await startSandbox(options).catch(giveUp)
 const { url, gatewayUrl, controlUrl } = sandbox
 
 let ending: Promise<void> | undefined
@@ -16,3 +16,9 @@ process.once('disconnect', end)
 process.once('SIGTERM', end)
 process.once('SIGINT', end)
 process.send?.({ url, gatewayUrl, controlUrl })
+
+/** The parent says why; a stack would tell nobody more. */
+async function giveUp(error: Error): Promise<never> {
+  await new Promise((resolve) => process.send?.({ failed: error.message }, resolve) ?? resolve(null))
+  process.exit(1)
+}

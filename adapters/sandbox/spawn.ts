@@ -13,6 +13,7 @@ export interface SpawnedSandbox {
 }
 
 const Addresses = z.object({ url: z.string(), gatewayUrl: z.string(), controlUrl: z.string() })
+const FirstWord = z.union([Addresses, z.object({ failed: z.string() })])
 const patience = 5_000
 
 /** Starts the sandbox in a child process; throws when the child ends before it listens. */
@@ -31,7 +32,11 @@ export async function spawnSandbox(options: SandboxOptions = {}): Promise<Spawne
 
 function firstWord(child: ChildProcess): Promise<z.output<typeof Addresses>> {
   return new Promise((resolve, reject) => {
-    child.once('message', (message) => resolve(Addresses.parse(message)))
+    child.once('message', (message) => {
+      const word = FirstWord.parse(message)
+      if ('failed' in word) reject(new Error(`The sandbox ended before it listened (${word.failed})`))
+      else resolve(word)
+    })
     child.once('error', reject)
     child.once('exit', (code) => reject(new Error(`The sandbox ended before it listened (exit code ${code})`)))
   })
