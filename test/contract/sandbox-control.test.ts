@@ -159,7 +159,7 @@ describe('closing', () => {
     const caller = await clientOf(fresh)
     fresh.faults.set([{ kind: 'timeout-after-storing' }])
     const hanging = caller.create(dossier(1)).catch((error: unknown) => error)
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await expect.poll(() => fresh.store.size, { timeout: 20_000, interval: 5 }).toBe(1)
     const start = performance.now()
     await fresh.close()
     expect(await hanging).toMatchObject({ message: 'fetch failed' })
