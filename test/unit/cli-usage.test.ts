@@ -1,19 +1,11 @@
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
-
-const program = fileURLToPath(new URL('../../src/cli/dvcqg.ts', import.meta.url))
-
-function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-  return new Promise<{ code: number; out: string; err: string }>((resolve) => {
-    const env = { PATH: process.env['PATH'] ?? '', ...environment }
-    execFile(process.execPath, [program, ...args], { env }, (error, out, err) =>
-      resolve({ code: error ? Number(error.code) : 0, out, err }),
-    )
-  })
-}
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openCli, program, runCli as run } from '../support/cli.ts'
 
 describe('dvcqg', () => {
+  let cli: Awaited<ReturnType<typeof openCli>>
+  beforeAll(async () => void (cli = await openCli()), 60_000)
+  afterAll(() => cli.close())
+
   it.each([
     ['an unknown command', ['nonsense'], /unknown command/],
     ['no command', [], /Usage: dvcqg/],
@@ -35,10 +27,19 @@ describe('dvcqg', () => {
     ['roles nobody knows', ['serve', '--roles', 'api,boss'], /Allowed are/],
     ['a port out of range', ['sandbox', '--port', '70000'], /0 to 65535/],
   ])('exits with 2 for %s and says so without a stack', async (_what, args, words) => {
-    const { code, err } = await run(args)
+    const { code, err, left } = await cli.run(args)
     expect(err).toMatch(words)
     expect(err).not.toMatch(/\n {4}at /)
     expect(code).toBe(2)
+    // Nothing that would keep it from ending.
+    expect(left).toEqual([])
+  })
+
+  it('gives its exit code to whoever started it', async () => {
+    const args = ['resend', '--reason', 'bad-luck', '--why', 'x']
+    const { code, err, out } = await cli.run(args)
+    expect(await run(args)).toEqual({ code, err, out })
+    expect({ code, out }).toEqual({ code: 2, out: '' })
   })
 
   it('lists all configuration problems at once and no values', async () => {
