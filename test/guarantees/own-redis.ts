@@ -24,8 +24,10 @@ export interface OwnRedis {
   stop(): Promise<void>
 }
 
-/** Databases are numbered from 0 to 15 on a Redis as it comes; nobody else takes the last. */
-const ownDatabase = '15'
+/** Databases are numbered from 0 to 15 on a Redis as it comes. The first is everybody's, the last is that of the chaos runs. */
+const databases = Array.from({ length: 14 }, (_, index) => String(14 - index))
+/** Nobody holds a database longer; whoever was killed has not given his back. */
+const longestHold = 15 * 60_000
 
 /**
  * A Redis behind a line that can be cut. It takes the place of REDIS_URL for this test file, so that all processes of the
@@ -35,7 +37,8 @@ export async function takeRedis(): Promise<OwnRedis> {
   const shared = process.env['REDIS_URL']
   const embedded = shared ? null : await startOwn()
   const real = new URL(shared ?? embedded!.url)
-  if (shared) real.pathname = `/${ownDatabase}`
+  const taken = shared ? await takeDatabase(shared) : null
+  if (taken) real.pathname = `/${taken.database}`
   const line = await openLine(real)
   const url = new URL(real)
   url.hostname = '127.0.0.1'
@@ -54,6 +57,7 @@ export async function takeRedis(): Promise<OwnRedis> {
       if (shared) process.env['REDIS_URL'] = shared
       else delete process.env['REDIS_URL']
       await line.cut()
+      await taken?.giveBack()
       await embedded?.stop()
     },
   }
@@ -71,10 +75,29 @@ async function startOwn(): Promise<{ url: string; stop(): Promise<void> }> {
   }
 }
 
+/** A database of a shared server for this file alone: others that run at the same time take another. */
+async function takeDatabase(shared: string): Promise<{ database: string; giveBack(): Promise<void> }> {
+  const mark = (database: string) => `dvcqg-test-database:${database}`
+  for (const database of databases) {
+    const isFree = (await onServer(shared, (redis) => redis.set(mark(database), '1', 'PX', longestHold, 'NX'))) === 'OK'
+    if (!isFree) continue
+    const giveBack = async () => void (await onServer(shared, (redis) => redis.del(mark(database))))
+    const own = new URL(shared)
+    own.pathname = `/${database}`
+    await flush(own.href, true)
+    return { database, giveBack }
+  }
+  throw new Error('All databases of the shared Redis are taken by other tests')
+}
+
 async function flush(url: string, shared: boolean): Promise<void> {
+  await onServer(url, (redis) => (shared ? redis.flushdb() : redis.flushall()))
+}
+
+async function onServer<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
   const redis = new Redis(url)
   try {
-    await (shared ? redis.flushdb() : redis.flushall())
+    return await work(redis)
   } finally {
     redis.disconnect()
   }
