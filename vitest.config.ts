@@ -4,8 +4,28 @@ import { defineConfig } from 'vitest/config'
 // Tests start programs of ours all the time; most of what a start costs is compiling, which is the same every time.
 const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compile', import.meta.url)) }
 
+// Files that measure a pace to the call, or how soon something is noticed, have the machine for themselves.
+const alone = [
+  'test/integration/pace.test.ts',
+  'test/integration/watchdog.test.ts',
+  'test/integration/bullmq-traps.test.ts',
+  'test/guarantees/05-killed-process.test.ts',
+  'test/guarantees/06-ceiling.test.ts',
+  'test/guarantees/chaos-short.test.ts',
+]
+
+const withServers = {
+  env,
+  pool: 'forks',
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  // On a shared machine a clock-bound test may meet a stall; it is run once more before a change is turned down.
+  retry: process.env['CI'] ? 1 : 0,
+} as const
+
 // The kind of a test is its folder. Unit and property tests need nothing; integration tests talk to real servers (the
-// embedded ones unless DATABASE_URL and REDIS_URL name others), so they run one file at a time.
+// embedded ones unless DATABASE_URL and REDIS_URL name others). Each of their files has a database and a key prefix of its
+// own and waits more than it computes, so three run at the same time.
 export default defineConfig({
   test: {
     projects: [
@@ -14,24 +34,23 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts', 'test/contract/**/*.test.ts'],
           env,
-          testTimeout: 60_000,
-          maxWorkers: 2,
           pool: 'threads',
+          maxWorkers: 2,
+          testTimeout: 60_000,
         },
       },
       {
         test: {
+          ...withServers,
           name: 'integration',
           include: ['test/integration/**/*.test.ts', 'test/guarantees/**/*.test.ts'],
-          env,
-          maxWorkers: 1,
+          exclude: alone,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
-          pool: 'forks',
-          testTimeout: 60_000,
-          // On a shared machine a clock-bound test may meet a stall; it is run once more before a change is turned down.
-          retry: process.env['CI'] ? 1 : 0,
-          hookTimeout: 60_000,
         },
+      },
+      {
+        test: { ...withServers, name: 'integration-alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },
