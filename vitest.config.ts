@@ -16,6 +16,7 @@ const alone = [
 
 const withServers = {
   env,
+  globalSetup: 'test/support/templates.ts',
   pool: 'forks',
   testTimeout: 60_000,
   hookTimeout: 60_000,

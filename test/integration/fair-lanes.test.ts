@@ -25,7 +25,7 @@ describe('lanes handed out', () => {
   let servers: House
   let sql: Sql
   beforeAll(async () => {
-    servers = await startServers()
+    servers = await startServers({ tables: 'perhaps' })
     sql = openDatabase({ url: servers.databaseUrl, pool: 5 })
     await migrate(sql)
   })

@@ -13,7 +13,7 @@ let house: House
 let sql: Sql
 
 beforeAll(async () => {
-  house = await startServers()
+  house = await startServers({ tables: 'perhaps' })
   sql = openDatabase({ url: house.databaseUrl, pool: 2 })
   await migrate(sql)
   await sql`

@@ -44,7 +44,7 @@ async function plant({ agency, procedure, state, times = 1, ...more }: Planted):
 }
 
 beforeAll(async () => {
-  house = await startServers()
+  house = await startServers({ tables: 'perhaps' })
   sql = openDatabase({ url: house.databaseUrl, pool: 2 })
   await migrate(sql)
   await sql`insert into agencies values ('A1', 'Sở Tư pháp', 'province'), ('A2', 'UBND xã Đăk Hà', 'commune')`

@@ -23,7 +23,7 @@ export async function say(pace: SharedPace, answer: CallReport, times = 1): Prom
 export function usePace() {
   const held = {} as { house: House; redis: Redis; sql: Sql }
   beforeAll(async () => {
-    held.house = await startServers()
+    held.house = await startServers({ tables: 'perhaps' })
     held.redis = new Redis(held.house.redisUrl)
     held.sql = openDatabase({ url: held.house.databaseUrl, pool: 4 })
     await migrate(held.sql)

@@ -51,7 +51,7 @@ export interface ProvinceOptions {
 
 /** A small province on real servers with a sandbox portal in a process of its own. */
 export async function startProvince(options: ProvinceOptions = {}): Promise<Province> {
-  const servers = await startServers()
+  const servers = await startServers({ tables: 'perhaps' })
   const sandbox = await spawnSandbox(options.sandbox ?? {})
   const environment = environmentOf(servers, sandbox, options.settings)
   const settings = readSettings(environment, () => '')
