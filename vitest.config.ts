@@ -18,8 +18,10 @@ const withServers = {
   env,
   globalSetup: 'test/support/templates.ts',
   pool: 'forks',
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  // An end for what hangs. What has to happen in time is said by each test; a server alone may take a minute to start
+  // where others work as well.
+  testTimeout: 120_000,
+  hookTimeout: 180_000,
   // On a shared machine a clock-bound test may meet a stall; it is run once more before a change is turned down.
   retry: process.env['CI'] ? 1 : 0,
 } as const
