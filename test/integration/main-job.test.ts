@@ -37,7 +37,7 @@ describe('a dossier on its way to the portal', () => {
   })
 
   it('carries hundreds of dossiers in batches', async () => {
-    const many = Array.from({ length: 1200 }, () =>
+    const many = Array.from({ length: 500 }, () =>
       change({ backfill: true, steps: [step('2020-07-03T09:00:00+07:00', 'received')] }),
     )
     const results = await province.push(many)
