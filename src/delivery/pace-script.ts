@@ -121,12 +121,12 @@ local function owe() set('owed', math.min(get('owed') + 1, 0.05 * currentRate())
 `
 
 /**
- * ARGV: urgency, token, how many callers wait, how many more slots at most, milliseconds. Answers {'slot', wait, round, epoch, interval,
- * at, ...}, {'again', wait}, {'closed', wait, why}, {'seed', server} or {'grant', epoch}. There may be fewer slots than callers; slots
- * for nobody yet begin within those milliseconds. The tokens of further slots are the first one's with '.1', '.2' ... behind it.
+ * ARGV: urgency, token, how many slots at most, milliseconds. Answers {'slot', wait, round, epoch, interval, at, ...}, {'again', wait},
+ * {'closed', wait, why}, {'seed', server} or {'grant', epoch}. More slots than one are given only as far as they begin within
+ * those milliseconds; their tokens are the first one's with '.1', '.2' ... behind it.
  */
 export const takeScript = `${prelude}
-local urgency, token, callers, more, soon = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local urgency, token, wanted, soon = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 -- A server that was started anew or took over may know an older state: it begins like an empty one.
 if not state.epoch or silence > second / 2 then
   local _, info = pcall(redis.call, 'INFO', 'server')
@@ -143,8 +143,7 @@ local slot = math.max(get('next'), now)
 local ahead = slot - now
 -- Backfill takes what is free soon, so that a fresh call never queues behind it; its credit keeps it a tenth. The others are
 -- told when to ask, one after the other, so that many of them do not ask all the time.
-local longest = urgency == 'backfill' and math.max(1.5 * interval, 100) or config.patience
-if urgency == 'backfill' and ahead > longest then
+if urgency == 'backfill' and ahead > math.max(1.5 * interval, 100) then
   if get('credit') >= 1 then
     set('credit', get('credit') - 1)
   else
@@ -157,17 +156,16 @@ end
 if ahead > config.patience then return {'closed', math.ceil(ahead), 'portal-pace'} end
 
 if get('broken') == 1 then
-  callers, more = 1, 0
+  wanted = 1
   set('probe', slot + math.min(config.flightFor, 15 * second))
   set('prober', token)
 end
 redis.call('ZREMRANGEBYSCORE', flight, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', left, '-inf', now - 4 * second)
 local answer = {'slot', math.ceil(ahead), state.round or '0', state.epoch, math.ceil(interval)}
-for number = 0, callers + more - 1 do
+for number = 0, wanted - 1 do
   local own = number == 0 and token or token .. '.' .. number
-  local isTooFar = slot - now > (number < callers and longest or soon)
-  if number > 0 and (isTooFar or config.quota > 0 and get('left') < 1) then break end
+  if number > 0 and (slot - now > soon or config.quota > 0 and get('left') < 1) then break end
   -- A slot that was given back is made up for, a little closer to the others but never closer than the ceiling allows.
   local gap = math.max((1 - math.min(get('owed'), 0.15)) * interval, second / config.ceiling)
   set('owed', math.max(0, get('owed') - (1 - gap / interval)))

@@ -29,24 +29,24 @@ export type Turn = GivenSlot | Refusal
 export type Given = Refusal | readonly GivenSlot[]
 
 interface Source {
-  /** For so many callers, and at most so many more slots that begin within `soon` milliseconds. */
-  take(urgency: Urgency, token: string, callers: number, more: number, soon: number): Promise<Given>
+  take(urgency: Urgency, token: string, atMost: number, soon: number): Promise<Given>
   unused(token: string, epoch: string): Promise<unknown>
 }
 
-/** Slots are taken for nobody yet no further ahead than this: what closes the gate or lowers the pace meanwhile comes this late at most. */
+/** Slots are taken ahead no further than this: what closes the gate or lowers the pace meanwhile comes this late at most. */
 const soon = 10
 const most = 16
 
 /**
- * One counter for all hands of a process and one urgency. At hundreds of calls a second a trip to Redis for each would cost as much as
- * the call: those who ask while one is under way share the next, and a busy process takes what it is going to need in the
- * next ten milliseconds. A slot that nobody came for is given back.
+ * The slots of one process and one urgency. At hundreds of calls a second a trip to Redis for each would cost as much as the call: a
+ * busy process takes with one trip what it is going to need in the next ten milliseconds. Where trips overlap, because they
+ * take long or calls are few, each brings one slot. A slot that nobody came for is given back.
  */
 export function createStock(source: Source, urgency: Urgency) {
+  // Whoever waits has a trip of its own under way; what trips bring goes to who has waited longest.
   const queue: { readonly got: (turn: Turn) => void; readonly failed: (error: unknown) => void }[] = []
   let stock: GivenSlot[] = []
-  let asking = false
+  let trips = 0
   let expiry: NodeJS.Timeout | null = null
   let askedAt = Number.NEGATIVE_INFINITY
   let gap = 1_000
@@ -59,34 +59,31 @@ export function createStock(source: Source, urgency: Urgency) {
     giveBack(stock.filter(isStale))
     stock = stock.filter((slot) => !isStale(slot))
   }
-  const keep = (slots: GivenSlot[]) => {
+  const keep = (slots: readonly GivenSlot[]) => {
     stock.push(...slots)
+    if (stock.length === 0) return
     expiry ??= setTimeout(() => {
       expiry = null
       dropStale()
-      if (stock.length > 0) keep([])
+      keep([])
     }, 2 * soon)
   }
-  const ask = async (): Promise<void> => {
-    asking = true
-    while (queue.length > 0) {
-      const callers = queue.length
-      const more = Math.max(0, Math.min(most, Math.floor(soon / gap)) - callers)
-      try {
-        const given = await source.take(urgency, randomUUID(), callers, more, soon)
-        if (!('kind' in given)) hand(given)
-        else if (given.kind === 'again') queue.shift()!.got(given)
-        else for (const { got } of queue.splice(0)) got(given)
-      } catch (error) {
-        for (const { failed } of queue.splice(0)) failed(error)
-      }
-    }
-    asking = false
+  const hand = (slots: readonly GivenSlot[]) => {
+    const served = queue.splice(0, slots.length)
+    for (const [index, { got }] of served.entries()) got(slots[index]!)
+    keep(slots.slice(served.length))
   }
-  const hand = (given: readonly GivenSlot[]) => {
-    const served = queue.splice(0, given.length)
-    for (const [index, { got }] of served.entries()) got(given[index]!)
-    if (given.length > served.length) keep(given.slice(served.length))
+  const ask = async (): Promise<void> => {
+    const atMost = trips === 0 ? Math.max(1, Math.min(most, Math.floor(soon / gap))) : 1
+    trips += 1
+    try {
+      const given = await source.take(urgency, randomUUID(), atMost, soon)
+      if ('kind' in given) queue.shift()?.got(given)
+      else hand(given)
+    } catch (error) {
+      queue.shift()?.failed(error)
+    }
+    trips -= 1
   }
   return {
     /** The next slot, or why there is none. */
@@ -99,7 +96,7 @@ export function createStock(source: Source, urgency: Urgency) {
       if (slot) return Promise.resolve(slot)
       return new Promise((got, failed) => {
         queue.push({ got, failed })
-        if (!asking) void ask()
+        void ask()
       })
     },
     /** The portal asks for less: what was taken ahead is given back. */

@@ -301,11 +301,11 @@ function createStore(options: PaceOptions) {
     await scripts.grant(epoch, calls, granted)
   }
   const trips: number[] = []
-  const take = async (urgency: Urgency, token: string, ...wish: [number, number, number]): Promise<Given> => {
+  const take = async (urgency: Urgency, token: string, atMost: number, soon: number): Promise<Given> => {
     // Seeding and granting are rare; more than a few in a row means that Redis forgets faster than it is told.
     for (let tries = 0; tries < 5; tries += 1) {
       const asked = performance.now()
-      const [kind, ...rest] = (await scripts.take(urgency, token, ...wish)) as [string, ...(string | number)[]]
+      const [kind, ...rest] = (await scripts.take(urgency, token, atMost, soon)) as [string, ...(string | number)[]]
       const answered = performance.now()
       trips.push(answered - asked)
       if (trips.length > tripsKept) trips.shift()
