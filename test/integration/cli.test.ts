@@ -1,36 +1,35 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openCli, program, runCli } from '../support/cli.ts'
 import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
-
-const program = fileURLToPath(new URL('../../src/cli/dvcqg.ts', import.meta.url))
 
 describe('dvcqg beside a running service', () => {
   let province: Province
   let folder: string
+  let cli: Awaited<ReturnType<typeof openCli>>
   beforeAll(async () => {
     province = await startProvince()
+    cli = await openCli()
     folder = await mkdtemp(join(tmpdir(), 'dvcqg-cli-'))
     await province.until(async () => (await province.ground.catalogue.fresh()).national.size > 4000, 'the catalogue')
   })
   afterAll(async () => {
+    cli?.close()
     await province.close()
     await rm(folder, { recursive: true, force: true })
   })
 
   const run = (args: readonly string[], extra: Readonly<Record<string, string>> = {}) =>
-    new Promise<{ code: number; out: string; err: string }>((resolve) => {
-      const env = { PATH: process.env['PATH'] ?? '', ...province.environment, ...extra }
-      execFile(process.execPath, [program, ...args], { env }, (error, out, err) =>
-        resolve({ code: error ? Number(error.code) : 0, out, err }),
-      )
-    })
-  const json = async <T>(args: readonly string[], expected = 0): Promise<T> => {
-    const { code, out, err } = await run([...args, '--json'])
+    cli.run(args, { ...province.environment, ...extra })
+  /** As a person starts it: that it ends by itself, and with which code, is seen here. */
+  const runAlone = (args: readonly string[], extra: Readonly<Record<string, string>> = {}) =>
+    runCli(args, { ...province.environment, ...extra })
+  const json = async <T>(args: readonly string[], expected = 0, how: typeof runAlone = run): Promise<T> => {
+    const { code, out, err } = await how([...args, '--json'])
     expect({ code, err }).toEqual({ code: expected, err: '' })
     return JSON.parse(out) as T
   }
@@ -45,18 +44,13 @@ describe('dvcqg beside a running service', () => {
   }
 
   it('creates a key that works until it is revoked, and shows it only once', async () => {
-    const { id, key } = await json<{ id: string; key: string }>([
-      'keys',
-      'create',
-      '--name',
-      'Một cửa',
-      '--source',
-      'one-stop',
-    ])
+    const wish = ['keys', 'create', '--name', 'Một cửa', '--source', 'one-stop']
+    const { id, key } = await json<{ id: string; key: string }>(wish, 0, runAlone)
     const good = change()
     const dossiers = await file('d.ndjson', `${JSON.stringify(good)}\n\n{"code":"x"}\nnot json\n`)
-    const push = () => run(['import', 'dossiers', dossiers, '--url', province.house.url, '--json'], { DVCQG_KEY: key })
-    const first = await push()
+    const push = (how: typeof runAlone = run) =>
+      how(['import', 'dossiers', dossiers, '--url', province.house.url, '--json'], { DVCQG_KEY: key })
+    const first = await push(runAlone)
     const lines = first.out
       .trim()
       .split('\n')
@@ -84,13 +78,12 @@ describe('dvcqg beside a running service', () => {
     expect(await stateOf(blocked.code)).toMatchObject({ state: 'blocked', reason: 'no-national-code' })
     const head = 'local_code;national_code;agency_code;level;valid_from;valid_to;why\n'
     const right = `TT-LOCAL-1;${nationalCodes[1]};;;01/01/2020;;QĐ 1\n`
-    const wrong = await run(['import', 'mappings', await file('wrong.csv', `\uFEFF${head}${right}TT;1;;;;;\n`)])
+    const wrong = await runAlone(['import', 'mappings', await file('wrong.csv', `\uFEFF${head}${right}TT;1;;;;;\n`)])
     expect(wrong).toMatchObject({ code: 1, out: expect.stringContaining('Row 3, column B (national_code)') as string })
     const path = await file('right.csv', `\uFEFF${head}${right}`)
     expect(await json(['import', 'mappings', path])).toMatchObject({ rows: 1, changed: 1, released: 1 })
+    await province.until(async () => (await stateOf(blocked.code))?.state === 'delivered', 'the delivery')
     expect(await json(['import', 'mappings', path])).toMatchObject({ rows: 1, changed: 0, released: 0 })
-    await province.settled()
-    expect(await stateOf(blocked.code)).toMatchObject({ state: 'delivered' })
   })
 
   it('imports agencies, procedures and status words', async () => {
@@ -102,7 +95,7 @@ describe('dvcqg beside a running service', () => {
     expect(await json(['import', 'agencies', agencies])).toMatchObject({ changed: 1, released: 0 })
     expect(await json(['import', 'procedures', procedures])).toMatchObject({ rows: 1 })
     expect(await json(['import', 'statuses', statuses])).toMatchObject({ changed: 1, released: 1 })
-    await province.settled()
+    await province.until(async () => (await stateOf(dossier.code))?.state === 'delivered', 'the delivery')
   })
 
   it('reports as JSON, as a table and as a page', async () => {
@@ -111,7 +104,7 @@ describe('dvcqg beside a running service', () => {
     expect(report.total).toMatchObject({ received: 3, delivered: 3 })
     expect((await run(['report', ...period, '--lang', 'en'])).out).toContain('100.0 %')
     const page = join(folder, 'report.html')
-    expect(await run(['report', ...period, '--html', page])).toMatchObject({ code: 0, out: '' })
+    expect(await runAlone(['report', ...period, '--html', page])).toMatchObject({ code: 0, out: '' })
   })
 
   it('counts before it sends again, and keeps who and why', async () => {
@@ -134,7 +127,7 @@ describe('dvcqg beside a running service', () => {
     ]
     expect(await json(wish)).toMatchObject({ dossiers: 1, resent: false })
     expect(await stateOf(refused.code)).toMatchObject({ state: 'parked' })
-    expect(await json([...wish, '--yes'])).toMatchObject({ dossiers: 1, resent: true })
+    expect(await json([...wish, '--yes'], 0, runAlone)).toMatchObject({ dossiers: 1, resent: true })
     await province.settled()
     expect(await stateOf(refused.code)).toMatchObject({ state: 'delivered' })
     const [kept] = await province.ground
@@ -148,7 +141,7 @@ describe('dvcqg beside a running service', () => {
     const [row] = await province.ground.sql<{ code: string }[]>`select code from dossiers order by id limit 1`
     await province.ground
       .sql`update deliveries set delivered_change_id = null where dossier_id = (select id from dossiers where code = ${row!.code})`
-    const other = await json<{ run: unknown; findings: unknown }>(['reconcile', '--sample', '1'], 3)
+    const other = await json<{ run: unknown; findings: unknown }>(['reconcile', '--sample', '1'], 3, runAlone)
     expect(other).toMatchObject({
       run: { counts: { equal: 3, different: 1 } },
       findings: [{ code: row!.code, kind: 'different' }],
@@ -158,7 +151,7 @@ describe('dvcqg beside a running service', () => {
 
   it('shows what waits and what stopped', async () => {
     await province.push([change({ procedureCode: 'TT-LOCAL-2' })])
-    const status = await json<{ backlog: Record<string, unknown>[] }>(['status'])
+    const status = await json<{ backlog: Record<string, unknown>[] }>(['status'], 0, runAlone)
     expect(status).toMatchObject({ pace: { ceiling: 2000 }, movement: { ok: true } })
     expect(status.backlog).toContainEqual(
       expect.objectContaining({ state: 'blocked', reason: 'no-national-code', count: 1 }),
@@ -186,7 +179,7 @@ describe('dvcqg beside a running service', () => {
       ]),
     )
     expect(findings.every(({ ok, fix }) => ok === (fix === null))).toBe(true)
-    const wrong = await run(['doctor'], {
+    const wrong = await runAlone(['doctor'], {
       PORTAL_PASSWORD: 'wrong-secret',
       ENCRYPTION_KEYS: `k:${Buffer.alloc(32, 9).toString('base64')}`,
     })

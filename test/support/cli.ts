@@ -22,7 +22,7 @@ export const runCli: Run<Pick<CliAnswer, 'code' | 'out' | 'err'>> = (args, envir
     )
   })
 
-/** The program in one process for many runs that touch no server; resolves when it is loaded. */
+/** The program in one process for many runs, one after the other; resolves when it is loaded. */
 export async function openCli(): Promise<{ run: Run<CliAnswer>; close(): void }> {
   const child = fork(fileURLToPath(new URL('./cli-process.ts', import.meta.url)), [], {
     execArgv: [],

@@ -43,7 +43,11 @@ describe('dvcqg', () => {
   })
 
   it('lists all configuration problems at once and no values', async () => {
-    const { code, err } = await run(['status'], { PORT: 'many', DATABASE_URL: 'secret-word', PORTAL_URL: 'http://p' })
+    const { code, err } = await cli.run(['status'], {
+      PORT: 'many',
+      DATABASE_URL: 'secret-word',
+      PORTAL_URL: 'http://p',
+    })
     expect(code).toBe(2)
     expect(err).toMatch(/PORT:.*DATABASE_URL:.*PORTAL_UNIT:/s)
     expect(err).not.toContain('secret-word')
@@ -59,7 +63,7 @@ describe('dvcqg', () => {
   })
 
   it('exits with 1 when a file does not exist or is wrong, naming it', async () => {
-    expect(await run(['import', 'agencies', '/nowhere.csv'])).toMatchObject({
+    expect(await cli.run(['import', 'agencies', '/nowhere.csv'])).toMatchObject({
       code: 1,
       err: '/nowhere.csv does not exist. Check the path.\n',
     })
@@ -69,7 +73,7 @@ describe('dvcqg', () => {
   })
 
   it('exits with 1 when no service answers', async () => {
-    const { code, err } = await run(['import', 'dossiers', program, '--url', 'http://127.0.0.1:1'], {
+    const { code, err } = await cli.run(['import', 'dossiers', program, '--url', 'http://127.0.0.1:1'], {
       DVCQG_KEY: 'dvcqg_x',
     })
     expect(code).toBe(1)
@@ -78,7 +82,7 @@ describe('dvcqg', () => {
   })
 
   it('exits with 0 for help and a new encryption key', async () => {
-    expect(await run(['report', '--help'])).toMatchObject({
+    expect(await cli.run(['report', '--help'])).toMatchObject({
       code: 0,
       out: expect.stringContaining('sync rate') as string,
     })
