@@ -94,15 +94,19 @@ describe('the demo', () => {
     },
   )
 
-  it('ends at once, with nothing left running, when it is interrupted in the middle', { timeout: 60_000 }, async () => {
-    const dataDir = join(folder, 'interrupted')
-    const { child, said, ended } = startDemo(dataDir, '--exit')
-    await until(() => said.error.includes('Act one'), 45_000)
-    child.kill('SIGINT')
-    // The pipes close only when the last child that inherited them is gone.
-    expect(await ended).toBe(130)
-    expect(existsSync(join(dataDir, 'lock.json'))).toBe(false)
-  })
+  it(
+    'ends at once, with nothing left running, when it is interrupted in the middle',
+    { timeout: 120_000 },
+    async () => {
+      const dataDir = join(folder, 'interrupted')
+      const { child, said, ended } = startDemo(dataDir, '--exit')
+      await until(() => said.error.includes('Act one'), 90_000)
+      child.kill('SIGINT')
+      // The pipes close only when the last child that inherited them is gone.
+      expect(await ended).toBe(130)
+      expect(existsSync(join(dataDir, 'lock.json'))).toBe(false)
+    },
+  )
 
   it('touches no folder that it did not fill itself', async () => {
     const dataDir = join(folder, 'foreign')
