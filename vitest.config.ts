@@ -4,12 +4,9 @@ import { defineConfig } from 'vitest/config'
 // Tests start programs of ours all the time; most of what a start costs is compiling, which is the same every time.
 const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compile', import.meta.url)) }
 
-// Files that measure a pace to the call, or how soon something is noticed, have the machine for themselves.
+// Files that measure a pace to the call, and the one that kills and cuts everything, have the machine for themselves.
 const alone = [
   'test/integration/pace.test.ts',
-  'test/integration/watchdog.test.ts',
-  'test/integration/bullmq-traps.test.ts',
-  'test/guarantees/05-killed-process.test.ts',
   'test/guarantees/06-ceiling.test.ts',
   'test/guarantees/chaos-short.test.ts',
 ]
