@@ -38,6 +38,8 @@ export function openDatabase(options: DatabaseOptions): Sql {
   const finish = async (pool: Pool) => {
     old.delete(pool)
     await pool.sql.end({ timeout: 0 })
+    // What was broken off still says its last words (a transaction its rollback): they are refused as long as the line lies open.
+    await sleep(lastWords, undefined, { ref: false })
     for (const line of pool.lines) line.bury()
   }
   const drain = async (pool: Pool) => {
@@ -57,7 +59,8 @@ export function openDatabase(options: DatabaseOptions): Sql {
   let current = start()
   const end: Sql['end'] = async (wish = { timeout: 5 }) => {
     hasEnded = true
-    await Promise.all([current.sql.end(wish), ...Array.from(old, finish)])
+    for (const pool of old) void finish(pool)
+    await current.sql.end(wish)
   }
   return new Proxy(current.sql, {
     apply: (_, self, words) => Reflect.apply(current.sql, self, words) as unknown,
@@ -81,6 +84,7 @@ const isDead = ({ lines }: Pool): boolean => Array.from(lines).every((line) => l
 /** Idle connections of a replaced pool are closed this often, and everything that still runs there is broken off after that. */
 const drainEvery = 1_000
 const finishAfter = 60_000
+const lastWords = 1_000
 
 function openPool({ url, pool }: DatabaseOptions, socket: () => Line): Sql {
   const options = {
