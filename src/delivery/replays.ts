@@ -323,7 +323,7 @@ export async function stopReplays(
         select id from replays where state = 'running' and ${visible(tx, scope)} order by id for update
       ) returning id`
     for (const { id } of rows) await note(tx, { actor, action: 'replay.paused', id, detail: { why, stopAll: true } })
-    return rows.map(({ id }) => id)
+    return rows.map(({ id }) => id).sort((a, b) => a - b)
   })
   for (const id of paused) await recallReplay(sql, id)
   const [row] = await sql<{ count: number }[]>`

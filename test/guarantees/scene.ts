@@ -18,6 +18,8 @@ interface Stats {
 
 /** One call as the ledger keeps it as evidence. */
 interface LedgerCall {
+  /** When it left. */
+  readonly at: Date
   readonly service: string
   readonly class: string
   readonly meaning: string
@@ -98,7 +100,7 @@ function viewOf(province: Province): Pick<Scene, 'atPortal' | 'callsOf' | 'state
   return {
     atPortal: async () => new Map((await province.received()).map((one) => [one.code, one as Received])),
     callsOf: (code) => sql<LedgerCall[]>`
-      select e.service, e.class, a.meaning from attempts a join exchanges e on e.id = a.exchange_id
+      select e.request_out as at, e.service, e.class, a.meaning from attempts a join exchanges e on e.id = a.exchange_id
       join dossiers d on d.id = a.dossier_id where d.code = ${code} order by e.request_out, e.id`,
     async states() {
       const rows = await sql<{ state: string; count: number }[]>`

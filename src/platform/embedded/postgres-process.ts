@@ -9,7 +9,9 @@ import { isOnThisMachine, isStillRunning, ownIdentity, type ProcessIdentity } fr
 runChild(async (port, folder): Promise<ChildServer> => {
   const owner = `${folder}.pid.json`
   await predecessorGone(owner)
-  await writeFile(owner, JSON.stringify(ownIdentity()), { mode: 0o600 })
+  // Never half-written: a successor that cannot read it would take the folder.
+  await writeFile(`${owner}.new`, JSON.stringify(ownIdentity()), { mode: 0o600 })
+  await rename(`${owner}.new`, owner)
   if (!existsSync(folder)) await initialise(folder)
   const db = await open(folder)
   const server = await servePostgres(db, { port, patience: 20, broken: giveUp })
