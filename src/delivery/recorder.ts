@@ -20,8 +20,9 @@ interface Entry {
 
 /** Longest wait for company, in milliseconds. */
 const gathers = 250
-/** Most outcomes in one statement. */
+/** Most outcomes in one statement, and the number of lanes from which on it takes no more: large ones keep all others waiting. */
 const together = 100
+const lanesTogether = 100
 
 /** Writes outcomes in one transaction; answers, for each of them, the lanes that left the worker's hands. */
 type Write = (outcomes: readonly Outcome[]) => Promise<number[][]>
@@ -36,11 +37,18 @@ export function createRecorder(write: Write): Recorder {
   const take = (): Entry[] => {
     const all = isDue || waiting.length >= together
     const [taken, left]: [Entry[], Entry[]] = [[], []]
-    for (const entry of waiting)
-      if (taken.length < together && (all || hurried.has(entry.outcome.token))) taken.push(entry)
-      else left.push(entry)
+    let lanes = 0
+    for (const entry of waiting) {
+      const isWanted = all || hurried.has(entry.outcome.token)
+      if (!isWanted || taken.length === together || lanes >= lanesTogether) left.push(entry)
+      else {
+        taken.push(entry)
+        lanes += entry.outcome.taken.length
+      }
+    }
     waiting = left
-    isDue = false
+    // What is due and found no room goes next.
+    isDue = all && left.length > 0
     return taken
   }
   const run = async () => {

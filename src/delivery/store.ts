@@ -466,7 +466,7 @@ export interface Outcome {
 export async function recordOutcomes(sql: Sql, vault: Vault, outcomes: readonly Outcome[]): Promise<number[][]> {
   const evidence = outcomes.flatMap((outcome) => outcome.evidence ?? [])
   const taken = mergeTaken(outcomes)
-  const steps = taken.flatMap(({ steps }) => steps)
+  const steps = taken.flatMap(({ dossierId, steps }) => steps.map((step) => ({ ...step, dossierId })))
   const rows = await persistently(
     () => sql<{ id: number; state: string }[]>`
     with ${evidence.length > 0 ? sql`${evidenceCte(sql, vault, evidence)},` : sql``} taken as materialized (
@@ -481,9 +481,11 @@ export async function recordOutcomes(sql: Sql, vault: Vault, outcomes: readonly 
       from deliveries l join taken r on r.id = l.dossier_id and r.token = l.lease_token order by l.dossier_id for update of l
     ), acknowledged as (
       update steps s set state = 'delivered', reason = null, acknowledged_at = now(), sent_at = coalesce(p.sent_at, s.sent_at)
-      from unnest(${steps.map(({ id }) => id)}::bigint[], ${steps.map(({ sentAt }) => sentAt?.toISOString() ?? null)}::timestamptz[])
-        as p(id, sent_at), mine
-      where s.id = p.id and s.dossier_id = mine.id and s.state <> 'delivered'
+      from unnest(
+        ${steps.map(({ id }) => id)}::bigint[], ${steps.map(({ dossierId }) => dossierId)}::bigint[],
+        ${steps.map(({ sentAt }) => sentAt?.toISOString() ?? null)}::timestamptz[]
+      ) as p(id, dossier_id, sent_at) join mine on mine.id = p.dossier_id
+      where s.id = p.id and s.state <> 'delivered'
     )
     update deliveries l set
       steps_done = mine.done,
