@@ -70,7 +70,7 @@ function saysDestination({ dialect, dstcode }: Peer, purpose: Purpose): boolean 
   return dstcode !== '' && (purpose !== 'login' || dialect.dstcode.atLogin)
 }
 
-export interface Bodies {
+interface Bodies {
   readonly sent: string
   /** What is kept as evidence: the same without session and password. */
   readonly kept: string

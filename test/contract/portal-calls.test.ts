@@ -158,6 +158,18 @@ describe('the X-Road dialects', () => {
     expect(answer.exchanges[1]?.bytesOut).toBeGreaterThan(500)
   })
 
+  it('takes a new slot when the last check outlasted it, and never waits for ever', async () => {
+    const { portal, log } = ready()
+    nock(host).post(`${base}/mapi/g${query}`).times(2).reply(200, ok)
+    const slowly = [80, 0]
+    const once = async () => void (await sleep(slowly.shift() ?? 0))
+    expect(await portal.send('create', [dossier], { ...call, lastCheck: once })).toMatchObject({ class: 'ok' })
+    const again = ['take DongBoHoSoMC', 'unused DongBoHoSoMC', 'take DongBoHoSoMC', 'report DongBoHoSoMC ok']
+    expect(log.filter((line) => !line.includes('login'))).toEqual(again)
+    const always = async () => void (await sleep(80))
+    expect(await portal.send('create', [dossier], { ...call, lastCheck: always })).toMatchObject({ class: 'ok' })
+  })
+
   it('carry the destination as a header in the 2019 dialect', async () => {
     const { portal } = setUp({ dialect: 'xrd-2019' })
     const inHeader = nock(host, { reqheaders: { dstcode } })
