@@ -25,7 +25,7 @@ const withServers = {
 
 // The kind of a test is its folder. Unit and property tests need nothing; integration tests talk to real servers (the
 // embedded ones unless DATABASE_URL and REDIS_URL name others). Each of their files has a database and a key prefix of its
-// own and waits more than it computes, so three run at the same time.
+// own and waits more than it computes, so three run at the same time; two where each brings servers of its own along.
 export default defineConfig({
   test: {
     projects: [
@@ -45,7 +45,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts', 'test/guarantees/**/*.test.ts'],
           exclude: alone,
-          maxWorkers: 3,
+          maxWorkers: process.env['DATABASE_URL'] ? 3 : 2,
           sequence: { groupOrder: 1 },
         },
       },
