@@ -346,7 +346,7 @@ async function sealedOf(
   const steps = new Map<number, SealedStep[]>(withSteps.map((id) => [id, []]))
   for (const { dossierId, code, source, content, stepId, stepState } of sealed)
     if (code !== null) contents.set(dossierId, { code, source, content })
-    else steps.get(dossierId)!.push({ id: stepId, dossierId, content, state: stepState })
+    else steps.get(dossierId)!.push({ id: stepId, content, state: stepState })
   return { rows: claimed.map((row) => ({ ...row, ...contents.get(row.id)! })), steps }
 }
 
@@ -380,7 +380,6 @@ function openLane(vault: Vault, row: ClaimedRow, steps: readonly SealedStep[]): 
 
 interface SealedStep {
   readonly id: number
-  readonly dossierId: number
   readonly content: Buffer
   readonly state: string
 }
