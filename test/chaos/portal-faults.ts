@@ -97,6 +97,11 @@ function recipes(deadline: number, ceiling: number): Readonly<Record<string, Rec
  */
 const longRemembered = ['ceiling', 'ceiling-503']
 const oneWaveIn = 40
+/**
+ * In a run of more waves faults come one at a time. Each unknown call of fifty dossiers takes fifty look-ups, so with four faults
+ * at a time look-ups are most of what the portal meets, and a million events would take a day.
+ */
+const longRun = 100
 
 /**
  * Every kind comes again and again, in an order that follows from the seed; several strike at a time, each at 5 to 20 %, those
@@ -108,7 +113,8 @@ export function makeWaves({ plan, deadline, ceiling, without, waves }: WaveOptio
   const draw = randomOf(plan.seed ^ 0x77ab)
   // Each kind comes in two waves at least: a chance of 5 % may miss one.
   const often = kinds.filter((kind) => !longRemembered.includes(kind))
-  const perWave = Math.min(often.length, Math.max(4, Math.ceil((2.5 * often.length) / waves)))
+  const together = waves > longRun ? 1 : 4
+  const perWave = Math.min(often.length, Math.max(together, Math.ceil((2.5 * often.length) / waves)))
   const seldom = longRemembered.filter((kind) => kinds.includes(kind))
   const times = Math.max(1, Math.round(waves / oneWaveIn))
   const places = seldom.map(
