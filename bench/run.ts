@@ -10,6 +10,7 @@ import { memory } from './memory.ts'
 import { pushCeiling } from './push-ceiling.ts'
 import { pushOpen } from './push-open.ts'
 import { report } from './report.ts'
+import { suggest } from './suggest.ts'
 import { waysOfOthers } from './ways-of-others.ts'
 
 interface Bench {
@@ -28,6 +29,7 @@ const benches: Readonly<Record<string, Bench>> = {
   growth: { play: growth, embedded: 0.1 },
   report: { play: report, embedded: 0.1 },
   memory: { play: memory, embedded: 0.1 },
+  suggest: { play: suggest, embedded: 1 },
 }
 
 const usage = `npm run bench -- [names...] [--scale 0.1] [--rounds 3] [--servers embedded|url] [--json file] [--profile folder] [--strict]

@@ -1,22 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
-import { addDeliveries } from './commands/deliveries.ts'
-import { addAlerts } from './commands/alerts.ts'
-import { addDemo } from './commands/demo.ts'
-import { addDoctor } from './commands/doctor.ts'
-import { addImport } from './commands/import.ts'
-import { addKeys } from './commands/keys.ts'
-import { addMigrate } from './commands/migrate.ts'
-import { addQueues } from './commands/queues.ts'
-import { addReconcile } from './commands/reconcile.ts'
-import { addReplays } from './commands/replays.ts'
-import { addReport } from './commands/report.ts'
-import { addResend } from './commands/resend.ts'
-import { addSandbox } from './commands/sandbox.ts'
-import { addServe } from './commands/serve.ts'
-import { addStatus } from './commands/status.ts'
-import { addWebhooks } from './commands/webhooks.ts'
 import { exitOf, exits, Interrupted, sentenceOf } from './exits.ts'
 import { remark } from './output.ts'
 
@@ -24,7 +8,37 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string
 }
 
-function createProgram(): Command {
+type Adder = (program: Command) => void
+
+/** What each command needs is loaded with it: all of it together takes a second and a hundred megabytes. */
+const commands: Readonly<Record<string, () => Promise<Adder>>> = {
+  serve: async () => (await import('./commands/serve.ts')).addServe,
+  migrate: async () => (await import('./commands/migrate.ts')).addMigrate,
+  sandbox: async () => (await import('./commands/sandbox.ts')).addSandbox,
+  demo: async () => (await import('./commands/demo.ts')).addDemo,
+  import: async () => (await import('./commands/import.ts')).addImport,
+  procedures: async () => (await import('./commands/procedures.ts')).addProcedures,
+  report: async () => (await import('./commands/report.ts')).addReport,
+  reconcile: async () => (await import('./commands/reconcile.ts')).addReconcile,
+  resend: async () => (await import('./commands/resend.ts')).addResend,
+  replays: async () => (await import('./commands/replays.ts')).addReplays,
+  deliveries: async () => (await import('./commands/deliveries.ts')).addDeliveries,
+  keys: async () => (await import('./commands/keys.ts')).addKeys,
+  webhooks: async () => (await import('./commands/webhooks.ts')).addWebhooks,
+  status: async () => (await import('./commands/status.ts')).addStatus,
+  alerts: async () => (await import('./commands/alerts.ts')).addAlerts,
+  queues: async () => (await import('./commands/queues.ts')).addQueues,
+  doctor: async () => (await import('./commands/doctor.ts')).addDoctor,
+}
+
+/** The one that is called, or all of them where it is not known which: for help, and for a name that does not exist. */
+async function addersFor(words: readonly string[]): Promise<Adder[]> {
+  const called = words.find((word) => !word.startsWith('-'))
+  const one = called === undefined || !Object.hasOwn(commands, called) ? undefined : commands[called]
+  return Promise.all((one ? [one] : Object.values(commands)).map((load) => load()))
+}
+
+async function createProgram(words: readonly string[]): Promise<Command> {
   const program = new Command('dvcqg')
     .description("Keeps a province's dossiers in step with the National Public Service Portal, and proves it.")
     .version(version)
@@ -38,30 +52,12 @@ function createProgram(): Command {
       '\nConfiguration comes from the environment (docs/configuration.md). Exit codes: 0 done, 1 failed, 2 wrong usage or' +
         '\nconfiguration, 3 the answer is "not healthy" or "differences found".',
     )
-  const adders = [
-    addServe,
-    addMigrate,
-    addSandbox,
-    addDemo,
-    addImport,
-    addReport,
-    addReconcile,
-    addResend,
-    addReplays,
-    addDeliveries,
-    addKeys,
-    addWebhooks,
-    addStatus,
-    addAlerts,
-    addQueues,
-    addDoctor,
-  ]
-  for (const add of adders) add(program)
+  for (const add of await addersFor(words)) add(program)
   return program
 }
 
 async function run(): Promise<void> {
-  const program = createProgram()
+  const program = await createProgram(process.argv.slice(2))
   try {
     await program.parseAsync()
   } catch (error) {

@@ -10,7 +10,7 @@ import {
   type MappingImport,
 } from '../procedures/store.ts'
 import type { Sql } from '../platform/database.ts'
-import type { CsvShape } from './csv.ts'
+import type { CsvShape } from '../platform/csv.ts'
 import { dayOf } from './options.ts'
 
 /** The tables a province imports, row by row, and what storing them means. */

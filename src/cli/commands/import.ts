@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { sweepBlocked } from '../../delivery/lanes.ts'
-import { describeProblem, readCsv } from '../csv.ts'
+import { describeProblem, readCsv } from '../../platform/csv.ts'
 import { exits, Interrupted, UsageError } from '../exits.ts'
 import { stoppable, withGround } from '../ground.ts'
 import { actor } from '../options.ts'

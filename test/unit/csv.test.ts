@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { describeProblem, readCsv, type CsvShape } from '../../src/cli/csv.ts'
+import { describeProblem, readCsv, type CsvShape } from '../../src/platform/csv.ts'
 import { dayOf } from '../../src/cli/options.ts'
 import { agencies, mappings, procedures } from '../../src/cli/tables.ts'
 

@@ -1,4 +1,6 @@
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { CsvError, parse } from 'csv-parse/sync'
+import { stringify } from 'csv-stringify/sync'
 import type { z } from 'zod'
 
 /** What is wrong in a file, by the file's own row (the header is row 1) and the header of the column. */
@@ -14,12 +16,16 @@ export type CsvResult<T> =
   { readonly ok: true; readonly rows: readonly T[] } | { readonly ok: false; readonly problems: readonly CsvProblem[] }
 
 export interface CsvShape<T> {
-  /** Every one must be in the header, in any order; others are refused, because they may be misspelt. */
+  /** Every one must be in the header, in any order. */
   readonly headers: readonly string[]
+  /** May be in the header too. */
+  readonly optional?: readonly string[]
+  /** Other columns are refused, because they may be misspelt; a list that others made for another purpose may have them. */
+  readonly ignoresOthers?: boolean
   /** Judges a row: an object of trimmed texts by header. */
   readonly row: z.ZodType<T>
-  /** Two rows with the same key contradict or repeat each other. */
-  readonly key: (row: T) => string
+  /** Two rows with the same key contradict or repeat each other. Without it rows may repeat. */
+  readonly key?: (row: T) => string
 }
 
 interface Cells {
@@ -39,7 +45,7 @@ export function readCsv<T>(bytes: Uint8Array, shape: CsvShape<T>): CsvResult<T> 
   const header = table[0]
   if (!header) return failed([problem(1, null, `The file is empty; its first row must be ${shape.headers.join(',')}`)])
   const names = header.cells.map((cell) => cell.toLowerCase())
-  const wrong = headerProblems(header.row, names, shape.headers)
+  const wrong = headerProblems(header.row, names, shape)
   if (wrong.length > 0) return failed(wrong)
   return judge(table.slice(1), names, shape)
 }
@@ -108,13 +114,18 @@ function damaged(error: CsvError): CsvProblem {
   return problem(row, place, 'A quotation mark stands in the wrong place; inside a quoted cell it is written twice')
 }
 
-function headerProblems(row: number, names: readonly string[], wanted: readonly string[]): CsvProblem[] {
-  const missing = wanted.filter((name) => !names.includes(name))
+type Headers = Pick<CsvShape<unknown>, 'headers' | 'optional' | 'ignoresOthers'>
+
+function headerProblems(row: number, names: readonly string[], shape: Headers): CsvProblem[] {
+  const known = [...shape.headers, ...(shape.optional ?? [])]
+  const missing = shape.headers.filter((name) => !names.includes(name))
   return [
     ...missing.map((name) => problem(row, null, `The column ${name} is missing`)),
     ...names.flatMap((name, index) => {
-      if (!wanted.includes(name))
-        return [problem(row, { index, name }, `This column is not known; known are ${wanted.join(', ')}`)]
+      if (!known.includes(name))
+        return shape.ignoresOthers
+          ? []
+          : [problem(row, { index, name }, `This column is not known; known are ${known.join(', ')}`)]
       return names.indexOf(name) === index ? [] : [problem(row, { index, name }, 'This column appears twice')]
     }),
   ]
@@ -130,11 +141,12 @@ function judge<T>(table: readonly Cells[], names: readonly string[], shape: CsvS
       problems.push(...judged.problems)
       continue
     }
+    rows.push(judged.value)
+    if (!shape.key) continue
     const key = shape.key(judged.value)
     const earlier = seen.get(key)
     if (earlier !== undefined) problems.push(problem(row, null, `This row says the same thing again as row ${earlier}`))
     seen.set(key, earlier ?? row)
-    rows.push(judged.value)
   }
   if (table.length === 0) problems.push(problem(2, null, 'The file has a header and no rows'))
   return problems.length > 0 ? failed(problems) : { ok: true, rows }
@@ -162,4 +174,36 @@ function judgeRow<T>(
 export function describeProblem({ row, column, name, detail }: CsvProblem): string {
   const place = column === null ? `Row ${row}` : `Row ${row}, column ${column}${name === null ? '' : ` (${name})`}`
   return `${place}: ${detail}.`
+}
+
+type CsvRow = readonly (string | number)[]
+
+/**
+ * Writes a CSV file as its rows come; the old file stays until the new one is whole. `excel`: with a byte order mark, so that a
+ * spreadsheet reads Vietnamese right, and an apostrophe before each cell that it would take for a formula. Without it: the
+ * plain values, for programs.
+ */
+export async function writeCsv(
+  file: string,
+  headers: readonly string[],
+  rows: Iterable<readonly CsvRow[]> | AsyncIterable<readonly CsvRow[]>,
+  { excel }: { excel: boolean },
+): Promise<void> {
+  const part = `${file}.part`
+  try {
+    await writeFile(part, linesOf(headers, rows, excel))
+    await rename(part, file)
+  } catch (error) {
+    await rm(part, { force: true })
+    throw error
+  }
+}
+
+async function* linesOf(
+  headers: readonly string[],
+  rows: Iterable<readonly CsvRow[]> | AsyncIterable<readonly CsvRow[]>,
+  excel: boolean,
+): AsyncGenerator<string> {
+  yield stringify([headers], { bom: excel })
+  for await (const some of rows) yield stringify([...some], { escape_formulas: excel })
 }
