@@ -463,6 +463,56 @@ export const failures = {
     ],
   ),
 
+  // Decisions about procedure codes.
+  'unknown-national-code': failure(
+    422,
+    [
+      'Danh mục thủ tục quốc gia không có mã này.',
+      'Kiểm tra lại mã; nếu mã mới được công bố, lấy lại danh mục từ Cổng rồi thử lại.',
+    ],
+    [
+      'The national catalogue does not have this code.',
+      'Check the code; if it was published lately, pull the catalogue from the portal and try again.',
+    ],
+  ),
+  'contradicts-mapping': failure(
+    409,
+    [
+      'Trái với một đối chiếu đang có hiệu lực trong cùng phạm vi.',
+      'Kết thúc đối chiếu cũ trước, hoặc giới hạn đối chiếu mới theo đơn vị, cấp hay thời gian.',
+    ],
+    [
+      'It contradicts a mapping that holds at the same time in the same scope.',
+      'End the old mapping first, or limit the new one to an agency, a level or a period.',
+    ],
+  ),
+  'unknown-mapping': failure(
+    404,
+    ['Không có đối chiếu này (đúng mã, phạm vi và thời gian).', 'Tải lại danh sách đối chiếu rồi thử lại.'],
+    ['There is no such mapping (this code, scope and dates).', 'Load the list of mappings again and retry.'],
+  ),
+  'unknown-decision': failure(
+    404,
+    ['Không có quyết định với số này.', 'Xem danh sách quyết định đối chiếu.'],
+    ['There is no decision of this number.', 'Look at the list of decisions.'],
+  ),
+  'decided-since': failure(
+    409,
+    [
+      'Sau đó đã có quyết định khác về mã này nên không thể hoàn tác.',
+      'Hoàn tác quyết định mới hơn trước, hoặc quyết định lại cho riêng mã này.',
+    ],
+    [
+      'Somebody decided about this code again since, so the older decision cannot be undone.',
+      'Undo the newer decision first, or decide about this code anew.',
+    ],
+  ),
+  'already-undone': failure(
+    409,
+    ['Quyết định này đã được hoàn tác.', 'Không cần làm gì thêm.'],
+    ['This decision was undone before.', 'Nothing needs to be done.'],
+  ),
+
   // Flags: stored and shown, never a refusal.
   'illegal-status-move': failure(
     200,

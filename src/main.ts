@@ -29,7 +29,7 @@ import { expectedAtPortal } from './delivery/expected.ts'
 import { checkMovement, collectDelivery, type Movement } from './delivery/health.ts'
 import { createPulse, type Pulse } from './delivery/heartbeats.ts'
 import { createHoldWatch } from './delivery/hold.ts'
-import { createLanes } from './delivery/lanes.ts'
+import { createLanes, releaseForeseen, releaseUnder } from './delivery/lanes.ts'
 import { createPace } from './delivery/pace.ts'
 import { registerPaceRoutes } from './delivery/pace-routes.ts'
 import type { Exchange, Portal } from './delivery/portal.ts'
@@ -55,8 +55,10 @@ import { createHttp, type Http } from './platform/http.ts'
 import { createLog, type Logger } from './platform/log.ts'
 import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { migrate } from './platform/migrate.ts'
+import { createAdvice } from './procedures/advice.ts'
 import { statusOf } from './procedures/model.ts'
 import { pullOrFail } from './procedures/pull.ts'
+import { registerProcedureRoutes } from './procedures/routes.ts'
 import { createCatalogueSource, type CatalogueSource } from './procedures/store.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
@@ -407,6 +409,16 @@ function registerApi(
   registerDeliveryRoutes(app, deliveryRoutes)
   registerReplayRoutes(app, deliveryRoutes)
   registerEventRoutes(app, { sql, vault, sender, policy: policies.events, authority, rules: alertRules })
+  const advice = createAdvice(sql)
+  app.addHook('onClose', () => advice.stop())
+  registerProcedureRoutes(app, {
+    sql,
+    catalogue,
+    advice,
+    release: (known, codes) => releaseUnder(sql, known, codes),
+    foresee: releaseForeseen,
+    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
+  })
   registerPaceRoutes(app, {
     state: () => pace.state(),
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),

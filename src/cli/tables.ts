@@ -1,14 +1,9 @@
 import { z } from 'zod'
 import { statuses } from '../../config/statuses.ts'
 import { levels } from '../organisations/model.ts'
-import {
-  importAgencies,
-  importLocalProcedures,
-  importMappings,
-  importStatuses,
-  type LocalProcedure,
-  type MappingImport,
-} from '../procedures/store.ts'
+import { importAgencies, importLocalProcedures, importStatuses, type LocalProcedure } from '../procedures/store.ts'
+import { acceptAll } from '../procedures/decisions.ts'
+import type { Mapping } from '../procedures/model.ts'
 import type { Sql } from '../platform/database.ts'
 import type { CsvShape } from '../platform/csv.ts'
 import { dayOf } from './options.ts'
@@ -68,9 +63,10 @@ export const procedures: TableImport<LocalProcedure> = {
   store: (sql, rows) => importLocalProcedures(sql, rows),
 }
 
-export const mappings: TableImport<MappingImport['rows'][number]> = {
+export const mappings: TableImport<Mapping & { readonly why: string }> = {
   shape: {
     headers: ['local_code', 'national_code', 'agency_code', 'level', 'valid_from', 'valid_to', 'why'],
+    optional: ['source'],
     row: z
       .object({
         local_code: needed,
@@ -80,6 +76,7 @@ export const mappings: TableImport<MappingImport['rows'][number]> = {
         valid_from: blankIsNull(day),
         valid_to: blankIsNull(day),
         why: sound,
+        source: blankIsNull(needed).default(null),
       })
       .refine(({ valid_from: from, valid_to: to }) => from === null || to === null || from < to, {
         path: ['valid_to'],
@@ -88,6 +85,7 @@ export const mappings: TableImport<MappingImport['rows'][number]> = {
       .transform((row) => ({
         localCode: row.local_code,
         nationalCode: row.national_code,
+        source: row.source,
         agencyCode: row.agency_code,
         level: row.level,
         validFrom: row.valid_from,
@@ -97,7 +95,7 @@ export const mappings: TableImport<MappingImport['rows'][number]> = {
     key: ({ why: _why, ...row }) => JSON.stringify(Object.values(row)),
   },
   releases: true,
-  store: (sql, rows, by) => importMappings(sql, { rows, by }),
+  store: (sql, rows, by) => acceptAll(sql, rows, by, 'import'),
 }
 
 export const statusWords: TableImport<{ source: string; localStatus: string; status: (typeof statuses)[number] }> = {

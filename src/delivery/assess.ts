@@ -33,6 +33,7 @@ export function assess(
   const agency = catalogue.agencies.get(content.agencyCode)
   const procedure = findNational(catalogue, {
     procedureCode: content.procedureCode,
+    source,
     agencyCode: content.agencyCode,
     level: content.level ?? agency?.level ?? null,
     receivedOn: vietnamDate(content.receivedAt),

@@ -1,11 +1,19 @@
 import type { LaneWish, Lanes } from '../dossiers/lanes.ts'
 import { vietnamDate } from '../dossiers/model.ts'
-import type { Sql } from '../platform/database.ts'
+import type { Sql, Tx } from '../platform/database.ts'
 import { findNational, statusOf, type Catalogue } from '../procedures/model.ts'
 import { assess } from './assess.ts'
 import type { StepsAfterRefused } from './model.ts'
 import type { Portal } from './portal.ts'
-import { armLanes, blockedBefore, reassessed, wakeLanes, type BlockedLane } from './store.ts'
+import {
+  armLanes,
+  blockedBeforeDecision,
+  blockedBeforeGeneral,
+  blockedUnder,
+  reassessed,
+  wakeLanes,
+  type BlockedLane,
+} from './store.ts'
 
 /** Delivery's side of intake's port: each wish is assessed by the catalogue last loaded, and the lane says so at once. */
 export function createLanes(
@@ -23,28 +31,90 @@ export function createLanes(
   }
 }
 
+/** Lanes looked at together. */
+const atOnce = 2000
+
 /**
- * Looks again at every lane that was blocked under an older catalogue, and releases those whose obstacle is gone. Only
- * clear columns are read: what an officer must correct in the content is judged again when the content changes, or at the send.
+ * Looks again at every lane that was blocked under a catalogue older than what concerns it, and releases those whose obstacle is
+ * gone. Only clear columns are read: what an officer must correct in the content is judged again when the content changes,
+ * or at the send.
  */
 export async function sweepBlocked(sql: Sql, catalogue: Catalogue): Promise<number> {
   let released = 0
+  for (const next of [blockedBeforeGeneral, blockedBeforeDecision])
+    for await (const lanes of pages((after) => next(sql, after, atOnce)))
+      released += await reassessed(sql, catalogue.version, judged(catalogue, lanes))
+  return released
+}
+
+async function* pages(next: (after: number) => Promise<BlockedLane[]>): AsyncGenerator<BlockedLane[]> {
   for (let after = 0; ;) {
-    const lanes = await blockedBefore(sql, catalogue.version, after, 2000)
-    if (lanes.length === 0) return released
-    released += await reassessed(
-      sql,
-      catalogue.version,
-      lanes.map((lane) => ({ id: lane.id, was: lane.reason, ...obstacleOf(catalogue, lane) })),
-    )
+    const lanes = await next(after)
+    if (lanes.length === 0) return
+    yield lanes
     after = lanes.at(-1)!.id
   }
 }
+
+/** What a decision about local codes does, or would do, for the dossiers that are blocked under them. */
+export interface Release {
+  /** Blocked dossiers of these codes. */
+  readonly blocked: number
+  /** Those whose obstacle is gone: they go out. */
+  readonly released: number
+  /** Those that stay blocked, by the reason they have then. */
+  readonly still: Readonly<Record<string, number>>
+}
+
+/** What `releaseUnder` would do by this catalogue; changes nothing. */
+export const releaseForeseen = (sql: Sql | Tx, catalogue: Catalogue, localCodes: readonly string[]): Promise<Release> =>
+  release(sql, catalogue, localCodes, () => Promise.resolve())
+
+/**
+ * Releases blocked lanes of these local codes at once. The relay's sweep does the same within a second; whoever
+ * comes first, the counts are those of the catalogue.
+ */
+export const releaseUnder = (sql: Sql, catalogue: Catalogue, localCodes: readonly string[]): Promise<Release> =>
+  release(sql, catalogue, localCodes, async (lanes) => {
+    await reassessed(sql, catalogue.version, lanes)
+  })
+
+async function release(
+  sql: Sql | Tx,
+  catalogue: Catalogue,
+  localCodes: readonly string[],
+  act: (lanes: readonly Judged[]) => Promise<void>,
+): Promise<Release> {
+  const still: Record<string, number> = {}
+  let [blocked, released] = [0, 0]
+  for await (const lanes of pages((after) => blockedUnder(sql, localCodes, after, atOnce))) {
+    const verdicts = judged(catalogue, lanes)
+    await act(verdicts)
+    blocked += lanes.length
+    for (const { reason } of verdicts)
+      if (reason === null) released += 1
+      else still[reason] = (still[reason] ?? 0) + 1
+  }
+  return { blocked, released, still }
+}
+
+interface Judged {
+  readonly id: number
+  /** The reason it was blocked for. */
+  readonly was: string
+  /** Null: nothing is in its way. */
+  readonly reason: string | null
+  readonly nationalCode: string | null
+}
+
+const judged = (catalogue: Catalogue, lanes: readonly BlockedLane[]): Judged[] =>
+  lanes.map((lane) => ({ id: lane.id, was: lane.reason, ...obstacleOf(catalogue, lane) }))
 
 function obstacleOf(catalogue: Catalogue, lane: BlockedLane): { reason: string | null; nationalCode: string | null } {
   const agency = catalogue.agencies.get(lane.agencyCode)
   const procedure = findNational(catalogue, {
     procedureCode: lane.procedureCode,
+    source: lane.source,
     agencyCode: lane.agencyCode,
     level: (lane.level as never) ?? agency?.level ?? null,
     receivedOn: vietnamDate(lane.receivedAt.toISOString()),

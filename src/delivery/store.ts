@@ -649,14 +649,40 @@ export interface BlockedLane {
 }
 
 /** Lanes that were blocked under an older catalogue than `version`, in order after `after`. */
-export async function blockedBefore(sql: Sql, version: number, after: number, limit: number): Promise<BlockedLane[]> {
-  return sql<BlockedLane[]>`
-    select l.dossier_id as id, l.reason, l.detail->>'field' as field, d.procedure_code as "procedureCode", d.agency_code as "agencyCode", d.level,
-      d.source, d.source_status as "sourceStatus", d.received_at as "receivedAt"
-    from deliveries l join dossiers d on d.id = l.dossier_id
-    where l.state = 'blocked' and l.assessed_version < ${version} and l.dossier_id > ${after}
-    order by l.dossier_id limit ${limit}`
-}
+const blockedColumns = (sql: Sql | Tx) => sql`
+  l.dossier_id as id, l.reason, l.detail->>'field' as field, d.procedure_code as "procedureCode", d.agency_code as "agencyCode", d.level,
+  d.source, d.source_status as "sourceStatus", d.received_at as "receivedAt"`
+
+/** Lanes that were blocked before the catalogue last changed in a way that can concern any of them. */
+export const blockedBeforeGeneral = (sql: Sql, after: number, limit: number): Promise<BlockedLane[]> => sql<
+  BlockedLane[]
+>`
+  select ${blockedColumns(sql)} from deliveries l join dossiers d on d.id = l.dossier_id
+  where l.state = 'blocked' and l.assessed_version < (select general from catalogue_version) and l.dossier_id > ${after}
+  order by l.dossier_id limit ${limit}`
+
+/**
+ * Lanes that were blocked before something was decided about their own local code. Only what was decided lately is asked for: a lane is
+ * stamped with the catalogue its process had, which is a second old at most, and committed within the time of a request.
+ */
+export const blockedBeforeDecision = (sql: Sql, after: number, limit: number): Promise<BlockedLane[]> => sql<
+  BlockedLane[]
+>`
+  select ${blockedColumns(sql)} from catalogue_codes c
+  join dossiers d on d.procedure_code = c.local_code join deliveries l on l.dossier_id = d.id
+  where c.raised_at > now() - interval '5 minutes' and l.state = 'blocked' and l.assessed_version < c.version and d.id > ${after}
+  order by d.id limit ${limit}`
+
+/** Blocked lanes of these local codes. */
+export const blockedUnder = (
+  sql: Sql | Tx,
+  codes: readonly string[],
+  after: number,
+  limit: number,
+): Promise<BlockedLane[]> => sql<BlockedLane[]>`
+  select ${blockedColumns(sql)} from dossiers d join deliveries l on l.dossier_id = d.id
+  where d.procedure_code = any(${[...codes]}::text[]) and l.state = 'blocked' and d.id > ${after}
+  order by d.id limit ${limit}`
 
 /** Releases lanes whose obstacle is gone and renews the reason of the others; returns how many were released. */
 export async function reassessed(

@@ -8,7 +8,7 @@ import { expectedAtPortal } from '../delivery/expected.ts'
 import { sweepBlocked } from '../delivery/lanes.ts'
 import { describeProblem, readCsv } from '../platform/csv.ts'
 import { mappings as mappingTable } from '../cli/tables.ts'
-import { importMappings } from '../procedures/store.ts'
+import { acceptAll } from '../procedures/decisions.ts'
 import { checkParts } from '../reconciliation/model.ts'
 import { continueRun, startRun } from '../reconciliation/reconcile.ts'
 import type { Run } from '../reconciliation/runs.ts'
@@ -180,7 +180,7 @@ async function actOf(stage: Stage, file: string): Promise<Act> {
 async function playActTwo(stage: Stage, province: KonTum, stop: AbortSignal): Promise<DemoResult['actTwo']> {
   remark(inWords.actTwo)
   const { sql, catalogue } = stage.ground
-  const mappings = await importMappings(sql, { rows: readMappings(province.mappingCsv()), by: 'demo' })
+  const mappings = await acceptAll(sql, readMappings(province.mappingCsv()), 'demo', 'demo')
   const released = await sweepBlocked(sql, await catalogue.fresh())
   remark(inWords.released(mappings, released))
   await stage.faults([])

@@ -11,6 +11,8 @@ export const rights = [
   'deliveries:read',
   'deliveries:resend',
   'webhooks:manage',
+  'mappings:read',
+  'mappings:write',
 ] as const
 export type Right = (typeof rights)[number]
 

@@ -36,13 +36,19 @@ export function tidyText(text: string): string {
   return decoded.normalize('NFC').replace(invisible, '').replace(/\s+/g, ' ').trim()
 }
 
+/** The forms of the portal itself, to the letter: what a dossier may be sent by without anybody looking at a name. */
+export function portalForm(code: string): { readonly national: string; readonly form: 'exact' | 'suffixed' } | null {
+  if (exactForm.test(code)) return { national: code, form: 'exact' }
+  const suffixed = suffixedForm.exec(code)
+  return suffixed ? { national: suffixed[1]!, form: 'suffixed' } : null
+}
+
 /** Reads a local procedure code in any of the shapes that provinces' lists have. Never throws. */
 export function readCode(code: string): ReadCode {
   const text = tidyText(code)
   const plain = text.toUpperCase()
-  if (exactForm.test(plain)) return { text, national: plain, form: 'exact', organisation: null }
-  const suffixed = suffixedForm.exec(plain)
-  if (suffixed) return { text, national: suffixed[1]!, form: 'suffixed', organisation: suffixed[2]! }
+  const known = portalForm(plain)
+  if (known) return { text, ...known, organisation: suffixedForm.exec(plain)?.[2] ?? null }
   const untidy = untidyForm.exec(plain)
   if (untidy)
     return {

@@ -1,5 +1,6 @@
-import type { Agency, Level } from '../organisations/model.ts'
 import { statuses, type Status } from '../../config/statuses.ts'
+import type { Agency, Level } from '../organisations/model.ts'
+import { portalForm } from './codes.ts'
 
 /** A procedure of the national catalogue, as last pulled. `publishedOn` is a Vietnam date `yyyy-MM-dd`, null when the portal does not say. */
 export interface NationalProcedure {
@@ -15,6 +16,7 @@ export interface NationalProcedure {
 export interface Mapping {
   readonly localCode: string
   readonly nationalCode: string
+  readonly source: string | null
   readonly agencyCode: string | null
   readonly level: Level | null
   readonly validFrom: string | null
@@ -27,12 +29,16 @@ export interface Catalogue {
   readonly national: ReadonlyMap<string, NationalProcedure>
   readonly mappings: ReadonlyMap<string, readonly Mapping[]>
   readonly agencies: ReadonlyMap<string, Agency>
+  /** Key: `local code|national code`, for every agency: a person said that the national code inside the local one is not meant. */
+  readonly rejected: ReadonlySet<string>
   /** Key: `source|local status` of a one-stop system that uses its own status words. */
   readonly statuses: ReadonlyMap<string, Status>
 }
 
 export interface ProcedureQuestion {
   readonly procedureCode: string
+  /** The one-stop system whose code it is. */
+  readonly source: string
   readonly agencyCode: string
   readonly level: Level | null
   /** Vietnam date of reception; a dossier is mapped by the rules valid on that day. */
@@ -51,29 +57,26 @@ export type ProcedureAnswer =
       readonly nationalCode?: string
     }
 
-const nationalForm = /^[1-9]\.\d{6}$/
-/** `1.001234.000.00.00.H56`, `2.002622.H56`: the national code with the organisation behind it (spec 9.4). */
-const suffixedForm = /^([1-9]\.\d{6})(?:\.\d{2,3})*\.[GH]\d{2}(?:\.\d+)*$/
-
 /**
  * Finds the national procedure of a local code: an accepted mapping first, then the code itself, then the code without its
- * organisation suffix. The most specific mapping wins (agency before level before neither); two that disagree are a
- * question for a person, never a guess. An implicit match must not predate the procedure's publication; a mapping whose
- * `validFrom` covers the day is the administrator's word that it may.
+ * organisation suffix (spec 9.4), unless a person rejected that. The most specific mapping wins (agency before level before
+ * source); two that disagree are a question for a person, never a guess. An implicit match must not predate the procedure's
+ * publication; a mapping whose `validFrom` covers the day is the administrator's word that it may.
  */
 export function findNational(catalogue: Catalogue, question: ProcedureQuestion): ProcedureAnswer {
   const local = question.procedureCode.trim()
   const candidates = (catalogue.mappings.get(local) ?? []).filter((mapping) => applies(mapping, question))
   if (candidates.length > 0) return fromMappings(catalogue, candidates, question)
-  const exact = nationalForm.test(local) ? local : undefined
-  const code = exact ?? suffixedForm.exec(local)?.[1]
-  const procedure = code === undefined ? undefined : catalogue.national.get(code)
-  if (!procedure) return { found: false, reason: 'no-national-code' }
-  return checked(procedure, question, exact ? 'exact' : 'suffix-stripped', false)
+  const inside = portalForm(local)
+  const procedure = inside ? catalogue.national.get(inside.national) : undefined
+  if (!procedure || catalogue.rejected.has(`${local}|${procedure.code}`))
+    return { found: false, reason: 'no-national-code' }
+  return checked(procedure, question, inside?.form === 'exact' ? 'exact' : 'suffix-stripped', false)
 }
 
 function applies(mapping: Mapping, question: ProcedureQuestion): boolean {
   return (
+    (mapping.source === null || mapping.source === question.source) &&
     (mapping.agencyCode === null || mapping.agencyCode === question.agencyCode) &&
     (mapping.level === null || mapping.level === question.level) &&
     (mapping.validFrom === null || mapping.validFrom <= question.receivedOn) &&
@@ -82,7 +85,7 @@ function applies(mapping: Mapping, question: ProcedureQuestion): boolean {
 }
 
 function fromMappings(catalogue: Catalogue, candidates: Mapping[], question: ProcedureQuestion): ProcedureAnswer {
-  const rank = (mapping: Mapping) => (mapping.agencyCode ? 2 : 0) + (mapping.level ? 1 : 0)
+  const rank = (mapping: Mapping) => (mapping.agencyCode ? 4 : 0) + (mapping.level ? 2 : 0) + (mapping.source ? 1 : 0)
   const best = Math.max(...candidates.map(rank))
   const top = candidates.filter((mapping) => rank(mapping) === best)
   const first = top[0]!

@@ -3,35 +3,53 @@ import type { Status } from '../../config/statuses.ts'
 import type { Agency, Level } from '../organisations/model.ts'
 import { bools, transaction, type Sql, type Tx } from '../platform/database.ts'
 import type { Catalogue, Mapping, NationalProcedure } from './model.ts'
+import type { NationalEntry } from './suggest.ts'
 
-/** Raises the catalogue's version. Held to commit, so versions follow the order in which changes become visible. */
-async function raiseVersion(tx: Tx): Promise<void> {
-  await tx`update catalogue_version set version = version + 1`
+/**
+ * Raises the catalogue's version. Held to commit, so versions follow the order in which changes become visible. With local codes, only
+ * dossiers under these are judged again; without, all that are blocked.
+ */
+export async function raiseVersion(tx: Tx, localCodes?: readonly string[]): Promise<void> {
+  await tx`update catalogue_version set version = version + 1, narrow = ${localCodes !== undefined}`
+  if (localCodes === undefined) return
+  await tx`
+    insert into catalogue_codes (local_code, version)
+    select distinct code, (select version from catalogue_version) from unnest(${[...localCodes]}::text[]) as code
+    on conflict (local_code) do update set version = excluded.version, raised_at = now()`
+}
+
+/** Nobody else changes the catalogue until this transaction ends: whoever decides sees what was decided before. */
+export async function lockCatalogue(tx: Tx): Promise<void> {
+  await tx`select version from catalogue_version for update`
 }
 
 /** Version and data come from one snapshot: a stamped version never claims more than the data that was used. */
-async function load(sql: Sql): Promise<Catalogue> {
-  return sql.begin('isolation level repeatable read read only', async (tx) => {
-    const [current] = await tx<{ version: number }[]>`select version from catalogue_version`
-    const national = await tx<NationalProcedure[]>`
-      select code, name, field_code as "fieldCode", field_name as "fieldName",
-        to_char(published_on, 'YYYY-MM-DD') as "publishedOn", open from national_procedures`
-    const mappings = await tx<Mapping[]>`
-      select local_code as "localCode", national_code as "nationalCode", agency_code as "agencyCode", level,
-        to_char(valid_from, 'YYYY-MM-DD') as "validFrom", to_char(valid_to, 'YYYY-MM-DD') as "validTo" from mappings`
-    const agencies = await tx<Agency[]>`select code, name, level from agencies`
-    const words = await tx<{ source: string; word: string; status: string }[]>`
-      select source, local_status as word, status from status_mappings`
-    return {
-      version: current!.version,
-      national: new Map(national.map((procedure) => [procedure.code, procedure])),
-      mappings: Map.groupBy(mappings, (mapping) => mapping.localCode),
-      agencies: new Map(agencies.map((agency) => [agency.code, agency])),
-      statuses: new Map(
-        words.flatMap(({ source, word, status }) => (isStatus(status) ? [[`${source}|${word}`, status] as const] : [])),
-      ),
-    }
-  })
+const load = (sql: Sql): Promise<Catalogue> => sql.begin('isolation level repeatable read read only', readCatalogue)
+
+/** The catalogue as this transaction sees it, its own changes included. */
+export async function readCatalogue(tx: Tx): Promise<Catalogue> {
+  const [current] = await tx<{ version: number }[]>`select version from catalogue_version`
+  const national = await tx<NationalProcedure[]>`
+    select code, name, field_code as "fieldCode", field_name as "fieldName",
+      to_char(published_on, 'YYYY-MM-DD') as "publishedOn", open from national_procedures`
+  const mappings = await tx<Mapping[]>`
+    select local_code as "localCode", national_code as "nationalCode", source, agency_code as "agencyCode", level,
+      to_char(valid_from, 'YYYY-MM-DD') as "validFrom", to_char(valid_to, 'YYYY-MM-DD') as "validTo" from mappings`
+  const rejected = await tx<{ key: string }[]>`
+    select local_code || '|' || national_code as key from mapping_verdicts where verdict = 'rejected' and agency_code is null`
+  const agencies = await tx<Agency[]>`select code, name, level from agencies`
+  const words = await tx<{ source: string; word: string; status: string }[]>`
+    select source, local_status as word, status from status_mappings`
+  return {
+    version: current!.version,
+    national: new Map(national.map((procedure) => [procedure.code, procedure])),
+    mappings: Map.groupBy(mappings, (mapping) => mapping.localCode),
+    rejected: new Set(rejected.map(({ key }) => key)),
+    agencies: new Map(agencies.map((agency) => [agency.code, agency])),
+    statuses: new Map(
+      words.flatMap(({ source, word, status }) => (isStatus(status) ? [[`${source}|${word}`, status] as const] : [])),
+    ),
+  }
 }
 
 export interface CatalogueSource {
@@ -48,6 +66,7 @@ const nothing: Catalogue = {
   version: 0,
   national: new Map(),
   mappings: new Map(),
+  rejected: new Set(),
   agencies: new Map(),
   statuses: new Map(),
 }
@@ -102,32 +121,6 @@ export async function importLocalProcedures(sql: Sql, rows: readonly LocalProced
     on conflict (code) do update set name = excluded.name, level = excluded.level, agency_code = excluded.agency_code
     returning 1`
   return changed.length
-}
-
-export interface MappingImport {
-  readonly rows: readonly (Mapping & { why: string })[]
-  readonly by: string
-}
-
-/** Adds mappings that are not there yet; returns how many were new. Lanes blocked for them are released by the next sweep. */
-export async function importMappings(sql: Sql, { rows, by }: MappingImport): Promise<number> {
-  return transaction(sql, async (tx) => {
-    const column = <K extends keyof (Mapping & { why: string })>(key: K) => rows.map((row) => row[key])
-    const added = await tx`
-      insert into mappings (local_code, national_code, agency_code, level, valid_from, valid_to, why, created_by)
-      select r.*, ${by}
-      from unnest(
-        ${column('localCode')}::text[], ${column('nationalCode')}::text[], ${column('agencyCode')}::text[], ${column('level')}::text[],
-        ${column('validFrom')}::date[], ${column('validTo')}::date[], ${column('why')}::text[]
-      ) as r
-      on conflict do nothing
-      returning id`
-    if (added.length === 0) return 0
-    await raiseVersion(tx)
-    await tx`insert into audit (actor, action, subject, detail)
-      values (${by}, 'mappings.imported', 'mappings', ${tx.json({ rows: rows.length, added: added.length })})`
-    return added.length
-  })
 }
 
 export async function importStatuses(
@@ -186,6 +179,10 @@ export async function applyProcedures(
           coalesce(nullif(excluded.field_name, ''), national_procedures.field_name),
           coalesce(excluded.published_on, national_procedures.published_on), excluded.open)
       returning 1`
+    await tx`
+      insert into national_names (code, name)
+      select * from unnest(${unique.map((row) => row.code)}::text[], ${unique.map((row) => row.name)}::text[])
+      on conflict (code, name) do update set last_seen_at = now()`
     if (changed.length > 0) await raiseVersion(tx)
     return { applied: true, changed: changed.length, note: '' }
   })
@@ -243,4 +240,21 @@ export interface Pull {
 export async function recordPull(sql: Sql, startedAt: Date, pull: Pull): Promise<void> {
   await sql`insert into pulls (service, started_at, finished_at, rows, outcome, note)
     values (${pull.service}, ${startedAt}, now(), ${pull.rows}, ${pull.outcome}, ${pull.note})`
+}
+
+/** The national catalogue as the suggestions read it: each procedure with all names it had here, the newest first. */
+export async function nationalEntries(sql: Sql): Promise<NationalEntry[]> {
+  const rows = await sql<{ code: string; names: string[]; field: string; open: boolean }[]>`
+    select p.code, p.field_name as field, p.open,
+      array_prepend(p.name, coalesce(
+        (select array_agg(n.name order by n.last_seen_at desc, n.name) from national_names n where n.code = p.code and n.name <> p.name), '{}'
+      )) as names
+    from national_procedures p order by p.code`
+  return rows.map(({ names, ...row }) => ({
+    ...row,
+    names: names as [string, ...string[]],
+    levels: new Set(),
+    agency: '',
+    current: true,
+  }))
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { importMappings } from '../../src/procedures/store.ts'
+import { acceptAll, plainMapping } from '../../src/procedures/decisions.ts'
 import { change, nationalCodes, step } from '../support/province.ts'
 import { startScene, unknownsLookedUp, type Scene } from './scene.ts'
 import { startWorker } from './worker.ts'
@@ -168,11 +168,6 @@ describe('what is wrong with one dossier, or with the portal, stays there', () =
     expect(lost.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(10)
   })
 
-  const mapped = (localCode: string) => {
-    const everywhere = { agencyCode: null, level: null, validFrom: null, validTo: null, why: 'test' }
-    return importMappings(scene.ground.sql, {
-      rows: [{ localCode, nationalCode: nationalCodes[1], ...everywhere }],
-      by: 'test',
-    })
-  }
+  const mapped = (localCode: string) =>
+    acceptAll(scene.ground.sql, [{ ...plainMapping(localCode, nationalCodes[1]), why: '' }], 'test', 'test')
 })

@@ -4,7 +4,7 @@ import { openQueue, openWorker } from '../../jobs/queues.ts'
 import { expectedAtPortal } from '../../src/delivery/expected.ts'
 import { transaction } from '../../src/platform/database.ts'
 import { pullCatalogue, pullOrFail, type PullDeps } from '../../src/procedures/pull.ts'
-import { importMappings } from '../../src/procedures/store.ts'
+import { acceptAll } from '../../src/procedures/decisions.ts'
 import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
 
 describe('the national catalogue', () => {
@@ -72,14 +72,15 @@ describe('the national catalogue', () => {
     const row = {
       localCode: '2018.CT.12',
       nationalCode: nationalCodes[0],
+      source: null,
       agencyCode: null,
       level: null,
       validFrom: null,
       validTo: null,
       why: '',
     }
-    expect(await importMappings(province.ground.sql, { rows: [row], by: 'test' })).toBe(1)
-    expect(await importMappings(province.ground.sql, { rows: [row], by: 'test' })).toBe(0)
+    expect(await acceptAll(province.ground.sql, [row], 'test', 'test')).toBe(1)
+    expect(await acceptAll(province.ground.sql, [row], 'test', 'test')).toBe(0)
     await province.until(async () => (await laneOf(local.code))?.['state'] === 'delivered', 'its delivery')
     expect(await laneOf(other.code)).toMatchObject({ state: 'blocked', reason: 'no-national-code' })
   })

@@ -6,10 +6,12 @@ import { findNational, type Catalogue, type Mapping, type NationalProcedure } fr
 const nationalCode = integer({ min: 1, max: 6 }).map((value) => `1.00000${value}`)
 const day = integer({ min: 1, max: 9 }).map((value) => `2020-01-0${value}`)
 const agency = constantFrom('A', 'B')
+const source = constantFrom('one-stop', 'ministry')
 const level = constantFrom(...levels)
 const mapping = (localCode: string) =>
   record({
     nationalCode,
+    source: option(source),
     agencyCode: option(agency),
     level: option(level),
     validFrom: option(day),
@@ -19,7 +21,7 @@ const procedures = array(
   record({ code: nationalCode, publishedOn: option(day), open: constantFrom(true, true, true, false) }),
   { maxLength: 6 },
 )
-const question = record({ agencyCode: agency, level: option(level), receivedOn: day })
+const question = record({ source, agencyCode: agency, level: option(level), receivedOn: day })
 
 function catalogueOf(
   rows: readonly Pick<NationalProcedure, 'code' | 'publishedOn' | 'open'>[],
@@ -29,6 +31,7 @@ function catalogueOf(
     version: 1,
     national: new Map(rows.map((row) => [row.code, { name: 'n', fieldCode: 'f', fieldName: 'f', ...row }])),
     mappings: Map.groupBy(mappings, ({ localCode }) => localCode),
+    rejected: new Set(),
     agencies: new Map(),
     statuses: new Map(),
   }
@@ -91,20 +94,24 @@ test('what is not a suffix is not cut off', () => {
 /** The rules once more, as a plain list: which mappings count on that day, and which of them are the most specific. */
 function mostSpecific(
   mappings: readonly Mapping[],
-  asked: { agencyCode: string; level: string | null; receivedOn: string },
+  asked: { source: string; agencyCode: string; level: string | null; receivedOn: string },
 ): Mapping[] {
   const counts = (one: Mapping) =>
+    (one.source ?? asked.source) === asked.source &&
     (one.agencyCode ?? asked.agencyCode) === asked.agencyCode &&
     (one.level === null || one.level === asked.level) &&
     (one.validFrom ?? '0') <= asked.receivedOn &&
     asked.receivedOn < (one.validTo ?? '9')
   const valid = mappings.filter(counts)
-  const tiers = [
-    valid.filter((one) => one.agencyCode && one.level),
-    valid.filter((one) => one.agencyCode && !one.level),
-    valid.filter((one) => !one.agencyCode && one.level),
-    valid.filter((one) => !one.agencyCode && !one.level),
-  ]
+  const tiers = [true, false].flatMap((agency) =>
+    [true, false].flatMap((level) =>
+      [true, false].map((source) =>
+        valid.filter(
+          (one) => Boolean(one.agencyCode) === agency && Boolean(one.level) === level && Boolean(one.source) === source,
+        ),
+      ),
+    ),
+  )
   return tiers.find((tier) => tier.length > 0) ?? []
 }
 

@@ -22,6 +22,7 @@ const catalogue = (more: Partial<Catalogue> = {}): Catalogue => ({
   version: 1,
   national: new Map([[procedure.code, procedure]]),
   mappings: new Map(),
+  rejected: new Set(),
   agencies: new Map([['H34.01', { code: 'H34.01', name: 'Sở Tư pháp', level: 'province' }]]),
   statuses: new Map(),
   ...more,
@@ -53,6 +54,7 @@ describe('can this dossier be sent', () => {
     const mapping = {
       localCode: 'KT',
       nationalCode: '1.000010',
+      source: null,
       agencyCode: null,
       level: 'province' as const,
       validFrom: null,

@@ -104,6 +104,7 @@ describe('the tables', () => {
         {
           localCode: 'T1',
           nationalCode: '1.000010',
+          source: null,
           agencyCode: null,
           level: null,
           validFrom: '2025-07-01',
@@ -113,6 +114,7 @@ describe('the tables', () => {
         {
           localCode: 'T1',
           nationalCode: '1.000005',
+          source: null,
           agencyCode: 'H34.01',
           level: 'commune',
           validFrom: '2025-01-01',

@@ -17,6 +17,7 @@ function catalogueOf(province: KonTum, mappings: readonly Mapping[]): Catalogue 
     version: 1,
     national: new Map(national),
     mappings: byCode,
+    rejected: new Set(),
     agencies: new Map(province.agencies.map((agency) => [agency.code, agency])),
     statuses: new Map(),
   }
@@ -27,6 +28,7 @@ function readMappings(csv: string): Mapping[] {
   return rows.map((row) => ({
     localCode: row['local_code']!,
     nationalCode: row['national_code']!,
+    source: null,
     agencyCode: row['agency_code'] || null,
     level: (row['level'] || null) as Level | null,
     validFrom: row['valid_from'] || null,
@@ -38,7 +40,7 @@ function readMappings(csv: string): Mapping[] {
 function judge(catalogue: Catalogue, dossier: DossierChange): string {
   const { procedureCode, agencyCode, level, receivedAt, owner } = dossier
   const receivedOn = vietnamDate(receivedAt)
-  const answer = findNational(catalogue, { procedureCode, agencyCode, level: level ?? null, receivedOn })
+  const answer = findNational(catalogue, { procedureCode, source: 'x', agencyCode, level: level ?? null, receivedOn })
   if (!answer.found) return answer.reason
   if (!catalogue.agencies.has(agencyCode)) return 'unknown-agency'
   if (!owner.name) return 'missing-for-portal'

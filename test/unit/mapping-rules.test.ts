@@ -19,6 +19,7 @@ const national = (code: string, more: Partial<NationalProcedure> = {}): National
 const mapping = (nationalCode: string, more: Partial<Mapping> = {}): Mapping => ({
   localCode: 'KT-01',
   nationalCode,
+  source: null,
   agencyCode: null,
   level: null,
   validFrom: null,
@@ -29,11 +30,12 @@ const catalogue = (procedures: NationalProcedure[], mappings: Mapping[] = []): C
   version: 1,
   national: new Map(procedures.map((one) => [one.code, one])),
   mappings: Map.groupBy(mappings, ({ localCode }) => localCode),
+  rejected: new Set(),
   agencies: new Map(),
   statuses: new Map([['one-stop|Đang xử lý', 'processing']]),
 })
 const ask = (known: Catalogue, procedureCode: string, receivedOn = '2020-07-03') =>
-  findNational(known, { procedureCode, agencyCode: 'H34.01', level: 'province', receivedOn })
+  findNational(known, { procedureCode, source: 'one-stop', agencyCode: 'H34.01', level: 'province', receivedOn })
 
 describe('finding the national procedure', () => {
   const one = catalogue([national('1.001234')])
@@ -132,5 +134,31 @@ describe('status words', () => {
     expect(statusOf(known, 'one-stop', 'Đang xử lý')).toBe('processing')
     expect(statusOf(known, 'other', 'Đang xử lý')).toBeNull()
     expect(statusOf(known, 'one-stop', 'đang xử lý')).toBeNull()
+  })
+})
+
+describe('what persons said about a local code', () => {
+  it('a rejected national code is not taken from inside the local one, and a mapping still is', () => {
+    const procedure = national('1.001234')
+    const rejected = new Set(['1.001234.H34|1.001234'])
+    expect(ask({ ...catalogue([procedure]), rejected }, '1.001234.H34')).toEqual({
+      found: false,
+      reason: 'no-national-code',
+    })
+    expect(ask({ ...catalogue([procedure]), rejected }, '1.001234')).toMatchObject({ found: true })
+    const mapped = catalogue([procedure], [mapping('1.001234', { localCode: '1.001234.H34' })])
+    expect(ask({ ...mapped, rejected }, '1.001234.H34')).toMatchObject({ found: true, how: 'mapping' })
+  })
+
+  it('a mapping of one source maps for it alone, and stands before one for all', () => {
+    const known = catalogue(
+      [national('1.000001'), national('1.000002'), national('1.000003')],
+      [
+        mapping('1.000001'),
+        mapping('1.000002', { source: 'one-stop' }),
+        mapping('1.000003', { source: 'ministry', agencyCode: 'H34.01' }),
+      ],
+    )
+    expect(ask(known, 'KT-01')).toMatchObject({ procedure: { code: '1.000002' } })
   })
 })

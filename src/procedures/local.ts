@@ -1,0 +1,73 @@
+import type { Sql } from '../platform/database.ts'
+import { portalForm } from './codes.ts'
+import type { Settlement } from './decisions.ts'
+import type { Catalogue } from './model.ts'
+
+/** Local codes, and what stands between their dossiers and the portal. */
+
+export const standings = ['unmapped', 'settled', 'mapped', 'inside'] as const
+/**
+ * `mapped`: a mapping holds today; `inside`: the code is a national one, with or without an organisation behind it; `settled`:
+ * somebody said what becomes of it; `unmapped`: it waits for somebody.
+ */
+export type Standing = (typeof standings)[number]
+
+export interface LocalCode {
+  readonly code: string
+  /** Null when only dossiers know the code: their names are personal data of a kind, and are not read. */
+  readonly name: string | null
+  readonly standing: Standing
+  readonly settled: Settlement | null
+  /** The national codes it means today, the rejected ones not among them. */
+  readonly national: readonly string[]
+  /** Dossiers that are blocked for want of a code, and at how many agencies. */
+  readonly waiting: number
+  readonly agencies: number
+}
+
+/** Why a dossier waits for somebody who knows codes. */
+const causes = ['no-national-code', 'ambiguous-national-code', 'procedure-closed']
+
+interface Row {
+  readonly code: string
+  readonly name: string | null
+  readonly settled: Settlement | null
+  readonly waiting: number
+  readonly agencies: number
+}
+
+/** All local codes: unmapped ones first, the ones for which most dossiers wait before the others. `today` is a Vietnam date. */
+export async function localCodes(sql: Sql, catalogue: Catalogue, today: string): Promise<LocalCode[]> {
+  const rows = await sql<Row[]>`
+    with waiting as (
+      select d.procedure_code as code, count(*)::int as waiting, count(distinct d.agency_code)::int as agencies
+      from deliveries l join dossiers d on d.id = l.dossier_id
+      where l.state = 'blocked' and l.reason = any(${causes}::text[]) group by 1
+    )
+    select code, p.name, v.verdict as settled, coalesce(w.waiting, 0) as waiting, coalesce(w.agencies, 0) as agencies
+    from local_procedures p full join waiting w using (code)
+    left join mapping_verdicts v on v.local_code = code and v.agency_code is null and v.national_code is null`
+  return rows
+    .map((row) => ({ ...row, ...standingOf(catalogue, row, today) }))
+    .toSorted(
+      (a, b) =>
+        standings.indexOf(a.standing) - standings.indexOf(b.standing) ||
+        b.waiting - a.waiting ||
+        (a.code < b.code ? -1 : 1),
+    )
+}
+
+function standingOf(
+  catalogue: Catalogue,
+  { code, settled }: Row,
+  today: string,
+): Pick<LocalCode, 'standing' | 'national'> {
+  const national = (catalogue.mappings.get(code) ?? [])
+    .filter(({ validFrom, validTo }) => (validFrom ?? today) <= today && (validTo === null || today < validTo))
+    .map(({ nationalCode }) => nationalCode)
+  if (national.length > 0) return { standing: 'mapped', national: [...new Set(national)] }
+  const inside = portalForm(code)?.national
+  if (inside !== undefined && catalogue.national.has(inside) && !catalogue.rejected.has(`${code}|${inside}`))
+    return { standing: 'inside', national: [inside] }
+  return { standing: settled === null ? 'unmapped' : 'settled', national: [] }
+}

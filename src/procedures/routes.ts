@@ -1,0 +1,319 @@
+import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { mappingReasons } from '../../config/mapping-reasons.ts'
+import { code } from '../dossiers/model.ts'
+import { vietnamDate } from '../dossiers/model.ts'
+import { levels } from '../organisations/model.ts'
+import type { ApiClient } from '../platform/auth.ts'
+import { transaction, type Sql, type Tx } from '../platform/database.ts'
+import { ProblemDocument, type Http } from '../platform/http.ts'
+import { Refusal } from '../platform/problems.ts'
+import type { Advice } from './advice.ts'
+import { decide, decideWithin, listDecisions, settlements, undo, type Decided, type Wish } from './decisions.ts'
+import { localCodes, standings } from './local.ts'
+import type { Catalogue } from './model.ts'
+import { readCatalogue, type CatalogueSource } from './store.ts'
+import { reasonsInWords, type Reason } from './suggest.ts'
+
+/** What a decision does for blocked dossiers: delivery's side, which knows the lanes. */
+export interface Release {
+  readonly blocked: number
+  readonly released: number
+  readonly still: Readonly<Record<string, number>>
+}
+
+export interface ProcedureRouteDeps {
+  readonly sql: Sql
+  readonly catalogue: CatalogueSource
+  readonly advice: Advice
+  readonly release: (catalogue: Catalogue, localCodes: readonly string[]) => Promise<Release>
+  /** The same before it happens, inside the transaction that is rolled back afterwards. */
+  readonly foresee: (tx: Tx, catalogue: Catalogue, localCodes: readonly string[]) => Promise<Release>
+  /** Throws a refusal when the request may not; `*` among the agencies = all of them. */
+  readonly authorise: (request: FastifyRequest, right: 'mappings:read' | 'mappings:write') => Promise<ApiClient>
+}
+
+const tags = ['procedures']
+const count = z.number().int()
+const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
+const localCode = code(100)
+const agencyCode = code(50).nullable().default(null)
+const nationalCode = z.string().regex(/^[1-9]\.\d{6}$/, { message: 'A national code looks like 1.000001' })
+const day = z.iso.date()
+const why = z
+  .string()
+  .max(1000)
+  .refine((text) => text.trim().length > 0, { message: 'must not be blank' })
+  .refine((text) => !text.includes('\u0000') && text.isWellFormed(), { message: 'must be well-formed text' })
+  .transform((text) => text.trim())
+
+const mapping = {
+  localCode,
+  nationalCode,
+  source: code(50).nullable().default(null).describe('Only dossiers of this one-stop system'),
+  agencyCode: agencyCode.describe('Only dossiers of this agency'),
+  level: z.enum(levels).nullable().default(null),
+  validFrom: day.nullable().default(null).describe('First day of reception, Vietnam date'),
+  validTo: day.nullable().default(null).describe('The mapping ends before this day'),
+}
+const WishBody = z.discriminatedUnion('verdict', [
+  z.strictObject({ verdict: z.literal('accept'), ...mapping }),
+  z.strictObject({ verdict: z.literal('end'), ...mapping, before: day.describe('It holds no more from this day on') }),
+  z.strictObject({ verdict: z.literal('reject'), localCode, nationalCode, agencyCode }),
+  z.strictObject({ verdict: z.enum([...settlements, 'reopen']), localCode, agencyCode }),
+])
+
+const ReleaseView = z
+  .object({ blocked: count, released: count, still: z.record(z.string(), count) })
+  .describe('Dossiers blocked under these codes: how many go out, and why the others stay. The parts add up.')
+const DecidedView = z
+  .object({
+    decision: count.nullable().describe('Its number, for undo; null when nothing changed or nothing was applied'),
+    changed: count,
+    already: count.describe('Wishes that were so before'),
+    dossiers: ReleaseView,
+  })
+  .meta({ id: 'MappingDecided' })
+
+/** Local codes, what is proposed for them, and what persons decide. */
+export function registerProcedureRoutes(app: Http, deps: ProcedureRouteDeps): void {
+  registerLocal(app, deps)
+  registerDecisions(app, deps)
+}
+
+const Words = z.object({ vi: z.string(), en: z.string() })
+const Candidate = z.object({
+  code: z.string(),
+  name: z.string(),
+  score: z.number(),
+  fit: z.number(),
+  decision: z.enum(['accept', 'review', 'none']),
+  reasons: z.array(z.object({ code: z.enum(Object.keys(mappingReasons)), favours: z.boolean(), words: Words })),
+  why: Words,
+})
+
+function registerLocal(app: Http, { sql, catalogue, advice, authorise }: ProcedureRouteDeps): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/procedures/local',
+    schema: {
+      tags,
+      summary: 'Local codes: unmapped first, by the number of dossiers that wait for them',
+      querystring: z.strictObject({
+        standing: z.enum(standings).optional(),
+        limit: z.coerce.number().int().min(1).max(1000).default(100),
+        offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+      }),
+      response: answers(
+        z.object({
+          total: count,
+          standings: z.record(z.string(), count),
+          codes: z.array(
+            z.object({
+              code: z.string(),
+              name: z.string().nullable(),
+              standing: z.enum(standings),
+              settled: z.enum(settlements).nullable(),
+              national: z.array(z.string()).readonly(),
+              waiting: count,
+              agencies: count,
+            }),
+          ),
+        }),
+      ),
+    },
+    handler: async (request) => {
+      unscoped(await authorise(request, 'mappings:read'))
+      const { standing, limit, offset } = request.query
+      const all = await localCodes(sql, await catalogue.fresh(), vietnamDate(new Date().toISOString()))
+      const some = standing === undefined ? all : all.filter((one) => one.standing === standing)
+      const counts = Object.fromEntries(
+        standings.map((name) => [name, all.filter((one) => one.standing === name).length]),
+      )
+      return { total: some.length, standings: counts, codes: some.slice(offset, offset + limit) }
+    },
+  })
+  app.route({
+    method: 'POST',
+    url: '/v1/procedures/suggestions',
+    schema: {
+      tags,
+      summary: 'National candidates for local procedures, ranked, with what speaks for and against each',
+      description:
+        'Nothing is decided. `accept` marks what a machine may accept: evidence beyond the name agrees with the name.',
+      body: z.strictObject({
+        procedures: z
+          .array(z.strictObject({ code: z.string().max(200), name: z.string().max(2000) }))
+          .min(1)
+          .max(500),
+        top: z.number().int().min(1).max(20).default(5),
+      }),
+      response: answers(
+        z.object({
+          suggestions: z.array(
+            z.object({
+              code: z.string(),
+              decision: z.enum(['accept', 'review', 'none']),
+              candidates: z.array(Candidate),
+            }),
+          ),
+        }),
+      ),
+    },
+    handler: async (request) => {
+      await authorise(request, 'mappings:read')
+      const { procedures, top } = request.body
+      const suggestions = await advice.suggest(procedures, top)
+      return {
+        suggestions: suggestions.map(({ decision, candidates, remarks }, place) => ({
+          code: procedures[place]!.code,
+          decision,
+          candidates: candidates.map(({ reasons, ...one }) => ({
+            ...one,
+            reasons: [...reasons, ...remarks].map(viewOf),
+            why: inBoth([...reasons, ...remarks]),
+          })),
+        })),
+      }
+    },
+  })
+}
+
+const inBoth = (reasons: readonly Reason[]) => ({
+  vi: reasonsInWords(reasons, 'vi'),
+  en: reasonsInWords(reasons, 'en'),
+})
+
+const viewOf = (reason: Reason) => {
+  const { favours } = mappingReasons[reason.code]
+  const plain = (text: string) => text.replace(/^(?:nhưng|but): /, '')
+  const { vi, en } = inBoth([reason])
+  return { code: reason.code, favours, words: { vi: plain(vi), en: plain(en) } }
+}
+
+function registerDecisions(app: Http, deps: ProcedureRouteDeps): void {
+  const { sql, catalogue, release, authorise } = deps
+  const decided = async (result: Decided) => ({
+    decision: result.id,
+    changed: result.changed,
+    already: result.already,
+    dossiers: await release(await catalogue.fresh(), result.localCodes),
+  })
+  app.route({
+    method: 'POST',
+    url: '/v1/mappings/decisions',
+    schema: {
+      tags,
+      summary: 'Decide about local codes: accept, end, reject, or say that there is no national code',
+      description:
+        'All wishes or none: each that cannot be is named (`wishes.3`). With `preview` nothing is applied, and the counts are those it would have.',
+      body: z.strictObject({ wishes: z.array(WishBody).min(1).max(5000), why, preview: z.boolean().default(false) }),
+      response: answers(DecidedView),
+    },
+    handler: async (request) => {
+      const client = await authorise(request, 'mappings:write')
+      const { preview, why } = request.body
+      const wishes = request.body.wishes.map(wishOf)
+      inScope(client, wishes)
+      const decision = { wishes, why, by: `key:${client.id}` }
+      return preview ? foreseen(deps, decision) : decided(await decide(sql, decision))
+    },
+  })
+  app.route({
+    method: 'POST',
+    url: '/v1/mappings/decisions/:id/undo',
+    schema: {
+      tags,
+      summary: 'Take a decision back: every row becomes what it was',
+      description:
+        'Dossiers that were delivered under it stay delivered. Refused when somebody decided about one of its codes since.',
+      params: z.strictObject({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) }),
+      body: z.strictObject({ why }),
+      response: answers(DecidedView),
+    },
+    handler: async (request) => {
+      const client = await authorise(request, 'mappings:write')
+      unscoped(client)
+      const result = await undo(sql, request.params.id, { by: `key:${client.id}`, why: request.body.why })
+      if (!result) throw new Refusal('unknown-decision', `There is no decision ${request.params.id}`)
+      return decided(result)
+    },
+  })
+  app.route({
+    method: 'GET',
+    url: '/v1/mappings/decisions',
+    schema: {
+      tags,
+      summary: 'Decisions, the newest first',
+      querystring: z.strictObject({
+        before: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional().describe('The last id shown'),
+        limit: z.coerce.number().int().min(1).max(1000).default(100),
+      }),
+      response: answers(
+        z.object({
+          decisions: z.array(
+            z.object({
+              id: count,
+              at: z.string(),
+              by: z.string(),
+              why: z.string(),
+              rows: count,
+              undoes: count.nullable(),
+              undoneBy: count.nullable(),
+            }),
+          ),
+        }),
+      ),
+    },
+    handler: async (request) => {
+      unscoped(await authorise(request, 'mappings:read'))
+      return { decisions: await listDecisions(sql, request.query.before ?? null, request.query.limit) }
+    },
+  })
+}
+
+function wishOf(body: z.output<typeof WishBody>): Wish {
+  if (body.verdict === 'accept') {
+    const { verdict, ...mapping } = body
+    return { verdict, mapping }
+  }
+  if (body.verdict === 'end') {
+    const { verdict, before, ...mapping } = body
+    return { verdict, mapping, before }
+  }
+  return body
+}
+
+/** A key that speaks for some agencies decides for these alone. */
+function inScope({ agencies }: ApiClient, wishes: readonly Wish[]): void {
+  if (agencies.includes('*')) return
+  for (const [place, wish] of wishes.entries()) {
+    const agency = 'mapping' in wish ? wish.mapping.agencyCode : wish.agencyCode
+    if (agency === null || !agencies.includes(agency))
+      throw new Refusal('agency-out-of-scope', 'This key decides only for its own agencies', {
+        field: `wishes.${place}.agencyCode`,
+      })
+  }
+}
+
+/** Lists and undo speak of all agencies at once. */
+function unscoped({ agencies }: ApiClient): void {
+  if (!agencies.includes('*')) throw new Refusal('agency-out-of-scope', 'This needs a key that speaks for all agencies')
+}
+
+class RolledBack extends Error {}
+
+async function foreseen({ sql, foresee }: ProcedureRouteDeps, decision: Parameters<typeof decide>[1]) {
+  let view
+  try {
+    await transaction(sql, async (tx) => {
+      const { changed, already, localCodes } = await decideWithin(tx, decision)
+      const dossiers = await foresee(tx, await readCatalogue(tx), localCodes)
+      view = { decision: null, changed, already, dossiers }
+      throw new RolledBack()
+    })
+  } catch (error) {
+    if (!(error instanceof RolledBack)) throw error
+  }
+  return view!
+}
