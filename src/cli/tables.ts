@@ -23,6 +23,8 @@ const sound = z
   .max(2000, { message: 'At most 2000 characters' })
 const needed = sound.min(1, { message: 'It must not be blank' })
 const code = needed.regex(/^[^\s\p{C}]*$/u, { message: 'A code has no spaces or control characters' })
+/** Real lists hold codes with spaces and brackets inside. */
+const localCode = needed.regex(/^[^\p{C}]*$/u, { message: 'A code has no control characters' })
 const blankIsNull = <T extends z.ZodType>(schema: T) =>
   z.union([z.literal('').transform(() => null), schema], { error: (issue) => unionMessage(issue) })
 
@@ -55,7 +57,7 @@ export const procedures: TableImport<LocalProcedure> = {
   shape: {
     headers: ['code', 'name', 'level', 'agency_code'],
     row: z
-      .object({ code, name: needed, level: blankIsNull(level), agency_code: blankIsNull(code) })
+      .object({ code: localCode, name: needed, level: blankIsNull(level), agency_code: blankIsNull(code) })
       .transform(({ agency_code: agencyCode, ...row }) => ({ ...row, agencyCode })),
     key: (row) => row.code,
   },
@@ -69,7 +71,7 @@ export const mappings: TableImport<Mapping & { readonly why: string }> = {
     optional: ['source'],
     row: z
       .object({
-        local_code: needed,
+        local_code: localCode,
         national_code: nationalCode,
         agency_code: blankIsNull(code),
         level: blankIsNull(level),

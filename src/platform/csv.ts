@@ -13,7 +13,9 @@ export interface CsvProblem {
 }
 
 export type CsvResult<T> =
-  { readonly ok: true; readonly rows: readonly T[] } | { readonly ok: false; readonly problems: readonly CsvProblem[] }
+  /** `numbers`: the file's own row of each. */
+  | { readonly ok: true; readonly rows: readonly T[]; readonly numbers: readonly number[] }
+  | { readonly ok: false; readonly problems: readonly CsvProblem[] }
 
 export interface CsvShape<T> {
   /** Every one must be in the header, in any order. */
@@ -133,6 +135,7 @@ function headerProblems(row: number, names: readonly string[], shape: Headers): 
 
 function judge<T>(table: readonly Cells[], names: readonly string[], shape: CsvShape<T>): CsvResult<T> {
   const rows: T[] = []
+  const numbers: number[] = []
   const problems: CsvProblem[] = []
   const seen = new Map<string, number>()
   for (const { row, cells } of table) {
@@ -142,6 +145,7 @@ function judge<T>(table: readonly Cells[], names: readonly string[], shape: CsvS
       continue
     }
     rows.push(judged.value)
+    numbers.push(row)
     if (!shape.key) continue
     const key = shape.key(judged.value)
     const earlier = seen.get(key)
@@ -149,7 +153,7 @@ function judge<T>(table: readonly Cells[], names: readonly string[], shape: CsvS
     seen.set(key, earlier ?? row)
   }
   if (table.length === 0) problems.push(problem(2, null, 'The file has a header and no rows'))
-  return problems.length > 0 ? failed(problems) : { ok: true, rows }
+  return problems.length > 0 ? failed(problems) : { ok: true, rows, numbers }
 }
 
 function judgeRow<T>(

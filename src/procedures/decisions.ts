@@ -68,8 +68,28 @@ export async function acceptAll(
   return wishes.length - (await decide(sql, { wishes, by, why })).already
 }
 
-/** The same inside a transaction: a preview rolls it back. */
-export async function decideWithin(tx: Tx, decision: Decision): Promise<Decided> {
+class RolledBack extends Error {}
+
+/** What a decision would change, and what `look` sees when it has: nothing is applied. Refuses what `decide` refuses. */
+export async function preview<T>(
+  sql: Sql,
+  decision: Decision,
+  look: (tx: Tx, localCodes: readonly string[]) => Promise<T>,
+): Promise<Pick<Decided, 'changed' | 'already'> & { readonly seen: T }> {
+  let view: (Pick<Decided, 'changed' | 'already'> & { readonly seen: T }) | undefined
+  try {
+    await transaction(sql, async (tx) => {
+      const { changed, already, localCodes } = await decideWithin(tx, decision)
+      view = { changed, already, seen: await look(tx, localCodes) }
+      throw new RolledBack()
+    })
+  } catch (error) {
+    if (!(error instanceof RolledBack)) throw error
+  }
+  return view!
+}
+
+async function decideWithin(tx: Tx, decision: Decision): Promise<Decided> {
   await lockCatalogue(tx)
   const state = await stateOf(tx, decision.wishes)
   const findings: Finding[] = []

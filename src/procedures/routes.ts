@@ -5,11 +5,20 @@ import { code } from '../dossiers/model.ts'
 import { vietnamDate } from '../dossiers/model.ts'
 import { levels } from '../organisations/model.ts'
 import type { ApiClient } from '../platform/auth.ts'
-import { transaction, type Sql, type Tx } from '../platform/database.ts'
+import type { Sql, Tx } from '../platform/database.ts'
 import { ProblemDocument, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Advice } from './advice.ts'
-import { decide, decideWithin, listDecisions, settlements, undo, type Decided, type Wish } from './decisions.ts'
+import {
+  decide,
+  listDecisions,
+  preview,
+  settlements,
+  undo,
+  type Decided,
+  type Decision,
+  type Wish,
+} from './decisions.ts'
 import { localCodes, standings } from './local.ts'
 import type { Catalogue } from './model.ts'
 import { readCatalogue, type CatalogueSource } from './store.ts'
@@ -212,11 +221,11 @@ function registerDecisions(app: Http, deps: ProcedureRouteDeps): void {
     },
     handler: async (request) => {
       const client = await authorise(request, 'mappings:write')
-      const { preview, why } = request.body
+      const { preview: isPreview, why } = request.body
       const wishes = request.body.wishes.map(wishOf)
       inScope(client, wishes)
       const decision = { wishes, why, by: `key:${client.id}` }
-      return preview ? foreseen(deps, decision) : decided(await decide(sql, decision))
+      return isPreview ? foreseen(deps, decision) : decided(await decide(sql, decision))
     },
   })
   app.route({
@@ -301,19 +310,9 @@ function unscoped({ agencies }: ApiClient): void {
   if (!agencies.includes('*')) throw new Refusal('agency-out-of-scope', 'This needs a key that speaks for all agencies')
 }
 
-class RolledBack extends Error {}
-
-async function foreseen({ sql, foresee }: ProcedureRouteDeps, decision: Parameters<typeof decide>[1]) {
-  let view
-  try {
-    await transaction(sql, async (tx) => {
-      const { changed, already, localCodes } = await decideWithin(tx, decision)
-      const dossiers = await foresee(tx, await readCatalogue(tx), localCodes)
-      view = { decision: null, changed, already, dossiers }
-      throw new RolledBack()
-    })
-  } catch (error) {
-    if (!(error instanceof RolledBack)) throw error
-  }
-  return view!
+async function foreseen({ sql, foresee }: ProcedureRouteDeps, decision: Decision) {
+  const { changed, already, seen } = await preview(sql, decision, async (tx, codes) =>
+    foresee(tx, await readCatalogue(tx), codes),
+  )
+  return { decision: null, changed, already, dossiers: seen }
 }

@@ -84,6 +84,42 @@ describe('dvcqg beside a running service', () => {
     expect(await json(['import', 'mappings', path])).toMatchObject({ rows: 1, changed: 1, released: 1 })
     await province.until(async () => (await stateOf(blocked.code))?.state === 'delivered', 'the delivery')
     expect(await json(['import', 'mappings', path])).toMatchObject({ rows: 1, changed: 0, released: 0 })
+    const other = `TT-LOCAL-9;${nationalCodes[0]};;;;;\n\nTT-LOCAL-1;${nationalCodes[0]};;;2021-01-01;;\n`
+    const contrary = await run(['import', 'mappings', await file('contrary.csv', head + other)])
+    expect(contrary).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/^Row 4: TT-LOCAL-1 means 1\.000005 at the same time/) as string,
+    })
+    expect((await run(['mappings', 'pending'])).out).not.toContain('TT-LOCAL-9')
+  })
+
+  it('accepts what needs no person, says what it would do first, and takes it back', async () => {
+    const [code] = nationalCodes
+    const [known] = await province.ground.sql<{ name: string }[]>`
+      select name from national_procedures where code = ${code}`
+    // A code of the portal with a space that no sender can send by, and one whose name says nothing of it.
+    const list = `code,name,level,agency_code\n${code}. H34,"${known!.name}",,\nTT-LOCAL-3,Zzz,,\n`
+    await json(['import', 'procedures', await file('local.csv', list)])
+    const waiting = change({ procedureCode: `${code}. H34` })
+    await province.push([waiting])
+    expect((await run(['mappings', 'pending'])).out).toMatch(/WAITING +AGENCIES +NAME\n1\.000010\. H34 +1 +1 /)
+
+    const foreseen = await run(['mappings', 'accept-certain', '--lang', 'en'])
+    expect(foreseen.out).toMatch(/^1 of 2 unmapped codes with a name need no person\.\n/)
+    expect(foreseen.out).toMatch(/the local code holds this national code; the names say the same/)
+    expect(foreseen.out).toMatch(/It would release: 1 of 1 blocked dossiers\.\nNothing was done/)
+    expect(await stateOf(waiting.code)).toMatchObject({ state: 'blocked' })
+    expect(await run(['mappings', 'accept-certain', '--yes'])).toMatchObject({ code: 2 })
+
+    const accept = ['mappings', 'accept-certain', '--yes', '--why', 'the list of 2020']
+    const done = await json<{ decision: number; dossiers: object }>(accept)
+    expect(done.dossiers).toEqual({ blocked: 1, released: 1, still: {} })
+    await province.until(async () => (await stateOf(waiting.code))?.state === 'delivered', 'the delivery')
+    const undo = ['mappings', 'undo', String(done.decision), '--why', 'a slip']
+    expect((await run(undo)).out).toMatch(/is taken back: 1 rows\./)
+    expect(await run(undo)).toMatchObject({ code: 1, err: expect.stringMatching(/taken back before/) as string })
+    expect((await run(['mappings', 'decisions'])).out).toMatch(/undoes \d+ +a slip\n.*undone by \d+ +the list of 2020/)
+    expect(await run(['mappings', 'undo', '99999', '--why', 'x'])).toMatchObject({ code: 1 })
   })
 
   it('imports agencies, procedures and status words', async () => {
@@ -101,7 +137,7 @@ describe('dvcqg beside a running service', () => {
   it('reports as JSON, as a table and as a page', async () => {
     const period = ['--from', '01/01/2020', '--to', '2021-01-01']
     const report = await json<{ total: { received: number; delivered: number } }>(['report', ...period])
-    expect(report.total).toMatchObject({ received: 3, delivered: 3 })
+    expect(report.total).toMatchObject({ received: 4, delivered: 4 })
     expect((await run(['report', ...period, '--lang', 'en'])).out).toContain('100.0 %')
     const page = join(folder, 'report.html')
     expect(await runAlone(['report', ...period, '--html', page])).toMatchObject({ code: 0, out: '' })
@@ -137,13 +173,13 @@ describe('dvcqg beside a running service', () => {
 
   it('compares ledger and portal, and says where they differ', async () => {
     const same = await json<{ run: { counts: Record<string, number> } }>(['reconcile'])
-    expect(same.run).toMatchObject({ state: 'finished', total: 4, counts: { equal: 4, different: 0 } })
+    expect(same.run).toMatchObject({ state: 'finished', total: 5, counts: { equal: 5, different: 0 } })
     const [row] = await province.ground.sql<{ code: string }[]>`select code from dossiers order by id limit 1`
     await province.ground
       .sql`update deliveries set delivered_change_id = null where dossier_id = (select id from dossiers where code = ${row!.code})`
     const other = await json<{ run: unknown; findings: unknown }>(['reconcile', '--sample', '1'], 3, runAlone)
     expect(other).toMatchObject({
-      run: { counts: { equal: 3, different: 1 } },
+      run: { counts: { equal: 4, different: 1 } },
       findings: [{ code: row!.code, kind: 'different' }],
     })
     expect((await run(['reconcile', '--agency', 'H34.77'])).out).toContain('Agreement: 100 %')

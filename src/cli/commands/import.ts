@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { sweepBlocked } from '../../delivery/lanes.ts'
-import { describeProblem, readCsv } from '../../platform/csv.ts'
+import { describeProblem, readCsv, type CsvProblem } from '../../platform/csv.ts'
+import { Refusal } from '../../platform/problems.ts'
 import { exits, Interrupted, UsageError } from '../exits.ts'
 import { stoppable, withGround } from '../ground.ts'
 import { actor } from '../options.ts'
@@ -27,14 +28,29 @@ function addTable<T>(group: Command, what: string, about: string, table: TableIm
     .action(async (file: string, _options: unknown, command: Command) => {
       const switches = switchesOf(command)
       const read = readCsv(await readFile(file), table.shape)
-      if (read.ok) return importRows(what, table, read.rows, switches)
-      answer(switches, { what, imported: false, problems: read.problems }, () =>
-        [...read.problems.map(describeProblem), '', 'Nothing was imported. Correct the file and import it again.'].join(
-          '\n',
-        ),
-      )
-      process.exitCode = exits.failed
+      if (!read.ok) return refuse(what, read.problems, switches)
+      try {
+        await importRows(what, table, read.rows, switches)
+      } catch (error) {
+        if (!(error instanceof Refusal) || error.findings.length === 0) throw error
+        refuse(what, problemsOf(error, read.numbers), switches)
+      }
     })
+}
+
+function refuse(what: string, problems: readonly CsvProblem[], switches: Switches): void {
+  answer(switches, { what, imported: false, problems }, () =>
+    [...problems.map(describeProblem), '', 'Nothing was imported. Correct the file and import it again.'].join('\n'),
+  )
+  process.exitCode = exits.failed
+}
+
+/** What the ledger refuses, by the file's own rows. */
+function problemsOf({ findings }: Refusal, numbers: readonly number[]): CsvProblem[] {
+  return findings.map(({ field = '', detail }) => {
+    const [, place] = /\.(\d+)$/.exec(field) ?? []
+    return { row: numbers[Number(place)] ?? 1, column: null, name: null, detail }
+  })
 }
 
 async function importRows<T>(
