@@ -2,6 +2,7 @@ import { isStatus } from '../dossiers/model.ts'
 import type { Status } from '../../config/statuses.ts'
 import type { Agency, Level } from '../organisations/model.ts'
 import { bools, transaction, type Sql, type Tx } from '../platform/database.ts'
+import { portalForm } from './codes.ts'
 import type { Catalogue, Mapping, NationalProcedure } from './model.ts'
 import type { NationalEntry } from './suggest.ts'
 
@@ -156,10 +157,14 @@ export async function applyProcedures(
   rows: readonly PulledProcedure[],
 ): Promise<{ applied: boolean; changed: number; note: string }> {
   return transaction(sql, async (tx) => {
-    const [known] = await tx<{ count: number }[]>`select count(*)::int as count from national_procedures`
-    const unique = [...new Map(rows.map((row) => [row.code, row])).values()]
+    const [known] = await tx<{ count: number }[]>`select count(*)::int as count from national_procedures where open`
+    // What was withdrawn is not missed: else a tenth that was closed over the years would hold every list for ever.
+    const unique = [...new Map(rows.map(bare).map((row) => [row.code, row])).values()]
     if (unique.length < known!.count * 0.9 || unique.length === 0)
       return { applied: false, changed: 0, note: `held: ${unique.length} procedures came, ${known!.count} are known` }
+    const silent = unique.filter((row) => row.open === undefined).map(({ code }) => code)
+    /** Where the portal does not say whether a procedure is open, it stays as it is known. */
+    const stays = tx`case when excluded.code = any(${silent}::text[]) then national_procedures.open else excluded.open end`
     const changed = await tx`
       insert into national_procedures (code, name, field_code, field_name, published_on, open, seen_at)
       select r.code, r.name, coalesce(r.field_code, ''), coalesce(r.field_name, ''), r.published_on, coalesce(r.open, true), now()
@@ -173,11 +178,11 @@ export async function applyProcedures(
         field_code = coalesce(nullif(excluded.field_code, ''), national_procedures.field_code),
         field_name = coalesce(nullif(excluded.field_name, ''), national_procedures.field_name),
         published_on = coalesce(excluded.published_on, national_procedures.published_on),
-        open = excluded.open, seen_at = now()
+        open = ${stays}, seen_at = now()
       where (national_procedures.name, national_procedures.field_code, national_procedures.field_name, national_procedures.published_on, national_procedures.open)
         is distinct from (excluded.name, coalesce(nullif(excluded.field_code, ''), national_procedures.field_code),
           coalesce(nullif(excluded.field_name, ''), national_procedures.field_name),
-          coalesce(excluded.published_on, national_procedures.published_on), excluded.open)
+          coalesce(excluded.published_on, national_procedures.published_on), ${stays})
       returning 1`
     await tx`
       insert into national_names (code, name)
@@ -188,10 +193,13 @@ export async function applyProcedures(
   })
 }
 
+/** Some catalogues write the organisation behind the code (spec 9.4): the procedure is the same. */
+const bare = (row: PulledProcedure): PulledProcedure => ({ ...row, code: portalForm(row.code)?.national ?? row.code })
+
 /** Keeps the full record of one procedure (components, results, fees) as it came. */
 export async function applyProcedureDetail(sql: Sql, row: PulledProcedure, raw: unknown): Promise<void> {
   await transaction(sql, async (tx) => {
-    await tx`update national_procedures set detail = ${tx.json(raw as never)}, detailed_at = now() where code = ${row.code}`
+    await tx`update national_procedures set detail = coalesce(${raw === null ? null : tx.json(raw as never)}::jsonb, detail), detailed_at = now() where code = ${row.code}`
     const changed = await tx`
       update national_procedures set field_code = ${row.fieldCode ?? ''}, field_name = ${row.fieldName ?? ''}
       where code = ${row.code} and ${row.fieldCode ?? ''} <> '' and field_code <> ${row.fieldCode ?? ''} returning 1`

@@ -5,6 +5,7 @@ import { expectedAtPortal } from '../../src/delivery/expected.ts'
 import { transaction } from '../../src/platform/database.ts'
 import { pullCatalogue, pullOrFail, type PullDeps } from '../../src/procedures/pull.ts'
 import { acceptAll } from '../../src/procedures/decisions.ts'
+import { applyProcedures } from '../../src/procedures/store.ts'
 import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
 
 describe('the national catalogue', () => {
@@ -97,6 +98,29 @@ describe('the national catalogue', () => {
     const closed = { ...known.national.get(nationalCodes[0])!, open: false }
     expect(await told(new Map([[nationalCodes[0], closed]]))).toMatchObject({ dossier: { code: sent.code } })
     expect(await told(new Map())).toBe('untellable')
+  })
+
+  it('keeps what a list does not say, and reads a code with an organisation behind it', async () => {
+    const { sql } = province.ground
+    const known = await sql<{ code: string; name: string }[]>`select code, name from national_procedures order by code`
+    const [closed, renamed, ...others] = known
+    await sql`update national_procedures set open = false where code = ${closed!.code}`
+    const list = [closed!, { code: `${renamed!.code}.000.00.00.H34`, name: 'Tên mới' }, ...others]
+    expect(await applyProcedures(sql, list)).toMatchObject({ applied: true, changed: 1 })
+    const rows = await sql`
+      select code, name, open from national_procedures where code in (${closed!.code}, ${renamed!.code}) order by code`
+    expect([...rows]).toEqual([
+      { ...closed, open: false },
+      { code: renamed!.code, name: 'Tên mới', open: true },
+    ])
+    const names = await sql`select name from national_names where code = ${renamed!.code} order by first_seen_at`
+    expect(names.map((row) => row['name'])).toEqual([renamed!.name, 'Tên mới'])
+    // Withdrawn ones are not missed: the same list without them is whole.
+    await sql`update national_procedures set open = false where code = any(${known.slice(0, 600).map(({ code }) => code)}::text[])`
+    expect(await applyProcedures(sql, known.slice(600))).toMatchObject({ applied: true })
+    await sql`update national_procedures set open = true`
+    expect(await applyProcedures(sql, known.slice(600))).toMatchObject({ applied: false })
+    expect(await applyProcedures(sql, known)).toMatchObject({ applied: true })
   })
 
   it('leaves no word of a failure in Redis', async () => {
