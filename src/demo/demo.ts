@@ -6,9 +6,13 @@ import { remark, say, sayJson } from '../cli/output.ts'
 import { startProgress } from '../cli/progress.ts'
 import { expectedAtPortal } from '../delivery/expected.ts'
 import { sweepBlocked } from '../delivery/lanes.ts'
+import { vietnamDate } from '../dossiers/model.ts'
 import { describeProblem, readCsv } from '../platform/csv.ts'
 import { mappings as mappingTable } from '../cli/tables.ts'
-import { acceptAll } from '../procedures/decisions.ts'
+import { createAdvice } from '../procedures/advice.ts'
+import { acceptanceOf, certainOf } from '../procedures/certain.ts'
+import { acceptAll, decide } from '../procedures/decisions.ts'
+import { localCodes } from '../procedures/local.ts'
 import { checkParts } from '../reconciliation/model.ts'
 import { continueRun, startRun } from '../reconciliation/reconcile.ts'
 import type { Run } from '../reconciliation/runs.ts'
@@ -180,6 +184,8 @@ async function actOf(stage: Stage, file: string): Promise<Act> {
 async function playActTwo(stage: Stage, province: KonTum, stop: AbortSignal): Promise<DemoResult['actTwo']> {
   remark(inWords.actTwo)
   const { sql, catalogue } = stage.ground
+  const suggested = await acceptCertain(stage)
+  remark(inWords.suggested(suggested.codes, suggested.released))
   const mappings = await acceptAll(sql, readMappings(province.mappingCsv()), 'demo', 'demo')
   const released = await sweepBlocked(sql, await catalogue.fresh())
   remark(inWords.released(mappings, released))
@@ -195,7 +201,23 @@ async function playActTwo(stage: Stage, province: KonTum, stop: AbortSignal): Pr
     signal: stop,
   }).finally(() => progress.end())
   if (!over) remark(inWords.late)
-  return { ...(await actOf(stage, 'act-two.html')), mappings, released }
+  return { ...(await actOf(stage, 'act-two.html')), suggested, mappings, released }
+}
+
+/** What needs no person is accepted by the suggestions: codes that a spreadsheet or a typist damaged, with their names. */
+async function acceptCertain({ ground: { sql, catalogue } }: Stage): Promise<{ codes: number; released: number }> {
+  const locals = await localCodes(sql, await catalogue.fresh(), vietnamDate(new Date().toISOString()))
+  const advice = createAdvice(sql)
+  try {
+    const certain = await certainOf(
+      advice,
+      locals.filter(({ standing }) => standing === 'unmapped'),
+    )
+    await decide(sql, { wishes: certain.map(acceptanceOf), by: 'demo', why: 'suggestions that need no person' })
+    return { codes: certain.length, released: await sweepBlocked(sql, await catalogue.fresh()) }
+  } finally {
+    await advice.stop()
+  }
 }
 
 /** As an office would import it: the same reader, the same checks. */

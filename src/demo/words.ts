@@ -23,11 +23,14 @@ HỒI MỘT: chỉ gửi được mã khớp đúng, Cổng quá tải, đồng 
   (Act one: only codes that match exactly, a crowded portal, the clock stops at the province's figure)`,
   actOneBar: 'Tiếp nhận',
   actTwo: `
-HỒI HAI: nhập bảng đối chiếu mã, Cổng hết quá tải
-  (Act two: the mapping goes in, the portal is free again)`,
+HỒI HAI: gợi ý và bảng đối chiếu mã được chấp nhận, Cổng hết quá tải
+  (Act two: suggestions and the mapping are accepted, the portal is free again)`,
   actTwoBar: 'Đồng bộ',
   standing: (received: number, delivered: number, total: number) =>
     `${count(received)} hồ sơ tiếp nhận, ${count(delivered)} đã đồng bộ (${percent(rateOf(delivered, total))})`,
+  suggested: (codes: number, released: number) =>
+    `${count(codes)} mã được gợi ý chắc chắn và chấp nhận, không cần người xem: ${count(released)} hồ sơ được gỡ vướng.
+  (${english(codes)} codes accepted by suggestions that need no person: ${english(released)} dossiers released.)`,
   released: (mappings: number, released: number) =>
     `${count(mappings)} dòng đối chiếu được nhập: ${count(released)} hồ sơ được gỡ vướng.
   (${english(mappings)} mappings imported: ${english(released)} dossiers released.)`,

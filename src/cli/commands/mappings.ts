@@ -2,10 +2,11 @@ import { Option, type Command } from 'commander'
 import { releaseForeseen, releaseUnder, type Release } from '../../delivery/lanes.ts'
 import { vietnamDate } from '../../dossiers/model.ts'
 import { createAdvice } from '../../procedures/advice.ts'
-import { decide, listDecisions, plainMapping, preview, undo, type Decision } from '../../procedures/decisions.ts'
+import { acceptanceOf, certainOf, type Certain } from '../../procedures/certain.ts'
+import { decide, listDecisions, preview, undo, type Decision } from '../../procedures/decisions.ts'
 import { localCodes, type LocalCode } from '../../procedures/local.ts'
 import { readCatalogue } from '../../procedures/store.ts'
-import { reasonsInWords, type Suggestion } from '../../procedures/suggest.ts'
+import { reasonsInWords } from '../../procedures/suggest.ts'
 import type { Ground } from '../../main.ts'
 import { momentWords, type Language } from '../../reconciliation/words.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
@@ -56,8 +57,6 @@ interface AcceptOptions {
   readonly lang: Language
 }
 
-/** Local procedures compared together. */
-const atOnce = 100
 /** Acceptances shown: with --json all are. */
 const shown = 20
 
@@ -79,19 +78,15 @@ function addAccept(mappings: Command): void {
 interface Accepted {
   readonly decision: number | null
   readonly looked: number
-  readonly accepted: readonly { readonly local: LocalCode; readonly suggestion: Suggestion }[]
+  readonly accepted: readonly Certain[]
   readonly dossiers: Release
 }
 
 async function acceptCertain(ground: Ground, why: string, isMeant: boolean): Promise<Accepted> {
   const { sql, catalogue } = ground
   const named = (await pendingOf(ground)).filter(({ name }) => name !== null)
-  const accepted = await certainOf(ground, named)
-  const wishes = accepted.map(({ local, suggestion }) => ({
-    verdict: 'accept' as const,
-    mapping: plainMapping(local.code, suggestion.candidates[0]!.code),
-    why: reasonsInWords(suggestion.candidates[0]!.reasons, 'vi'),
-  }))
+  const accepted = await compare(sql, named)
+  const wishes = accepted.map(acceptanceOf)
   const decision: Decision = { wishes, by: actor(), why }
   if (!isMeant) {
     const { seen } = await preview(sql, decision, async (tx, codes) =>
@@ -108,22 +103,11 @@ async function acceptCertain(ground: Ground, why: string, isMeant: boolean): Pro
   }
 }
 
-async function certainOf({ sql }: Ground, locals: readonly LocalCode[]): Promise<Accepted['accepted']> {
+async function compare(sql: Ground['sql'], locals: readonly LocalCode[]): Promise<Certain[]> {
   const advice = createAdvice(sql)
   const progress = startProgress('Comparing')
-  const certain: { local: LocalCode; suggestion: Suggestion }[] = []
   try {
-    for (let from = 0; from < locals.length; from += atOnce) {
-      const some = locals.slice(from, from + atOnce)
-      const suggestions = await advice.suggest(
-        some.map(({ code, name }) => ({ code, name: name ?? '' })),
-        3,
-      )
-      for (const [place, suggestion] of suggestions.entries())
-        if (suggestion.decision === 'accept') certain.push({ local: some[place]!, suggestion })
-      progress.show(from + some.length, locals.length, '')
-    }
-    return certain
+    return await certainOf(advice, locals, (done, total) => progress.show(done, total, ''))
   } finally {
     progress.end()
     await advice.stop()
