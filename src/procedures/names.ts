@@ -80,9 +80,12 @@ const stripped = (text: string, patterns: readonly RegExp[]): string => {
   return once === text || once === '' ? text : stripped(once, patterns)
 }
 
+/** The longest name of the national catalogue has 1,100 signs; what follows far behind names nothing more. */
+const longest = 2_000
+
 /** Reads a name in any of the shapes that lists have. Never throws; a name without letters has no words. */
 export function readName(name: string): ReadName {
-  const plain = tidyText(name).toLowerCase().replaceAll('ð', 'đ').replace(/[–—]/g, '-')
+  const plain = tidyText(name.slice(0, longest)).toLowerCase().replaceAll('ð', 'đ').replace(/[–—]/g, '-')
   const whole = plain
     .replace(shortForm, (short) => abbreviations[short]!)
     .replace(longDay, '$1/$2/$3')

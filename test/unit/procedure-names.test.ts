@@ -37,6 +37,12 @@ describe('two ways to write one name', () => {
     expect(readName('???')).toMatchObject({ words: [] })
   })
 
+  it('reads what is far too long in no time, and only its beginning', () => {
+    const long = `Cấp phép ${'. '.repeat(1_000_000)}x`
+    expect(said(long)).toBe(said('Cấp phép'))
+    expect(readName('- '.repeat(1_000_000)).words).toEqual([])
+  })
+
   it('moves the tone behind the syllable and folds it away', () => {
     expect([syllable('hoà'), syllable('hòa'), syllable('kỹ'), syllable('quý')]).toEqual(['hoa1', 'hoa1', 'ki3', 'qui2'])
     expect([folded('hoa1'), folded(syllable('đất')), folded('2024')]).toEqual(['hoa', 'dat', '2024'])
