@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { describeProblem, readCsv, type CsvShape } from '../../src/platform/csv.ts'
 import { dayOf } from '../../src/cli/options.ts'
 import { agencies, mappings, procedures } from '../../src/cli/tables.ts'
@@ -27,7 +28,7 @@ describe('a CSV file', () => {
       'Level, NAME ,code\n\nprovince, Sở Tư pháp ,H34.01\n,,\ncommune,"Xã Đăk, Tờ; Kan",H34.02\n',
     ],
   ])('is read with %s', (_what, text) => {
-    expect(readCsv(bytes(text), agencies.shape)).toEqual({ ok: true, rows })
+    expect(readCsv(bytes(text), agencies.shape)).toMatchObject({ ok: true, rows })
   })
 
   it('reports every wrong cell by its own row and column, counting blank rows, and gives no row', () => {
@@ -98,7 +99,7 @@ describe('the tables', () => {
   it('read mappings with blank limits and both forms of dates', () => {
     const text =
       'local_code;national_code;agency_code;level;valid_from;valid_to;why\nT1;1.000010;;;01/07/2025;;QĐ 12\nT1;1.000005;H34.01;commune;2025-01-01;2025-07-01;\n'
-    expect(readCsv(bytes(text), mappings.shape)).toEqual({
+    expect(readCsv(bytes(text), mappings.shape)).toMatchObject({
       ok: true,
       rows: [
         {
@@ -137,7 +138,7 @@ describe('the tables', () => {
   })
 
   it('read procedures with a blank level and agency', () => {
-    expect(readCsv(bytes('code,name,level,agency_code\nT1,Khai sinh,,\n'), procedures.shape)).toEqual({
+    expect(readCsv(bytes('code,name,level,agency_code\nT1,Khai sinh,,\n'), procedures.shape)).toMatchObject({
       ok: true,
       rows: [{ code: 'T1', name: 'Khai sinh', level: null, agencyCode: null }],
     })
@@ -151,5 +152,16 @@ describe('the tables', () => {
     ['03-2025', null],
   ])('take %s as the day %s', (text, day) => {
     expect(dayOf(text)).toBe(day)
+  })
+})
+
+describe('the numbers of rows', () => {
+  it("are the file's own, blank rows counted", () => {
+    const shape: CsvShape<{ a: string }> = { headers: ['a'], row: z.object({ a: z.string() }) }
+    expect(readCsv(new TextEncoder().encode('a\nx\n\n\ny\n'), shape)).toEqual({
+      ok: true,
+      rows: [{ a: 'x' }, { a: 'y' }],
+      numbers: [2, 5],
+    })
   })
 })
