@@ -57,6 +57,14 @@ interface Effect {
 export const decide = (sql: Sql, decision: Decision): Promise<Decided> =>
   transaction(sql, (tx) => decideWithin(tx, decision))
 
+/** All mappings, ended ones too, by code and date. */
+export const listMappings = (sql: Sql): Promise<(Mapping & { readonly why: string })[]> => sql<
+  (Mapping & { readonly why: string })[]
+>`
+  select local_code as "localCode", national_code as "nationalCode", source, agency_code as "agencyCode", level,
+    to_char(valid_from, 'YYYY-MM-DD') as "validFrom", to_char(valid_to, 'YYYY-MM-DD') as "validTo", why
+  from mappings order by local_code, valid_from nulls first, national_code, id`
+
 /** Accepts mappings from a list; how many were new. */
 export async function acceptAll(
   sql: Sql,

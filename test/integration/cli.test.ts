@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -91,6 +91,12 @@ describe('dvcqg beside a running service', () => {
       out: expect.stringMatching(/^Row 4: TT-LOCAL-1 means 1\.000005 at the same time/) as string,
     })
     expect((await run(['mappings', 'pending'])).out).not.toContain('TT-LOCAL-9')
+    const exported = join(folder, 'exported.csv')
+    expect(await json(['mappings', 'export', exported, '--excel'])).toEqual({ rows: 1, file: exported })
+    expect(await readFile(exported, 'utf8')).toBe(
+      `\uFEFFlocal_code,national_code,source,agency_code,level,valid_from,valid_to,why\nTT-LOCAL-1,${nationalCodes[1]},,,,2020-01-01,,QĐ 1\n`,
+    )
+    expect(await json(['import', 'mappings', exported])).toMatchObject({ rows: 1, changed: 0 })
   })
 
   it('accepts what needs no person, says what it would do first, and takes it back', async () => {

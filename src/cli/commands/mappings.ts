@@ -3,17 +3,19 @@ import { releaseForeseen, releaseUnder, type Release } from '../../delivery/lane
 import { vietnamDate } from '../../dossiers/model.ts'
 import { createAdvice } from '../../procedures/advice.ts'
 import { acceptanceOf, certainOf, type Certain } from '../../procedures/certain.ts'
-import { decide, listDecisions, preview, undo, type Decision } from '../../procedures/decisions.ts'
+import { decide, listDecisions, listMappings, preview, undo, type Decision } from '../../procedures/decisions.ts'
 import { localCodes, type LocalCode } from '../../procedures/local.ts'
 import { readCatalogue } from '../../procedures/store.ts'
 import { reasonsInWords } from '../../procedures/suggest.ts'
 import type { Ground } from '../../main.ts'
+import { writeCsv } from '../../platform/csv.ts'
 import { momentWords, type Language } from '../../reconciliation/words.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
 import { actor, readWhole } from '../options.ts'
 import { answer, columns, switchesOf } from '../output.ts'
 import { startProgress } from '../progress.ts'
+import { mappings as mappingTable } from '../tables.ts'
 
 export function addMappings(program: Command): void {
   const mappings = program
@@ -23,6 +25,7 @@ export function addMappings(program: Command): void {
   addAccept(mappings)
   addDecisions(mappings)
   addUndo(mappings)
+  addExport(mappings)
 }
 
 const language = () => new Option('--lang <language>', 'language of the words').choices(['vi', 'en']).default('vi')
@@ -170,5 +173,24 @@ function addUndo(mappings: Command): void {
       const undone = await withGround(({ sql }) => undo(sql, id, { by: actor(), why }))
       if (!undone) throw new CommandFailed(`There is no decision ${id}. "dvcqg mappings decisions" lists them.`)
       answer(switchesOf(command), undone, () => `Decision ${id} is taken back: ${undone.changed} rows.`)
+    })
+}
+
+function addExport(mappings: Command): void {
+  mappings
+    .command('export <file>')
+    .description('Write all mappings as CSV, in the columns that "dvcqg import mappings" takes back.')
+    .option('--excel', 'for a spreadsheet: a byte order mark, and no cell that starts a formula')
+    .action(async (file: string, { excel = false }: { excel?: boolean }, command: Command) => {
+      const list = await withGround(({ sql }) => listMappings(sql))
+      const rows = list.map((one) => [
+        one.localCode,
+        one.nationalCode,
+        ...[one.source, one.agencyCode, one.level, one.validFrom, one.validTo].map((cell) => cell ?? ''),
+        one.why,
+      ])
+      const { headers, optional } = mappingTable.shape
+      await writeCsv(file, [headers[0]!, headers[1]!, ...optional!, ...headers.slice(2)], [rows], { excel })
+      answer(switchesOf(command), { rows: rows.length, file }, () => `${rows.length} mappings written to ${file}.`)
     })
 }
