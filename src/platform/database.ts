@@ -142,7 +142,33 @@ export async function persistently<T>(work: () => Promise<T>): Promise<T> {
  * anything but the database.
  */
 export function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return persistently(async () => (await sql.begin(work)) as T)
+  return persistently(async () => (await sql.begin((tx) => bounded(tx, work))) as T)
+}
+
+/**
+ * Runs `work` with a handle that ends with it. The driver's own handle stays with the connection: a statement that is given to it after
+ * the transaction was broken off, because another part of `work` had not come to its end yet, would be committed alone.
+ */
+async function bounded<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
+  let hasEnded = false
+  const check = () => {
+    if (hasEnded) throw new Error('The transaction has ended; this statement belongs to it and is not run')
+  }
+  const handle = new Proxy(tx, {
+    apply(target, self, args) {
+      check()
+      return Reflect.apply(target as never, self, args) as unknown
+    },
+    get(target, name, receiver) {
+      check()
+      return Reflect.get(target, name, receiver) as unknown
+    },
+  })
+  try {
+    return await work(handle)
+  } finally {
+    hasEnded = true
+  }
 }
 
 /** Is the database out of reach (rather than the statement at fault)? The caller may answer "try again later". */
