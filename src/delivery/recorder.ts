@@ -1,3 +1,4 @@
+import { isDatabaseDown } from '../platform/database.ts'
 import type { Outcome } from './store.ts'
 
 /**
@@ -30,6 +31,7 @@ type Write = (outcomes: readonly Outcome[]) => Promise<number[][]>
 export function createRecorder(write: Write): Recorder {
   let waiting: Entry[] = []
   const hurried = new Set<string>()
+  const broken: Broken = new Set()
   let timer: NodeJS.Timeout | null = null
   let isDue = false
   let isRunning = false
@@ -53,7 +55,7 @@ export function createRecorder(write: Write): Recorder {
   }
   const run = async () => {
     isRunning = true
-    for (let entries = take(); entries.length > 0; entries = take()) await record(write, entries)
+    for (let entries = take(); entries.length > 0; entries = take()) await record(write, entries, broken)
     isRunning = false
     hurried.clear()
     if (waiting.length > 0) timer ??= setTimeout(due, gathers)
@@ -78,13 +80,34 @@ export function createRecorder(write: Write): Recorder {
   }
 }
 
-/** What fails together is tried one by one: nobody pays for a neighbour's failure. Never throws. */
-async function record(write: Write, entries: readonly Entry[]): Promise<void> {
+/** Hands of which an outcome could not be recorded. Theirs that follow would tell a story with a gap: a step sent and not known. */
+type Broken = Set<string>
+
+/** Tokens kept: a hand lives as long as its lease, and few of them break. */
+const mostBroken = 10_000
+
+/**
+ * What fails together is tried one by one, so that nobody pays for a neighbour's failure; but not after a lost connection, because
+ * all of it may have been committed, and would count twice. Once an outcome of a hand has failed, its later ones fail too, and
+ * the hand has its lanes looked up. Never throws.
+ */
+async function record(write: Write, entries: readonly Entry[], broken: Broken): Promise<void> {
+  const [sound, gaps] = [[], []] as [Entry[], Entry[]]
+  for (const entry of entries) (broken.has(entry.outcome.token) ? gaps : sound).push(entry)
+  for (const { failed } of gaps) failed(new Error('An earlier outcome of this hand could not be recorded'))
+  if (sound.length === 0) return
   try {
-    const left = await write(entries.map(({ outcome }) => outcome))
-    for (const [index, { done }] of entries.entries()) done(left[index]!)
+    const left = await write(sound.map(({ outcome }) => outcome))
+    for (const [index, { done }] of sound.entries()) done(left[index]!)
   } catch (error) {
-    if (entries.length === 1) return entries[0]!.failed(error)
-    for (const entry of entries) await record(write, [entry])
+    if (sound.length > 1 && !isDatabaseDown(error)) {
+      for (const entry of sound) await record(write, [entry], broken)
+      return
+    }
+    for (const { outcome, failed } of sound) {
+      broken.add(outcome.token)
+      failed(error)
+    }
+    for (const token of broken) if (broken.size > mostBroken) broken.delete(token)
   }
 }

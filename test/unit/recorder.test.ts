@@ -65,10 +65,37 @@ describe('the recorder', () => {
 
   it('tries one by one what fails together, in its order, and fails the guilty one alone', async () => {
     const { written, recorder } = ledger({ fails: (all) => all.some(({ taken }) => taken[0]!.dossierId === 2) })
-    const notes = [1, 2, 3].map((id) => recorder.note(outcome('a', id)))
-    recorder.hurry('a')
+    const notes = [1, 2, 3].map((id) => recorder.note(outcome(`hand ${id}`, id)))
+    for (const id of [1, 2, 3]) recorder.hurry(`hand ${id}`)
     const ends = await Promise.allSettled(notes)
     expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     expect(written).toEqual([[1], [3]])
+  })
+
+  it('records nothing of a hand after what it could not record: the gap would be sent again', async () => {
+    const { written, recorder } = ledger({ fails: (all) => all.some(({ taken }) => taken[0]!.dossierId === 2) })
+    const notes = [1, 2, 3].map((id) => recorder.note(outcome('a', id)))
+    const other = recorder.note(outcome('b', 4))
+    for (const token of ['a', 'b']) recorder.hurry(token)
+    expect((await Promise.allSettled(notes)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
+    expect(await other).toEqual([4])
+    const late = recorder.note(outcome('a', 5))
+    recorder.hurry('a')
+    await expect(late).rejects.toThrow('An earlier outcome of this hand could not be recorded')
+    expect(written).toEqual([[1], [4]])
+  })
+
+  it('writes nothing twice that a lost connection may have left in the ledger', async () => {
+    let asked = 0
+    const lost = Object.assign(new Error('lost'), { code: 'CONNECTION_CLOSED' })
+    const recorder = createRecorder(async () => {
+      asked += 1
+      await sleep(1)
+      throw lost
+    })
+    const notes = ['a', 'b', 'a'].map((token, id) => recorder.note(outcome(token, id)))
+    for (const token of ['a', 'b']) recorder.hurry(token)
+    for (const note of notes) await expect(note).rejects.toBe(lost)
+    expect(asked).toBe(1)
   })
 })
