@@ -157,7 +157,7 @@ async function bounded<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
   const handle = new Proxy(tx, {
     apply(target, self, args) {
       check()
-      return Reflect.apply(target as never, self, args) as unknown
+      return Reflect.apply(target as never, self, args)
     },
     get(target, name, receiver) {
       check()

@@ -86,20 +86,24 @@ describe('a transaction that is broken off', () => {
   )
 })
 
+const elsewhere = `
+  import postgres from 'postgres'
+  const [url, like, code] = process.argv.slice(1)
+  const sql = postgres(url, { max: 1 })
+  await sql.begin(async (tx) => {
+    await tx.unsafe('create temp table one on commit drop as select * from dossiers')
+    await tx.unsafe('delete from one where code <> $1', [like])
+    await tx.unsafe('update one set code = $1, id = -1', [code])
+    await tx.unsafe('insert into dossiers overriding system value select * from one')
+  })
+  await sql.end()`
+
 /** Commits a dossier from another process, before the next line of this one is run. */
 function createElsewhere(url: string, like: string, code: string): void {
-  const script = `
-    import postgres from 'postgres'
-    const sql = postgres(${JSON.stringify(url)}, { max: 1 })
-    await sql.begin(async (tx) => {
-      await tx\`create temp table one on commit drop as select * from dossiers where code = ${`\${${JSON.stringify(like)}}`}\`
-      await tx\`update one set code = ${`\${${JSON.stringify(code)}}`}, id = -1\`
-      await tx\`insert into dossiers overriding system value select * from one\`
-    })
-    await sql.end()`
-  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
-    cwd: new URL('../..', import.meta.url),
-    encoding: 'utf8',
-  })
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '--eval', elsewhere, '--', url, like, code],
+    { cwd: new URL('../..', import.meta.url), encoding: 'utf8' },
+  )
   if (status !== 0) throw new Error(stderr)
 }
