@@ -11,6 +11,8 @@ const alone = [
   'test/guarantees/chaos-short.test.ts',
 ]
 
+const withoutServers = { env, pool: 'threads', maxWorkers: 2, testTimeout: 60_000 } as const
+
 const withServers = {
   env,
   globalSetup: 'test/support/templates.ts',
@@ -23,7 +25,7 @@ const withServers = {
   retry: process.env['CI'] ? 1 : 0,
 } as const
 
-// The kind of a test is its folder. Unit and property tests need nothing; integration tests talk to real servers (the
+// The kind of a test is its folder. Unit, property and contract tests need nothing; integration tests talk to real servers (the
 // embedded ones unless DATABASE_URL and REDIS_URL name others). Each of their files has a database and a key prefix of its
 // own and waits more than it computes, so three run at the same time; two where each brings servers of its own along.
 export default defineConfig({
@@ -32,13 +34,14 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts', 'test/contract/**/*.test.ts'],
-          env,
-          pool: 'threads',
-          maxWorkers: 2,
-          testTimeout: 60_000,
+          include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'],
+          ...withoutServers,
+          // They change nothing that others see: what they import is loaded once for all of them.
+          isolate: false,
         },
       },
+      // Some of these stand between the program and the network: each file has a world of its own.
+      { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withoutServers } },
       {
         test: {
           ...withServers,
