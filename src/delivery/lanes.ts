@@ -11,6 +11,7 @@ import {
   blockedBeforeGeneral,
   blockedUnder,
   reassessed,
+  settleCodes,
   wakeLanes,
   type BlockedLane,
 } from './store.ts'
@@ -44,6 +45,7 @@ export async function sweepBlocked(sql: Sql, catalogue: Catalogue): Promise<numb
   for (const next of [blockedBeforeGeneral, blockedBeforeDecision])
     for await (const lanes of pages((after) => next(sql, after, atOnce)))
       released += await reassessed(sql, catalogue.version, judged(catalogue, lanes))
+  await settleCodes(sql, catalogue.version)
   return released
 }
 

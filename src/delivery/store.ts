@@ -662,16 +662,27 @@ export const blockedBeforeGeneral = (sql: Sql, after: number, limit: number): Pr
   order by l.dossier_id limit ${limit}`
 
 /**
- * Lanes that were blocked before something was decided about their own local code. Only what was decided lately is asked for: a lane is
- * stamped with the catalogue its process had, which is a second old at most, and committed within the time of a request.
+ * Lanes that were blocked before something was decided about their own local code, for codes that are not settled. However long no
+ * process swept, they are found.
  */
 export const blockedBeforeDecision = (sql: Sql, after: number, limit: number): Promise<BlockedLane[]> => sql<
   BlockedLane[]
 >`
   select ${blockedColumns(sql)} from catalogue_codes c
   join dossiers d on d.procedure_code = c.local_code join deliveries l on l.dossier_id = d.id
-  where c.raised_at > now() - interval '5 minutes' and l.state = 'blocked' and l.assessed_version < c.version and d.id > ${after}
+  where not c.settled and l.state = 'blocked' and l.assessed_version < c.version and d.id > ${after}
   order by d.id limit ${limit}`
+
+/**
+ * Settles codes after a sweep that began with this version of the catalogue. A lane is stamped with the catalogue its process had, a
+ * second old at most, and committed within the time of a request: five minutes after a decision no lane can still come
+ * with an older stamp.
+ */
+export async function settleCodes(sql: Sql, version: number): Promise<void> {
+  await sql`
+    update catalogue_codes set settled = true
+    where not settled and version <= ${version} and raised_at < now() - interval '5 minutes'`
+}
 
 /** Blocked lanes of these local codes. */
 export const blockedUnder = (

@@ -16,7 +16,7 @@ export async function raiseVersion(tx: Tx, localCodes?: readonly string[]): Prom
   await tx`
     insert into catalogue_codes (local_code, version)
     select distinct code, (select version from catalogue_version) from unnest(${[...localCodes]}::text[]) as code
-    on conflict (local_code) do update set version = excluded.version, raised_at = now()`
+    on conflict (local_code) do update set version = excluded.version, raised_at = now(), settled = false`
 }
 
 /** Nobody else changes the catalogue until this transaction ends: whoever decides sees what was decided before. */

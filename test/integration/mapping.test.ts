@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createKey } from '../../src/platform/auth.ts'
+import { transaction } from '../../src/platform/database.ts'
 import { applyProcedures, importLocalProcedures } from '../../src/procedures/store.ts'
 import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
 
@@ -94,6 +95,26 @@ describe('deciding about local codes', () => {
     // The relay sweeps once a second.
     await new Promise((resolve) => setTimeout(resolve, 1_500))
     expect(await stampOf()).toEqual(before)
+  })
+
+  it('finds what a decision releases, however long nobody looked', async () => {
+    const [code, { sql }] = [fresh(), province.ground]
+    const waiting = change({ procedureCode: code })
+    await province.push([waiting])
+    // As a process leaves it that dies right after its commit, while no other is up for an hour.
+    await transaction(sql, async (tx) => {
+      await tx`insert into mappings (local_code, national_code, created_by) values (${code}, ${first}, 'test')`
+      await tx`update catalogue_version set version = version + 1, narrow = true`
+      await tx`
+        insert into catalogue_codes (local_code, version, raised_at)
+        select ${code}, version, now() - interval '1 hour' from catalogue_version`
+    })
+    await delivered(waiting.code)
+    const settled = async () => {
+      const [row] = await sql`select settled from catalogue_codes where local_code = ${code}`
+      return row?.['settled'] === true
+    }
+    await province.until(settled, 'the end of looking')
   })
 
   it('applies all wishes or none, and names each that cannot be', async () => {

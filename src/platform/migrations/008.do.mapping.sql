@@ -57,9 +57,11 @@ create trigger catalogue_version_kind before update on catalogue_version for eac
 create table catalogue_codes (
   local_code text primary key,
   version bigint not null,
-  raised_at timestamptz not null default now()
+  raised_at timestamptz not null default now(),
+  -- Looked at once more when every lane that was blocked by an older catalogue must have been committed: nothing is left then.
+  settled boolean not null default false
 );
-create index catalogue_codes_raised on catalogue_codes (raised_at);
+create index catalogue_codes_open on catalogue_codes (local_code) where not settled;
 
 -- Every name that a national procedure ever had here: provinces' lists keep old ones for years.
 create table national_names (
