@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os'
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 
 /** Readers of option values. What they refuse ends the command as wrong usage. */
 
@@ -58,6 +58,10 @@ export const readSome =
     if (wrong.length > 0) throw new InvalidArgumentError(`Allowed are ${allowed.join(', ')}.`)
     return list as T[]
   }
+
+/** The language of what a command says to people; our own people first. */
+export const languageOption = (of = 'the words') =>
+  new Option('--lang <language>', `language of ${of}`).choices(['vi', 'en']).default('vi')
 
 /** Who is at the command line, for the audit. */
 export function actor(): string {

@@ -3,6 +3,7 @@ import { statuses } from '../../config/statuses.ts'
 import { levels } from '../organisations/model.ts'
 import { importAgencies, importLocalProcedures, importStatuses, type LocalProcedure } from '../procedures/store.ts'
 import { acceptAll } from '../procedures/decisions.ts'
+import { NationalCode } from '../procedures/codes.ts'
 import type { Mapping } from '../procedures/model.ts'
 import type { Sql } from '../platform/database.ts'
 import type { CsvShape } from '../platform/csv.ts'
@@ -35,7 +36,6 @@ function unionMessage(issue: z.core.$ZodRawIssue): string | undefined {
 
 const level = z.enum(levels, { error: `It must be one of ${levels.join(', ')}` })
 const status = z.enum(statuses, { error: `It must be one of ${statuses.join(', ')}` })
-const nationalCode = z.string().regex(/^[1-9]\.\d{6}$/, { message: 'A national code looks like 1.000001' })
 const day = z.string().transform((value, context) => {
   const found = dayOf(value)
   if (found !== null) return found
@@ -72,7 +72,7 @@ export const mappings: TableImport<Mapping & { readonly why: string }> = {
     row: z
       .object({
         local_code: localCode,
-        national_code: nationalCode,
+        national_code: NationalCode,
         agency_code: blankIsNull(code),
         level: blankIsNull(level),
         valid_from: blankIsNull(day),

@@ -1,7 +1,7 @@
 import type { LaneWish, Lanes } from '../dossiers/lanes.ts'
 import { vietnamDate } from '../dossiers/model.ts'
 import type { Sql, Tx } from '../platform/database.ts'
-import { findNational, statusOf, type Catalogue } from '../procedures/model.ts'
+import { findNational, statusOf, type Catalogue, type Release } from '../procedures/model.ts'
 import { assess } from './assess.ts'
 import type { StepsAfterRefused } from './model.ts'
 import type { Portal } from './portal.ts'
@@ -56,16 +56,6 @@ async function* pages(next: (after: number) => Promise<BlockedLane[]>): AsyncGen
     yield lanes
     after = lanes.at(-1)!.id
   }
-}
-
-/** What a decision about local codes does, or would do, for the dossiers that are blocked under them. */
-export interface Release {
-  /** Blocked dossiers of these codes. */
-  readonly blocked: number
-  /** Those whose obstacle is gone: they go out. */
-  readonly released: number
-  /** Those that stay blocked, by the reason they have then. */
-  readonly still: Readonly<Record<string, number>>
 }
 
 /** What `releaseUnder` would do by this catalogue; changes nothing. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { replayLimits } from '../../config/replays.ts'
-import { ProblemDocument, type Http } from '../platform/http.ts'
+import { ProblemDocument, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { ReplayFilter, replayStates } from './replay-filter.ts'
 import {
@@ -16,7 +16,7 @@ import {
   stopReplays,
   type Replay,
 } from './replays.ts'
-import { count, limit, operatorOf, scopeOf, why, Words, type DeliveryRouteDeps } from './routes.ts'
+import { count, limit, operatorOf, scopeOf, Words, type DeliveryRouteDeps } from './routes.ts'
 
 const tags = ['replays']
 const perMinute = z.number().int().min(1).max(replayLimits.mostPerMinute)

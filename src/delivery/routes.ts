@@ -4,7 +4,7 @@ import { failures } from '../../config/failures.ts'
 import { code } from '../dossiers/model.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
-import { ProblemDocument, type Http } from '../platform/http.ts'
+import { ProblemDocument, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { endHold, holdDeliveries, readHold } from './hold.ts'
 import { listLanes, openStates, summariseLanes } from './lists.ts'
@@ -18,14 +18,6 @@ export interface DeliveryRouteDeps {
 
 export const count = z.number().int()
 export const limit = z.coerce.number().int().min(1).max(1000).default(100)
-/** The reason somebody gives for an act, kept with it and in the audit. */
-export const why = z
-  .string()
-  .max(1000)
-  .refine((text) => text.trim().length > 0, { message: 'must not be blank' })
-  .refine((text) => !text.includes('\u0000') && text.isWellFormed(), { message: 'must be well-formed text' })
-  .transform((text) => text.trim())
-
 export const scopeOf = ({ agencies }: ApiClient) => (agencies.includes('*') ? null : agencies)
 export const operatorOf = (client: ApiClient) => ({ actor: `key:${client.id}`, scope: scopeOf(client) })
 

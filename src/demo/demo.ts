@@ -6,7 +6,6 @@ import { remark, say, sayJson } from '../cli/output.ts'
 import { startProgress } from '../cli/progress.ts'
 import { expectedAtPortal } from '../delivery/expected.ts'
 import { sweepBlocked } from '../delivery/lanes.ts'
-import { vietnamDate } from '../dossiers/model.ts'
 import { describeProblem, readCsv } from '../platform/csv.ts'
 import { mappings as mappingTable } from '../cli/tables.ts'
 import { createAdvice } from '../procedures/advice.ts'
@@ -206,7 +205,7 @@ async function playActTwo(stage: Stage, province: KonTum, stop: AbortSignal): Pr
 
 /** What needs no person is accepted by the suggestions: codes that a spreadsheet or a typist damaged, with their names. */
 async function acceptCertain({ ground: { sql, catalogue } }: Stage): Promise<{ codes: number; released: number }> {
-  const locals = await localCodes(sql, await catalogue.fresh(), vietnamDate(new Date().toISOString()))
+  const locals = await localCodes(sql, await catalogue.fresh())
   const advice = createAdvice(sql)
   try {
     const certain = await certainOf(

@@ -22,6 +22,14 @@ export type Http = FastifyInstance<
   ZodTypeProvider
 >
 
+/** The reason somebody gives for an act, kept with it and in the audit. */
+export const why = z
+  .string()
+  .max(1000)
+  .refine((text) => text.trim().length > 0, { message: 'must not be blank' })
+  .refine((text) => !text.includes('\u0000') && text.isWellFormed(), { message: 'must be well-formed text' })
+  .transform((text) => text.trim())
+
 export const ProblemDocument = z
   .object({
     type: z.string(),

@@ -1,4 +1,5 @@
 import { decodeHTML } from 'entities'
+import { z } from 'zod'
 
 /**
  * How sure a national code was read out of a local one. `exact` and `suffixed` (an organisation behind it) are forms of the
@@ -22,6 +23,8 @@ const suffixedForm = /^([1-9]\.\d{6})(?:\.\d{2,3})*\.([GH]\d{2})(?:\.\d+)*$/
 /** All seven digits, whatever stands between them, then nothing, punctuation or an organisation. */
 const untidyForm =
   /^[^\p{L}\d]*([1-9])\s?[.,]\s?(\d{3})\s?[.,]?\s?(\d{3})(?:(?:[.\-\s]+\d{2,3})*[.\-\s]*\b([GH]\d{2})(?:[.\-\s]\d+)*)?[^\p{L}\d]*$/u
+/** A code of the national catalogue, as input has to write it. */
+export const NationalCode = z.string().regex(exactForm, { message: 'A national code looks like 1.000001' })
 /** A number of a spreadsheet: `1.00065` was `1.000650`, `1000656` was `1.000656`. */
 const lostZeros = /^([1-9])[.,](\d{3,5})$/
 const lostDot = /^([1-9])(\d{6})$/

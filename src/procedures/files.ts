@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { CsvShape } from '../platform/csv.ts'
 import type { Level } from '../organisations/model.ts'
+import { NationalCode } from './codes.ts'
 import type { LocalEntry, NationalEntry } from './suggest.ts'
 import { readLevels } from './traits.ts'
 
@@ -26,7 +27,7 @@ export const nationalFile: CsvShape<NationalRow> = {
   optional: ['field', 'level', 'agency', 'online_level', 'as_of'],
   ignoresOthers: true,
   row: z.object({
-    code: z.string().regex(/^[1-9]\.\d{6}$/, { message: 'A national code looks like 1.000001' }),
+    code: NationalCode,
     name: needed,
     field: cell,
     level: cell,

@@ -1,3 +1,4 @@
+import { vietnamDate } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
 import { portalForm } from './codes.ts'
 import type { Settlement } from './decisions.ts'
@@ -36,8 +37,9 @@ interface Row {
   readonly agencies: number
 }
 
-/** All local codes: unmapped ones first, the ones for which most dossiers wait before the others. `today` is a Vietnam date. */
-export async function localCodes(sql: Sql, catalogue: Catalogue, today: string): Promise<LocalCode[]> {
+/** All local codes: unmapped ones first, the ones for which most dossiers wait before the others. */
+export async function localCodes(sql: Sql, catalogue: Catalogue): Promise<LocalCode[]> {
+  const today = vietnamDate(new Date().toISOString())
   const rows = await sql<Row[]>`
     with waiting as (
       select d.procedure_code as code, count(*)::int as waiting, count(distinct d.agency_code)::int as agencies

@@ -113,6 +113,16 @@ function checked(
   return { found: true, procedure, how }
 }
 
+/** What a decision about local codes does, or would do, for the dossiers that are blocked under them. */
+export interface Release {
+  /** Blocked dossiers of these codes. */
+  readonly blocked: number
+  /** Those whose obstacle is gone: they go out. */
+  readonly released: number
+  /** Those that stay blocked, by the reason they have then. */
+  readonly still: Readonly<Record<string, number>>
+}
+
 /** What a source's status word means: our own words mean themselves; null when nobody has mapped the word yet. */
 export function statusOf(catalogue: Catalogue, source: string, word: string): Status | null {
   const own = statuses.find((status) => status === word)

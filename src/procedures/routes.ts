@@ -2,11 +2,10 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { mappingReasons } from '../../config/mapping-reasons.ts'
 import { code } from '../dossiers/model.ts'
-import { vietnamDate } from '../dossiers/model.ts'
 import { levels } from '../organisations/model.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql, Tx } from '../platform/database.ts'
-import { ProblemDocument, type Http } from '../platform/http.ts'
+import { ProblemDocument, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Advice } from './advice.ts'
 import {
@@ -20,16 +19,10 @@ import {
   type Wish,
 } from './decisions.ts'
 import { localCodes, standings } from './local.ts'
-import type { Catalogue } from './model.ts'
+import { NationalCode } from './codes.ts'
+import type { Catalogue, Release } from './model.ts'
 import { readCatalogue, type CatalogueSource } from './store.ts'
 import { reasonsInWords, type Reason } from './suggest.ts'
-
-/** What a decision does for blocked dossiers: delivery's side, which knows the lanes. */
-export interface Release {
-  readonly blocked: number
-  readonly released: number
-  readonly still: Readonly<Record<string, number>>
-}
 
 export interface ProcedureRouteDeps {
   readonly sql: Sql
@@ -47,18 +40,10 @@ const count = z.number().int()
 const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 const localCode = code(100)
 const agencyCode = code(50).nullable().default(null)
-const nationalCode = z.string().regex(/^[1-9]\.\d{6}$/, { message: 'A national code looks like 1.000001' })
 const day = z.iso.date()
-const why = z
-  .string()
-  .max(1000)
-  .refine((text) => text.trim().length > 0, { message: 'must not be blank' })
-  .refine((text) => !text.includes('\u0000') && text.isWellFormed(), { message: 'must be well-formed text' })
-  .transform((text) => text.trim())
-
 const mapping = {
   localCode,
-  nationalCode,
+  nationalCode: NationalCode,
   source: code(50).nullable().default(null).describe('Only dossiers of this one-stop system'),
   agencyCode: agencyCode.describe('Only dossiers of this agency'),
   level: z.enum(levels).nullable().default(null),
@@ -68,7 +53,7 @@ const mapping = {
 const WishBody = z.discriminatedUnion('verdict', [
   z.strictObject({ verdict: z.literal('accept'), ...mapping }),
   z.strictObject({ verdict: z.literal('end'), ...mapping, before: day.describe('It holds no more from this day on') }),
-  z.strictObject({ verdict: z.literal('reject'), localCode, nationalCode, agencyCode }),
+  z.strictObject({ verdict: z.literal('reject'), localCode, nationalCode: NationalCode, agencyCode }),
   z.strictObject({ verdict: z.enum([...settlements, 'reopen']), localCode, agencyCode }),
 ])
 
@@ -134,7 +119,7 @@ function registerLocal(app: Http, { sql, catalogue, advice, authorise }: Procedu
     handler: async (request) => {
       unscoped(await authorise(request, 'mappings:read'))
       const { standing, limit, offset } = request.query
-      const all = await localCodes(sql, await catalogue.fresh(), vietnamDate(new Date().toISOString()))
+      const all = await localCodes(sql, await catalogue.fresh())
       const some = standing === undefined ? all : all.filter((one) => one.standing === standing)
       const counts = Object.fromEntries(
         standings.map((name) => [name, all.filter((one) => one.standing === name).length]),
@@ -221,10 +206,10 @@ function registerDecisions(app: Http, deps: ProcedureRouteDeps): void {
     },
     handler: async (request) => {
       const client = await authorise(request, 'mappings:write')
-      const { preview: isPreview, why } = request.body
+      const { preview: isPreview } = request.body
       const wishes = request.body.wishes.map(wishOf)
       inScope(client, wishes)
-      const decision = { wishes, why, by: `key:${client.id}` }
+      const decision = { wishes, why: request.body.why, by: `key:${client.id}` }
       return isPreview ? foreseen(deps, decision) : decided(await decide(sql, decision))
     },
   })

@@ -115,6 +115,7 @@ describe('deciding about local codes', () => {
       return row?.['settled'] === true
     }
     await province.until(settled, 'the end of looking')
+    expect(await settled()).toBe(true)
   })
 
   it('applies all wishes or none, and names each that cannot be', async () => {

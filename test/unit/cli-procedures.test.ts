@@ -31,7 +31,7 @@ describe('dvcqg procedures', () => {
       'local_code,local_name,unit\n1.000002.H34,Cấp lại GPLX,Sở\n2018.CT.1,"Cấp lại giấy phép, lái xe",Sở\n=1+1,Zzz,Sở\n',
     )
     const out = file('out.csv')
-    const { code, out: said } = await suggest(local, out, '--top', '2', '--language', 'en', '--json')
+    const { code, out: said } = await suggest(local, out, '--top', '2', '--lang', 'en', '--json')
     expect([code, JSON.parse(said)]).toEqual([0, { rows: 3, accept: 1, review: 1, none: 1, out }])
     const rows: Record<string, string>[] = parse(readFileSync(out), { columns: true })
     expect(rows.map((row) => [row['local_code'], row['rank'], row['national_code'], row['decision']])).toEqual([

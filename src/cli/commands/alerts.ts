@@ -1,7 +1,8 @@
-import { Option, type Command } from 'commander'
+import type { Command } from 'commander'
 import { listAlerts, type AlertView } from '../../events/watch.ts'
 import type { Language, Words } from '../../reconciliation/words.ts'
 import { exits } from '../exits.ts'
+import { languageOption } from '../options.ts'
 import { withGround } from '../ground.ts'
 import { ageOf, answer, columns, switchesOf } from '../output.ts'
 
@@ -9,7 +10,7 @@ export function addAlerts(program: Command): void {
   program
     .command('alerts')
     .description('What fires, may soon fire, or recovered lately. Exits with 3 when something fires.')
-    .addOption(new Option('--lang <language>', 'language of the words').choices(['vi', 'en']).default('vi'))
+    .addOption(languageOption())
     .action(async ({ lang }: { lang: Language }, command: Command) => {
       const list = await withGround(({ sql, alertRules }) => listAlerts(sql, alertRules))
       const empty = { vi: 'Không có cảnh báo nào.', en: 'There are no alerts.' }

@@ -6,7 +6,7 @@ import type { Sql } from '../../platform/database.ts'
 import { momentWords, type Language } from '../../reconciliation/words.ts'
 import { UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
-import { actor, readWhole } from '../options.ts'
+import { actor, readWhole, languageOption } from '../options.ts'
 import { ageOf, answer, columns, remark, switchesOf } from '../output.ts'
 
 export function addDeliveries(program: Command): void {
@@ -62,7 +62,7 @@ function addList(deliveries: Command): void {
     .option('--older-than <hours>', 'only those due for at least so many hours', readWhole(0))
     .option('--limit <number>', 'at most so many (default: 50; with --csv: all)', readWhole(1))
     .option('--csv', 'as CSV, for a spreadsheet')
-    .addOption(new Option('--lang <language>', 'language of the words').choices(['vi', 'en']).default('vi'))
+    .addOption(languageOption())
     .action(async ({ limit, csv = false, lang, ...filter }: Options, command: Command) => {
       const { reason } = filter
       if (reason !== undefined && !Object.hasOwn(failures, reason))

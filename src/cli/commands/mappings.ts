@@ -1,10 +1,10 @@
-import { Option, type Command } from 'commander'
-import { releaseForeseen, releaseUnder, type Release } from '../../delivery/lanes.ts'
-import { vietnamDate } from '../../dossiers/model.ts'
+import type { Command } from 'commander'
+import { releaseForeseen, releaseUnder } from '../../delivery/lanes.ts'
 import { createAdvice } from '../../procedures/advice.ts'
 import { acceptanceOf, certainOf, type Certain } from '../../procedures/certain.ts'
 import { decide, listDecisions, listMappings, preview, undo, type Decision } from '../../procedures/decisions.ts'
 import { localCodes, type LocalCode } from '../../procedures/local.ts'
+import type { Release } from '../../procedures/model.ts'
 import { readCatalogue } from '../../procedures/store.ts'
 import { reasonsInWords } from '../../procedures/suggest.ts'
 import type { Ground } from '../../main.ts'
@@ -12,7 +12,7 @@ import { writeCsv } from '../../platform/csv.ts'
 import { momentWords, type Language } from '../../reconciliation/words.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
-import { actor, readWhole } from '../options.ts'
+import { actor, readWhole, languageOption } from '../options.ts'
 import { answer, columns, switchesOf } from '../output.ts'
 import { startProgress } from '../progress.ts'
 import { mappings as mappingTable } from '../tables.ts'
@@ -28,11 +28,8 @@ export function addMappings(program: Command): void {
   addExport(mappings)
 }
 
-const language = () => new Option('--lang <language>', 'language of the words').choices(['vi', 'en']).default('vi')
-const today = () => vietnamDate(new Date().toISOString())
-
 async function pendingOf({ sql, catalogue }: Ground): Promise<LocalCode[]> {
-  const all = await localCodes(sql, await catalogue.fresh(), today())
+  const all = await localCodes(sql, await catalogue.fresh())
   return all.filter(({ standing }) => standing === 'unmapped')
 }
 
@@ -69,7 +66,7 @@ function addAccept(mappings: Command): void {
     .description('Accept what needs no person: the code and the name agree, and nothing speaks against it.')
     .option('--why <text>', 'kept with the decision (required with --yes)')
     .option('--yes', 'do it; without it, it is only counted')
-    .addOption(language())
+    .addOption(languageOption())
     .addHelpText('after', '\nOne decision, taken back as a whole by "dvcqg mappings undo".')
     .action(async ({ why, yes = false, lang }: AcceptOptions, command: Command) => {
       if (yes && !why?.trim()) throw new UsageError(['--why is missing: say why, it is kept with the decision.'])

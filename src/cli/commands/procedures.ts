@@ -6,7 +6,7 @@ import { entriesOf, localFile, localOf, nationalFile, truthFile, type LocalRow }
 import { createMatcher, reasonsInWords, type Suggestion } from '../../procedures/suggest.ts'
 import { startSuggesting } from '../../procedures/suggesting.ts'
 import { UsageError } from '../exits.ts'
-import { readWhole } from '../options.ts'
+import { readWhole, languageOption } from '../options.ts'
 import { answer, columns, plain, switchesOf } from '../output.ts'
 import { startProgress } from '../progress.ts'
 
@@ -23,7 +23,7 @@ export function addProcedures(program: Command): void {
     .requiredOption('--national <file>', 'CSV: code,name[,field,level,agency,online_level,as_of]; a row per name')
     .requiredOption('--out <file>', 'CSV to write')
     .option('--top <count>', 'candidates per row', readWhole(1), 5)
-    .addOption(new Option('--language <code>', 'of the reasons').choices(['vi', 'en']).default('vi'))
+    .addOption(languageOption('the reasons'))
     .option('--excel', 'for a spreadsheet: a byte order mark, and no cell that starts a formula')
     .addHelpText(
       'after',
@@ -44,7 +44,7 @@ interface SuggestOptions {
   readonly national: string
   readonly out: string
   readonly top: number
-  readonly language: Language
+  readonly lang: Language
   readonly excel?: boolean
 }
 
@@ -64,7 +64,7 @@ async function suggest(options: SuggestOptions, command: Command): Promise<void>
       const asked = { top: options.top }
       const answers = await suggesting.suggest(some.map((row) => ({ local: localOf(row), asked })))
       for (const { decision } of answers) counts[decision] += 1
-      yield answers.flatMap((suggestion, index) => linesOf(some[index]!, suggestion, options.language))
+      yield answers.flatMap((suggestion, index) => linesOf(some[index]!, suggestion, options.lang))
       progress.show(from + some.length, locals.length, '')
     }
   }

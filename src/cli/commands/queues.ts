@@ -1,22 +1,19 @@
-import { Option, type Command } from 'commander'
+import type { Command } from 'commander'
 import { QueueDesk, type QueueView } from '../../../jobs/queues.ts'
 import { lastBeats, type Heartbeat } from '../../delivery/heartbeats.ts'
 import type { Ground } from '../../main.ts'
 import type { Language } from '../../reconciliation/words.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
-import { actor } from '../options.ts'
+import { actor, languageOption } from '../options.ts'
 import { ageOf, answer, columns, switchesOf } from '../output.ts'
-
-const language = () =>
-  new Option('--lang <language>', 'language of the words').choices(['vi', 'en']).default('vi' satisfies Language)
 
 export function addQueues(program: Command): void {
   const queues = program.command('queues').description('The tickets in Redis. The ledger knows all work without them.')
   queues
     .command('list')
     .description('What waits and what is being worked on, and when each queue last moved.')
-    .addOption(language())
+    .addOption(languageOption())
     .action(async ({ lang }: { lang: Language }, command: Command) => {
       const view = await withGround((ground) => atDesk(ground, (desk) => read(ground, desk)))
       answer(switchesOf(command), view, () => describe(view, lang))
@@ -25,7 +22,7 @@ export function addQueues(program: Command): void {
     .command('rebuild')
     .description('Empty the push queues and have them filled again from the ledger. Safe while the service runs.')
     .option('--why <text>', 'why, for the audit (required)')
-    .addOption(language())
+    .addOption(languageOption())
     .action(async ({ why, lang }: { why?: string; lang: Language }, command: Command) => {
       if (!why?.trim()) throw new UsageError(['--why is missing: the audit keeps the reason.'])
       const done = await withGround((ground) => atDesk(ground, (desk) => desk.rebuild(ground.sql, actor(), why.trim())))

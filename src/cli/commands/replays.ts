@@ -19,7 +19,7 @@ import type { Sql } from '../../platform/database.ts'
 import { momentWords, type Language, type Words } from '../../reconciliation/words.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
-import { actor, readWhole } from '../options.ts'
+import { actor, readWhole, languageOption } from '../options.ts'
 import { answer, columns, plain, switchesOf } from '../output.ts'
 
 export function addReplays(program: Command): void {
@@ -34,15 +34,13 @@ export function addReplays(program: Command): void {
   addStopAll(replays)
 }
 
-const language = () => new Option('--lang <language>', 'language of the words').choices(['vi', 'en']).default('vi')
-
 function addList(replays: Command): void {
   replays
     .command('list')
     .description('Replays, newest first.')
     .addOption(new Option('--state <state>', 'only those in this state').choices(replayPhases))
     .option('--limit <number>', 'at most so many', readWhole(1), 20)
-    .addOption(language())
+    .addOption(languageOption())
     .action(async (options: { state?: ReplayPhase; limit: number; lang: Language }, command: Command) => {
       const list = await withGround(({ sql }) => listReplays(sql, { state: options.state, limit: options.limit }, null))
       const empty = { vi: 'Chưa có đợt gửi lại nào.', en: 'There are no replays yet.' }
@@ -92,7 +90,7 @@ function addShow(replays: Command): void {
   replays
     .command('show <id>')
     .description('How far a replay is, and how its dossiers ended.')
-    .addOption(language())
+    .addOption(languageOption())
     .action(async (text: string, { lang }: { lang: Language }, command: Command) => {
       const id = idOf(text)
       const shown = await withGround(async ({ sql }) => {

@@ -7,7 +7,7 @@ import { currentYear, sampleCodes, syncRate, type Selection } from '../../reconc
 import { renderReportTable } from '../../reconciliation/table.ts'
 import { UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
-import { readDay } from '../options.ts'
+import { readDay, languageOption } from '../options.ts'
 import { given, remark, sayJson, switchesOf } from '../output.ts'
 
 interface Options extends Selection {
@@ -25,7 +25,7 @@ export function addReport(program: Command): void {
     .addOption(new Option('--level <level>', 'only dossiers of this level').choices([...levels, noLevel]))
     .option('--procedure <code>', 'only this procedure, as the one-stop system names it')
     .option('--html <file>', 'write the report as one self-contained page')
-    .addOption(new Option('--lang <language>', 'language of table and page').choices(['vi', 'en']).default('vi'))
+    .addOption(languageOption('table and page'))
     .action(async (options: Options, command: Command) => {
       const { from, to, agency, level, procedure, html, lang } = options
       const period = { ...currentYear(new Date()), ...given({ from, to }) }

@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander'
+import type { Command } from 'commander'
 import type { LaneState } from '../../delivery/model.ts'
 import type { Movement } from '../../delivery/health.ts'
 import { readHold, type Hold } from '../../delivery/hold.ts'
@@ -7,6 +7,7 @@ import { backlog, type Backlog } from '../../delivery/store.ts'
 import { causeWords, countWords, momentWords, type Language, type Words } from '../../reconciliation/words.ts'
 import { movementOf, type Ground } from '../../main.ts'
 import { exits } from '../exits.ts'
+import { languageOption } from '../options.ts'
 import { withGround } from '../ground.ts'
 import { ageOf, answer, columns, plain, switchesOf } from '../output.ts'
 
@@ -24,7 +25,7 @@ export function addStatus(program: Command): void {
     .description(
       'What waits, what stopped and why, and the pace towards the portal. Exits with 3 when work stands still.',
     )
-    .addOption(new Option('--lang <language>', 'language of the words').choices(['vi', 'en']).default('vi'))
+    .addOption(languageOption())
     .action(async ({ lang }: { lang: Language }, command: Command) => {
       const status = await withGround(read)
       answer(switchesOf(command), status, () => describe(status, lang))

@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander'
+import type { Command } from 'commander'
 import { failures, type FailureCode } from '../../../config/failures.ts'
 import { eventId, eventPatterns, webhookId, type Outcome } from '../../events/model.ts'
 import { sendTest } from '../../events/deliver.ts'
@@ -18,7 +18,7 @@ import { findingsOf } from '../../platform/problems.ts'
 import { momentWords, type Language, type Words } from '../../reconciliation/words.ts'
 import { CommandFailed, exits, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
-import { actor, readList, readSome, readWhole } from '../options.ts'
+import { actor, readList, readSome, readWhole, languageOption } from '../options.ts'
 import { ageOf, answer, columns, switchesOf } from '../output.ts'
 
 export function addWebhooks(program: Command): void {
@@ -46,7 +46,6 @@ export function addWebhooks(program: Command): void {
   addResend(webhooks)
 }
 
-const langOption = () => new Option('--lang <language>', 'language of the words').choices(['vi', 'en']).default('vi')
 const unknown = (id: string) => new CommandFailed(`No destination has the id ${id}. "dvcqg webhooks list" shows them.`)
 
 interface AddOptions {
@@ -84,7 +83,7 @@ function addList(webhooks: Command): void {
   webhooks
     .command('list')
     .description('List all destinations, what waits for them and whether they take it.')
-    .addOption(langOption())
+    .addOption(languageOption())
     .action(async ({ lang }: { lang: Language }, command: Command) => {
       const list = await withGround(({ sql }) => listDestinations(sql))
       const empty = {
@@ -190,7 +189,7 @@ function addTest(webhooks: Command): void {
   webhooks
     .command('test <id>')
     .description('Send a test event now and say what came back. Exits with 3 when it was not taken.')
-    .addOption(langOption())
+    .addOption(languageOption())
     .action(async (id: string, { lang }: { lang: Language }, command: Command) => {
       const result = await withGround((ground) => sendTest({ ...ground, policy: ground.policies.events }, id))
       if (!result) throw unknown(id)
@@ -209,7 +208,7 @@ function addLog(webhooks: Command): void {
     .command('log <id>')
     .description('The newest attempts at a destination.')
     .option('--limit <number>', 'how many', readWhole(1), 50)
-    .addOption(langOption())
+    .addOption(languageOption())
     .action(async (id: string, { limit, lang }: { limit: number; lang: Language }, command: Command) => {
       const rows = await withGround(({ sql }) => listAttempts(sql, id, limit))
       const empty = { vi: 'Chưa có lần gửi nào.', en: 'Nothing was sent yet.' }
