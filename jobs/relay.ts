@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { sweepBlocked } from '../src/delivery/lanes.ts'
+import { createSweeper } from '../src/delivery/lanes.ts'
 import { urgencies, type Urgency } from '../src/delivery/model.ts'
 import { releaseReplays } from '../src/delivery/release.ts'
 import { expireLeases, forgetHandOuts, handOut, type Turns } from '../src/delivery/store.ts'
@@ -54,6 +54,7 @@ export function startRelay(deps: RelayDeps): Relay {
 }
 
 async function run(deps: RelayDeps, signal: AbortSignal): Promise<void> {
+  const sweepBlocked = createSweeper(deps.sql)
   let sweptAt = Number.NEGATIVE_INFINITY
   let quiet = true
   let scheduled = false
@@ -63,7 +64,7 @@ async function run(deps: RelayDeps, signal: AbortSignal): Promise<void> {
     try {
       // By a clock that nobody sets: a sweep must not wait until a corrected time of day has caught up.
       if (performance.now() - sweptAt > sweepEvery) {
-        await sweep(deps)
+        await sweep(deps, sweepBlocked)
         sweptAt = performance.now()
       }
       if (!scheduled) await deps.makeSchedules()
@@ -83,10 +84,13 @@ async function run(deps: RelayDeps, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function sweep({ sql, catalogue, log }: RelayDeps): Promise<void> {
+async function sweep(
+  { sql, catalogue, log }: RelayDeps,
+  sweepBlocked: ReturnType<typeof createSweeper>,
+): Promise<void> {
   const lost = await expireLeases(sql)
   if (lost > 0) log.warn({ lanes: lost }, 'Workers went silent; their dossiers are looked up')
-  const released = await sweepBlocked(sql, await catalogue.fresh())
+  const released = await sweepBlocked(await catalogue.fresh())
   if (released > 0) log.info({ lanes: released }, 'Dossiers were released because their obstacle is gone')
   await releaseReplays(sql)
 }

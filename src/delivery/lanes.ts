@@ -49,6 +49,24 @@ export async function sweepBlocked(sql: Sql, catalogue: Catalogue): Promise<numb
   return released
 }
 
+/** Milliseconds after which a sweep looks again though nothing changed: for a lane that was blocked by the catalogue before and committed late. */
+const lateFor = 10_000
+
+/**
+ * A sweep for whoever asks all the time: it looks through the blocked lanes when the catalogue has moved, and every few seconds for late
+ * ones. Without that, a province with a million blocked dossiers would read them every second.
+ */
+export function createSweeper(sql: Sql): (catalogue: Catalogue) => Promise<number> {
+  let swept = { version: -1, at: 0 }
+  return async (catalogue) => {
+    const at = performance.now()
+    if (swept.version === catalogue.version && at - swept.at < lateFor) return 0
+    const released = await sweepBlocked(sql, catalogue)
+    swept = { version: catalogue.version, at }
+    return released
+  }
+}
+
 async function* pages(next: (after: number) => Promise<BlockedLane[]>): AsyncGenerator<BlockedLane[]> {
   for (let after = 0; ;) {
     const lanes = await next(after)
