@@ -1,4 +1,4 @@
-import { causeWords, countWords, percentWords } from '../reconciliation/words.ts'
+import { causeWords, countWords, percentWords } from '../console/words.ts'
 import { rateOf } from '../reconciliation/model.ts'
 import { assumed, figuresNote, published } from './kon-tum/figures.ts'
 import type { Act, DemoResult } from './result.ts'

@@ -1,15 +1,10 @@
+import { html, type Html } from '../console/html.ts'
+import { countWords, percentWords, type Words } from '../console/words.ts'
 import { sharesOf, type SyncRateReport, type Part } from './model.ts'
-import { html, type Html } from './html.ts'
-import { countWords, partWords, percentWords, reportWords, type Words } from './words.ts'
+import { partWords, reportWords } from './words.ts'
 
 /** As many colours as the style sheet has; more causes than that share the last one. */
 export const colourOf = (index: number) => `c${Math.min(index, 7)}`
-
-/** Both languages; the style sheet shows the chosen one. */
-export function both({ vi, en }: Words): Html {
-  if (vi === en) return html`${vi}`
-  return html`<span class="vi" lang="vi">${vi}</span><span class="en" lang="en">${en}</span>`
-}
 
 /** A drawing has one title for both languages: assistive technology reads it as it stands. */
 const title = (words: Words) => html`<title>${words.vi} / ${words.en}</title>`

@@ -1,22 +1,18 @@
 import { createHash } from 'node:crypto'
-import { both, colourOf, miniBar, monthChart, rateRing, stackedBar } from './charts.ts'
-import { html, trusted, type Html } from './html.ts'
-import { sharesOf, type Breakdown, type Part, type SyncRateReport } from './model.ts'
-import { style } from './style.ts'
+import { both, html, trusted, type Html } from '../console/html.ts'
+import { style } from '../console/style.ts'
 import {
   causeWords,
   countWords,
   momentWords,
-  onlyWords,
-  partWords,
   percentWords,
-  periodWords,
-  reportWords,
   shareWords,
-  sumWords,
   type Language,
   type Words,
-} from './words.ts'
+} from '../console/words.ts'
+import { colourOf, miniBar, monthChart, rateRing, stackedBar } from './charts.ts'
+import { sharesOf, type Breakdown, type Part, type SyncRateReport } from './model.ts'
+import { onlyWords, partWords, periodWords, reportWords, sumWords } from './words.ts'
 
 export interface PageOptions {
   readonly language: Language

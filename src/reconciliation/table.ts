@@ -1,18 +1,14 @@
-import { sharesOf, type Breakdown, type Part, type SyncRateReport } from './model.ts'
 import {
   causeWords,
   countWords,
   momentWords,
-  onlyWords,
-  partWords,
   percentWords,
-  periodWords,
-  reportWords,
   shareWords,
-  sumWords,
   type Language,
   type Words,
-} from './words.ts'
+} from '../console/words.ts'
+import { sharesOf, type Breakdown, type Part, type SyncRateReport } from './model.ts'
+import { onlyWords, partWords, periodWords, reportWords, sumWords } from './words.ts'
 
 const barWidth = 30
 const shownRows = 10

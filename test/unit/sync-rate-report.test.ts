@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { failures } from '../../config/failures.ts'
-import { html } from '../../src/reconciliation/html.ts'
+import { html } from '../../src/console/html.ts'
 import { checkParts, rateOf, sharesOf, type Part, type SyncRateReport } from '../../src/reconciliation/model.ts'
 import { pagePolicy, renderReportPage } from '../../src/reconciliation/page.ts'
 import { renderReportTable } from '../../src/reconciliation/table.ts'
-import { countWords, momentWords, percentWords } from '../../src/reconciliation/words.ts'
+import { countWords, momentWords, percentWords } from '../../src/console/words.ts'
 
 const causes = { 'no-national-code': 18_210, 'predates-publication': 14_025, 'waiting-for-portal': 10_825 }
 const figures = { received: 77_240, delivered: 34_180, atPortal: 34_200, rate: 44.2, causes }

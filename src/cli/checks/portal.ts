@@ -1,5 +1,5 @@
 import type { Ground } from '../../main.ts'
-import { causeWords } from '../../reconciliation/words.ts'
+import { causeWords } from '../../console/words.ts'
 import { clockFinding } from './database.ts'
 import { fine, problem, type Finding } from './finding.ts'
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { listAlerts, type AlertView } from '../../events/watch.ts'
-import type { Language, Words } from '../../reconciliation/words.ts'
+import type { Language, Words } from '../../console/words.ts'
 import { exits } from '../exits.ts'
 import { languageOption } from '../options.ts'
 import { withGround } from '../ground.ts'

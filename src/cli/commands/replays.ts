@@ -16,7 +16,7 @@ import {
   type ReplayPhase,
 } from '../../delivery/replays.ts'
 import type { Sql } from '../../platform/database.ts'
-import { momentWords, type Language, type Words } from '../../reconciliation/words.ts'
+import { momentWords, type Language, type Words } from '../../console/words.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
 import { actor, readWhole, languageOption } from '../options.ts'

@@ -15,7 +15,7 @@ import {
 } from '../../events/destinations.ts'
 import { listAttempts, resendEvents, type AttemptRow } from '../../events/store.ts'
 import { findingsOf } from '../../platform/problems.ts'
-import { momentWords, type Language, type Words } from '../../reconciliation/words.ts'
+import { momentWords, type Language, type Words } from '../../console/words.ts'
 import { CommandFailed, exits, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
 import { actor, readList, readSome, readWhole, languageOption } from '../options.ts'

@@ -1,3 +1,5 @@
+import type { Words } from './words.ts'
+
 /** Text that is safe to stand in a page as it is. Only `html` and `trusted` make it. */
 export class Html {
   readonly text: string
@@ -34,4 +36,10 @@ export function html(parts: TemplateStringsArray, ...values: Value[]): Html {
 /** Our own fixed text (a style sheet): never call it with anything that came from outside. */
 export function trusted(text: string): Html {
   return new Html(text)
+}
+
+/** Both languages; the style sheet shows the chosen one. */
+export function both({ vi, en }: Words): Html {
+  if (vi === en) return html`${vi}`
+  return html`<span class="vi" lang="vi">${vi}</span><span class="en" lang="en">${en}</span>`
 }

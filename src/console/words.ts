@@ -1,0 +1,51 @@
+import { failures, type Failure } from '../../config/failures.ts'
+
+export type Language = 'vi' | 'en'
+export type Words = Readonly<Record<Language, string>>
+
+/** 77.240 in Vietnamese, 77,240 in English. */
+export function countWords(count: number): Words {
+  const grouped = (separator: string) => String(count).replace(/\B(?=(\d{3})+$)/g, separator)
+  return { vi: grouped('.'), en: grouped(',') }
+}
+
+/** 44,2 % in Vietnamese, 44.2 % in English; a dash when there is nothing to speak of. */
+export function percentWords(percent: number | null): Words {
+  if (percent === null) return { vi: '–', en: '–' }
+  const text = percent.toFixed(1)
+  return { vi: `${text.replace('.', ',')} %`, en: `${text} %` }
+}
+
+/** The share of a part; a part that exists is never shown as nothing. */
+export function shareWords(share: number, count: number): Words {
+  if (share > 0 || count === 0) return percentWords(share)
+  return { vi: '< 0,1 %', en: '< 0.1 %' }
+}
+
+/** dd/MM/yyyy, as dates are written in Vietnam, from `yyyy-MM-dd`. */
+export const dayWords = (date: string) => date.split('-').toReversed().join('/')
+
+/** dd/MM/yyyy HH:mm in Vietnam's time. */
+export function momentWords(instant: string): string {
+  const local = new Date(Date.parse(instant) + 7 * 3_600_000).toISOString()
+  return `${dayWords(local.slice(0, 10))} ${local.slice(11, 16)}`
+}
+
+export interface CauseWords {
+  readonly cause: Words
+  readonly next: Words
+}
+
+/** The cause in plain words and the next step; an unknown code speaks for itself. */
+export function causeWords(code: string): CauseWords {
+  const known: Failure | undefined = Object.hasOwn(failures, code) ? failures[code as keyof typeof failures] : undefined
+  if (known === undefined)
+    return {
+      cause: { vi: code, en: code },
+      next: { vi: 'Xem chi tiết của từng hồ sơ.', en: 'Look at the detail of each dossier.' },
+    }
+  return {
+    cause: { vi: known.vi.cause, en: known.en.cause },
+    next: { vi: known.vi.next, en: known.en.next },
+  }
+}
