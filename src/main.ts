@@ -56,6 +56,7 @@ import { createLog, type Logger } from './platform/log.ts'
 import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { migrate } from './platform/migrate.ts'
 import { createAdvice } from './procedures/advice.ts'
+import { createDesk, type Desk } from './procedures/desk.ts'
 import { statusOf } from './procedures/model.ts'
 import { pullOrFail } from './procedures/pull.ts'
 import { registerProcedureRoutes } from './procedures/routes.ts'
@@ -376,10 +377,17 @@ function startMessengers(ground: Ground): (() => Promise<unknown>)[] {
   return [() => events.stop(), () => alerts.stop()]
 }
 
-function registerApi(
-  app: Http,
-  { sql, vault, settings, catalogue, portal, metrics, pace, sender, policies, alertRules }: Ground,
-): void {
+/** Where the codes of the ledger are decided about. */
+export const openDesk = ({ sql, catalogue }: Pick<Ground, 'sql' | 'catalogue'>): Desk =>
+  createDesk({
+    sql,
+    catalogue,
+    release: (known, codes) => releaseUnder(sql, known, codes),
+    foresee: releaseForeseen,
+  })
+
+function registerApi(app: Http, ground: Ground): void {
+  const { sql, vault, settings, catalogue, portal, metrics, pace, sender, policies, alertRules } = ground
   const authority = createAuthority(sql)
   const lanes = createLanes(catalogue.last, (dossier) => portal?.problems(dossier) ?? [], settings.STEPS_AFTER_REFUSED)
   const intake = createIntake({
@@ -415,8 +423,7 @@ function registerApi(
     sql,
     catalogue,
     advice,
-    release: (known, codes) => releaseUnder(sql, known, codes),
-    foresee: releaseForeseen,
+    desk: openDesk(ground),
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
   registerPaceRoutes(app, {

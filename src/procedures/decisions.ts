@@ -1,7 +1,7 @@
 import { Refusal, type Finding } from '../platform/problems.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
 import type { Level } from '../organisations/model.ts'
-import type { Mapping } from './model.ts'
+import type { Mapping, Release } from './model.ts'
 import { lockCatalogue, raiseVersion } from './store.ts'
 
 /** What a person says about local codes: applied as a whole or not at all, kept with who and why, undone as a whole. */
@@ -15,6 +15,8 @@ export type Wish =
   | { readonly verdict: 'accept'; readonly mapping: Mapping; readonly why?: string }
   /** A mapping that is there ends before this day; one that had not begun goes. */
   | { readonly verdict: 'end'; readonly mapping: Mapping; readonly before: string }
+  /** A mapping that is there was a mistake: it never held. */
+  | { readonly verdict: 'withdraw'; readonly mapping: Mapping }
   /** The national code is not what the local one means, also where it stands inside it. */
   | {
       readonly verdict: 'reject'
@@ -28,7 +30,12 @@ export interface Decision {
   readonly wishes: readonly Wish[]
   readonly by: string
   readonly why: string
+  /** The last decision that whoever decides had seen: refused when somebody decided about one of the codes after it. */
+  readonly seen?: number
 }
+
+/** What a decision means for the dossiers blocked under its codes, looked at inside its transaction. */
+export type Look = (tx: Tx, localCodes: readonly string[]) => Promise<Release>
 
 export interface Decided {
   /** Null when everything was as wished before. */
@@ -39,6 +46,8 @@ export interface Decided {
   readonly already: number
   /** The local codes whose dossiers are judged again. */
   readonly localCodes: readonly string[]
+  /** Null where nobody looked. */
+  readonly dossiers: Release | null
 }
 
 /** A row of `mappings` or `mapping_verdicts` as it stands there. */
@@ -54,8 +63,8 @@ interface Effect {
  * Applies a decision in one transaction; who decides at the same time waits and then sees it. Throws a refusal that names each
  * wish that cannot be (`wishes.3`): an unknown or closed national code, or one that contradicts what is decided.
  */
-export const decide = (sql: Sql, decision: Decision): Promise<Decided> =>
-  transaction(sql, (tx) => decideWithin(tx, decision))
+export const decide = (sql: Sql, decision: Decision, look?: Look): Promise<Decided> =>
+  transaction(sql, (tx) => decideWithin(tx, decision, look))
 
 /** All mappings, ended ones too, by code and date. */
 export const listMappings = (sql: Sql): Promise<(Mapping & { readonly why: string })[]> => sql<
@@ -78,27 +87,23 @@ export async function acceptAll(
 
 class RolledBack extends Error {}
 
-/** What a decision would change, and what `look` sees when it has: nothing is applied. Refuses what `decide` refuses. */
-export async function preview<T>(
-  sql: Sql,
-  decision: Decision,
-  look: (tx: Tx, localCodes: readonly string[]) => Promise<T>,
-): Promise<Pick<Decided, 'changed' | 'already'> & { readonly seen: T }> {
-  let view: (Pick<Decided, 'changed' | 'already'> & { readonly seen: T }) | undefined
+/** What a decision would change and release: nothing is applied. Refuses what `decide` refuses. */
+export async function preview(sql: Sql, decision: Decision, look: Look): Promise<Decided> {
+  let view: Decided | undefined
   try {
     await transaction(sql, async (tx) => {
-      const { changed, already, localCodes } = await decideWithin(tx, decision)
-      view = { changed, already, seen: await look(tx, localCodes) }
+      view = await decideWithin(tx, decision, look)
       throw new RolledBack()
     })
   } catch (error) {
     if (!(error instanceof RolledBack)) throw error
   }
-  return view!
+  return { ...view!, id: null }
 }
 
-async function decideWithin(tx: Tx, decision: Decision): Promise<Decided> {
+async function decideWithin(tx: Tx, decision: Decision, look: Look | undefined): Promise<Decided> {
   await lockCatalogue(tx)
+  if (decision.seen !== undefined) await refuseUnseen(tx, decision.wishes, decision.seen)
   const state = await stateOf(tx, decision.wishes)
   const findings: Finding[] = []
   const effects = decision.wishes.flatMap((wish, place) => {
@@ -112,14 +117,31 @@ async function decideWithin(tx: Tx, decision: Decision): Promise<Decided> {
   })
   if (findings.length > 0) throw refusalOf(findings)
   const already = effects.filter((own) => own.length === 0).length
-  return { already, ...(await apply(tx, effects.flat(), decision, null)) }
+  return { already, ...(await apply(tx, effects.flat(), { ...decision, undoes: null, look })) }
 }
+
+/** Two who decide about one code at the same time: the second one must see what the first one said. */
+async function refuseUnseen(tx: Tx, wishes: readonly Wish[], seen: number): Promise<void> {
+  const codes = [...new Set(wishes.map(codeOf))]
+  const later = await tx<{ code: string }[]>`
+    select distinct local_code as code from mapping_decision_rows
+    where local_code = any(${codes}::text[]) and decision_id > ${seen} order by 1`
+  if (later.length > 0) throw refusalOf(later.map(decidedSince))
+}
+
+const decidedSince = ({ code }: { readonly code: string }) =>
+  ({ code: 'decided-since', detail: `Somebody decided about ${code} again since` }) as const
 
 /**
  * Takes a decision back: every row becomes what it was. Throws a refusal that names the local codes about which somebody decided
  * again since; nothing is taken back then.
  */
-export async function undo(sql: Sql, id: number, { by, why }: Omit<Decision, 'wishes'>): Promise<Decided | null> {
+export async function undo(
+  sql: Sql,
+  id: number,
+  { by, why }: Pick<Decision, 'by' | 'why'>,
+  look?: Look,
+): Promise<Decided | null> {
   return transaction(sql, async (tx) => {
     await lockCatalogue(tx)
     const [known] = await tx<{ undone: boolean }[]>`
@@ -134,17 +156,14 @@ export async function undo(sql: Sql, id: number, { by, why }: Omit<Decision, 'wi
       join mapping_decision_rows mine on mine.decision_id = ${id} and mine.local_code = r.local_code
       join mapping_decisions d on d.id = r.decision_id
       where r.decision_id > ${id} and not exists (select 1 from mapping_decisions u where u.undoes = d.id) and d.undoes is null`
-    if (later.length > 0)
-      throw refusalOf(
-        later.map(({ code }) => ({ code: 'decided-since', detail: `Somebody decided about ${code} again since` })),
-      )
+    if (later.length > 0) throw refusalOf(later.map(decidedSince))
     const effects = rows.map(({ kind, localCode, before, after }) => ({
       kind,
       localCode,
       before: after,
       after: before,
     }))
-    return { already: 0, ...(await apply(tx, effects, { by, why }, id)) }
+    return { already: 0, ...(await apply(tx, effects, { by, why, undoes: id, look })) }
   })
 }
 
@@ -207,6 +226,7 @@ type Judged = Effect[] | Pick<Finding, 'code' | 'detail'>
 function judge(state: State, wish: Wish): Judged {
   if (wish.verdict === 'accept') return judgeAccept(state, wish.mapping, wish.why)
   if (wish.verdict === 'end') return judgeEnd(state, wish.mapping, wish.before)
+  if (wish.verdict === 'withdraw') return judgeEnd(state, wish.mapping, null)
   return judgeVerdict(state, wish)
 }
 
@@ -253,7 +273,8 @@ function judgeAccept(state: State, mapping: Mapping, why = ''): Judged {
   ]
 }
 
-function judgeEnd(state: State, mapping: Mapping, day: string): Judged {
+/** `day` null: it never held. */
+function judgeEnd(state: State, mapping: Mapping, day: string | null): Judged {
   const wanted = imageOf(mapping)
   const before = state.mappings(mapping.localCode).find((one) => alike(one, wanted, Object.keys(wanted)))
   if (!before)
@@ -261,7 +282,7 @@ function judgeEnd(state: State, mapping: Mapping, day: string): Judged {
       code: 'unknown-mapping',
       detail: `There is no mapping of ${mapping.localCode} to ${mapping.nationalCode} with this scope and these dates`,
     }
-  const begun = before['valid_from'] === null || before['valid_from']! < day
+  const begun = day !== null && (before['valid_from'] === null || before['valid_from']! < day)
   const after = begun ? { ...before, valid_to: day } : null
   return [{ kind: 'mapping', localCode: mapping.localCode, before, after }]
 }
@@ -291,10 +312,10 @@ function judgeVerdict(state: State, wish: Extract<Wish, { localCode: string }>):
 async function apply(
   tx: Tx,
   effects: readonly Effect[],
-  { by, why }: Pick<Decision, 'by' | 'why'>,
-  undoes: number | null,
+  { by, why, undoes, look }: Pick<Decision, 'by' | 'why'> & { undoes: number | null; look: Look | undefined },
 ): Promise<Omit<Decided, 'already'>> {
-  if (effects.length === 0) return { id: null, changed: 0, localCodes: [] }
+  if (effects.length === 0)
+    return { id: null, changed: 0, localCodes: [], dossiers: { blocked: 0, released: 0, still: {} } }
   const images = (kind: Effect['kind'], side: 'before' | 'after') =>
     tx.json(effects.flatMap((effect) => (effect.kind === kind && effect[side] ? [effect[side]] : [])))
   await deleteRows(tx, images('mapping', 'before'), images('verdict', 'before'))
@@ -310,7 +331,9 @@ async function apply(
   const action = undoes === null ? 'mappings.decided' : 'mappings.undone'
   await tx`insert into audit (actor, action, subject, detail)
     values (${by}, ${action}, ${`decision ${decision!.id}`}, ${tx.json({ rows: effects.length, codes: localCodes.length, undoes })})`
-  return { id: decision!.id, changed: effects.length, localCodes }
+  const dossiers = look ? await look(tx, localCodes) : null
+  if (dossiers) await tx`update mapping_decisions set dossiers = ${tx.json({ ...dossiers })} where id = ${decision!.id}`
+  return { id: decision!.id, changed: effects.length, localCodes, dossiers }
 }
 
 type Json = ReturnType<Tx['json']>

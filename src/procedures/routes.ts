@@ -4,33 +4,22 @@ import { mappingReasons } from '../../config/mapping-reasons.ts'
 import { code } from '../dossiers/model.ts'
 import { levels } from '../organisations/model.ts'
 import type { ApiClient } from '../platform/auth.ts'
-import type { Sql, Tx } from '../platform/database.ts'
+import type { Sql } from '../platform/database.ts'
 import { ProblemDocument, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Advice } from './advice.ts'
-import {
-  decide,
-  listDecisions,
-  preview,
-  settlements,
-  undo,
-  type Decided,
-  type Decision,
-  type Wish,
-} from './decisions.ts'
+import { listDecisions, settlements, type Wish } from './decisions.ts'
 import { localCodes, standings } from './local.ts'
 import { NationalCode } from './codes.ts'
-import type { Catalogue, Release } from './model.ts'
-import { readCatalogue, type CatalogueSource } from './store.ts'
+import type { Desk } from './desk.ts'
+import type { CatalogueSource } from './store.ts'
 import { reasonsInWords, type Reason } from './suggest.ts'
 
 export interface ProcedureRouteDeps {
   readonly sql: Sql
   readonly catalogue: CatalogueSource
   readonly advice: Advice
-  readonly release: (catalogue: Catalogue, localCodes: readonly string[]) => Promise<Release>
-  /** The same before it happens, inside the transaction that is rolled back afterwards. */
-  readonly foresee: (tx: Tx, catalogue: Catalogue, localCodes: readonly string[]) => Promise<Release>
+  readonly desk: Desk
   /** Throws a refusal when the request may not; `*` among the agencies = all of them. */
   readonly authorise: (request: FastifyRequest, right: 'mappings:read' | 'mappings:write') => Promise<ApiClient>
 }
@@ -53,6 +42,7 @@ const mapping = {
 const WishBody = z.discriminatedUnion('verdict', [
   z.strictObject({ verdict: z.literal('accept'), ...mapping }),
   z.strictObject({ verdict: z.literal('end'), ...mapping, before: day.describe('It holds no more from this day on') }),
+  z.strictObject({ verdict: z.literal('withdraw'), ...mapping }).describe('It was a mistake and never held'),
   z.strictObject({ verdict: z.literal('reject'), localCode, nationalCode: NationalCode, agencyCode }),
   z.strictObject({ verdict: z.enum([...settlements, 'reopen']), localCode, agencyCode }),
 ])
@@ -185,14 +175,7 @@ const viewOf = (reason: Reason) => {
   return { code: reason.code, favours, words: { vi: plain(vi), en: plain(en) } }
 }
 
-function registerDecisions(app: Http, deps: ProcedureRouteDeps): void {
-  const { sql, catalogue, release, authorise } = deps
-  const decided = async (result: Decided) => ({
-    decision: result.id,
-    changed: result.changed,
-    already: result.already,
-    dossiers: await release(await catalogue.fresh(), result.localCodes),
-  })
+function registerDecisions(app: Http, { sql, desk, authorise }: ProcedureRouteDeps): void {
   app.route({
     method: 'POST',
     url: '/v1/mappings/decisions',
@@ -201,16 +184,28 @@ function registerDecisions(app: Http, deps: ProcedureRouteDeps): void {
       summary: 'Decide about local codes: accept, end, reject, or say that there is no national code',
       description:
         'All wishes or none: each that cannot be is named (`wishes.3`). With `preview` nothing is applied, and the counts are those it would have.',
-      body: z.strictObject({ wishes: z.array(WishBody).min(1).max(5000), why, preview: z.boolean().default(false) }),
+      body: z.strictObject({
+        wishes: z.array(WishBody).min(1).max(5000),
+        why,
+        seen: count
+          .optional()
+          .describe('The last decision you know of: refused when somebody decided about one of the codes after it'),
+        preview: z.boolean().default(false),
+      }),
       response: answers(DecidedView),
     },
     handler: async (request) => {
       const client = await authorise(request, 'mappings:write')
-      const { preview: isPreview } = request.body
+      const { preview: isPreview, seen } = request.body
       const wishes = request.body.wishes.map(wishOf)
       inScope(client, wishes)
-      const decision = { wishes, why: request.body.why, by: `key:${client.id}` }
-      return isPreview ? foreseen(deps, decision) : decided(await decide(sql, decision))
+      const decision = {
+        wishes,
+        why: request.body.why,
+        by: `key:${client.id}`,
+        ...(seen === undefined ? {} : { seen }),
+      }
+      return isPreview ? desk.preview(decision) : desk.decide(decision)
     },
   })
   app.route({
@@ -228,9 +223,9 @@ function registerDecisions(app: Http, deps: ProcedureRouteDeps): void {
     handler: async (request) => {
       const client = await authorise(request, 'mappings:write')
       unscoped(client)
-      const result = await undo(sql, request.params.id, { by: `key:${client.id}`, why: request.body.why })
+      const result = await desk.undo(request.params.id, { by: `key:${client.id}`, why: request.body.why })
       if (!result) throw new Refusal('unknown-decision', `There is no decision ${request.params.id}`)
-      return decided(result)
+      return result
     },
   })
   app.route({
@@ -267,7 +262,7 @@ function registerDecisions(app: Http, deps: ProcedureRouteDeps): void {
 }
 
 function wishOf(body: z.output<typeof WishBody>): Wish {
-  if (body.verdict === 'accept') {
+  if (body.verdict === 'accept' || body.verdict === 'withdraw') {
     const { verdict, ...mapping } = body
     return { verdict, mapping }
   }
@@ -293,11 +288,4 @@ function inScope({ agencies }: ApiClient, wishes: readonly Wish[]): void {
 /** Lists and undo speak of all agencies at once. */
 function unscoped({ agencies }: ApiClient): void {
   if (!agencies.includes('*')) throw new Refusal('agency-out-of-scope', 'This needs a key that speaks for all agencies')
-}
-
-async function foreseen({ sql, foresee }: ProcedureRouteDeps, decision: Decision) {
-  const { changed, already, seen } = await preview(sql, decision, async (tx, codes) =>
-    foresee(tx, await readCatalogue(tx), codes),
-  )
-  return { decision: null, changed, already, dossiers: seen }
 }

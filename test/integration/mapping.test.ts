@@ -51,6 +51,10 @@ describe('deciding about local codes', () => {
     nationalCode,
     ...more,
   })
+  const mappingsOf = async (code: string) => [
+    ...(await province.ground
+      .sql`select national_code as national, valid_to as until from mappings where local_code = ${code}`),
+  ]
   const laneOf = async (code: string) => {
     const [lane] = await province.ground.sql`
       select l.state, l.reason, l.national_code from deliveries l join dossiers d on d.id = l.dossier_id where d.code = ${code}`
@@ -160,6 +164,29 @@ describe('deciding about local codes', () => {
     expect(await laneOf(late.code)).toMatchObject({ state: 'blocked', reason: 'no-national-code' })
     const again = await decide([{ verdict: 'end', localCode: code, nationalCode: first, before: '2020-07-01' }])
     expect(again).toMatchObject({ status: 404, body: { code: 'unknown-mapping' } })
+  })
+
+  it('withdraws a mapping that was a mistake and accepts another in its place, as one decision', async () => {
+    const code = fresh()
+    await decide([accept(code, second)])
+    const replaced = [{ verdict: 'withdraw', localCode: code, nationalCode: second }, accept(code, first)]
+    const done = await decide(replaced)
+    expect(done).toMatchObject({ status: 200, body: { changed: 2 } })
+    expect(await mappingsOf(code)).toEqual([{ national: first, until: null }])
+    expect(await decide([replaced[0]!])).toMatchObject({ status: 404, body: { code: 'unknown-mapping' } })
+    await undo(done.body.decision)
+    expect(await mappingsOf(code)).toEqual([{ national: second, until: null }])
+  })
+
+  it('refuses who has not seen what somebody decided about the code meanwhile', async () => {
+    const code = fresh()
+    const { body: one } = await decide([{ verdict: 'later', localCode: code }])
+    await decide([accept(fresh())], { seen: one.decision })
+    await decide([{ verdict: 'no-national-code', localCode: code }], { seen: one.decision })
+    expect(await decide([accept(code)], { seen: one.decision })).toMatchObject({
+      status: 409,
+      body: { code: 'decided-since' },
+    })
   })
 
   it('takes a decision back: what was delivered stays, what comes later blocks again', async () => {

@@ -1,13 +1,11 @@
 import type { Command } from 'commander'
-import { releaseForeseen, releaseUnder } from '../../delivery/lanes.ts'
 import { createAdvice } from '../../procedures/advice.ts'
 import { acceptanceOf, certainOf, type Certain } from '../../procedures/certain.ts'
-import { decide, listDecisions, listMappings, preview, undo, type Decision } from '../../procedures/decisions.ts'
+import { listDecisions, listMappings, type Decision } from '../../procedures/decisions.ts'
 import { localCodes, type LocalCode } from '../../procedures/local.ts'
 import type { Release } from '../../procedures/model.ts'
-import { readCatalogue } from '../../procedures/store.ts'
 import { reasonsInWords } from '../../procedures/suggest.ts'
-import type { Ground } from '../../main.ts'
+import { openDesk, type Ground } from '../../main.ts'
 import { writeCsv } from '../../platform/csv.ts'
 import { momentWords, type Language } from '../../console/words.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
@@ -83,24 +81,14 @@ interface Accepted {
 }
 
 async function acceptCertain(ground: Ground, why: string, isMeant: boolean): Promise<Accepted> {
-  const { sql, catalogue } = ground
+  const { sql } = ground
   const named = (await pendingOf(ground)).filter(({ name }) => name !== null)
   const accepted = await compare(sql, named)
   const wishes = accepted.map(acceptanceOf)
   const decision: Decision = { wishes, by: actor(), why }
-  if (!isMeant) {
-    const { seen } = await preview(sql, decision, async (tx, codes) =>
-      releaseForeseen(tx, await readCatalogue(tx), codes),
-    )
-    return { decision: null, looked: named.length, accepted, dossiers: seen }
-  }
-  const { id, localCodes: codes } = await decide(sql, decision)
-  return {
-    decision: id,
-    looked: named.length,
-    accepted,
-    dossiers: await releaseUnder(sql, await catalogue.fresh(), codes),
-  }
+  const desk = openDesk(ground)
+  const outcome = await (isMeant ? desk.decide(decision) : desk.preview(decision))
+  return { decision: outcome.decision, looked: named.length, accepted, dossiers: outcome.dossiers }
 }
 
 async function compare(sql: Ground['sql'], locals: readonly LocalCode[]): Promise<Certain[]> {
@@ -167,7 +155,7 @@ function addUndo(mappings: Command): void {
     .requiredOption('--why <text>', 'kept with it')
     .action(async (text: string, { why }: { why: string }, command: Command) => {
       const id = readWhole(1)(text)
-      const undone = await withGround(({ sql }) => undo(sql, id, { by: actor(), why }))
+      const undone = await withGround((ground) => openDesk(ground).undo(id, { by: actor(), why }))
       if (!undone) throw new CommandFailed(`There is no decision ${id}. "dvcqg mappings decisions" lists them.`)
       answer(switchesOf(command), undone, () => `Decision ${id} is taken back: ${undone.changed} rows.`)
     })
