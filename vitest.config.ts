@@ -46,7 +46,7 @@ export default defineConfig({
         test: {
           ...withServers,
           name: 'integration',
-          include: ['test/integration/**/*.test.ts', 'test/guarantees/**/*.test.ts'],
+          include: ['test/integration/**/*.test.ts', 'test/guarantees/**/*.test.ts', 'test/browser/**/*.test.ts'],
           exclude: alone,
           maxWorkers: process.env['DATABASE_URL'] ? 3 : 2,
           sequence: { groupOrder: 1 },

@@ -90,6 +90,30 @@ export const failures = {
     ['Khóa API không có quyền này.', 'Xin quản trị viên cấp khóa có quyền được nêu.'],
     ['The API key does not have this right.', 'Ask the administrator for a key with the right that is named.'],
   ),
+  'not-a-person': failure(
+    403,
+    ['Đây là khóa của một hệ thống, không phải khóa cá nhân.', 'Xin khóa cá nhân: "dvcqg keys create --person".'],
+    [
+      'This is the key of a program, not of a person.',
+      'Ask for a personal key: "dvcqg keys create --person" makes one.',
+    ],
+  ),
+  'signed-out': failure(
+    401,
+    ['Phiên làm việc đã hết hạn; chưa có gì được thay đổi.', 'Đăng nhập lại rồi làm lại việc này.'],
+    ['You are no longer signed in; nothing was changed.', 'Sign in and do it again.'],
+  ),
+  'foreign-form': failure(
+    403,
+    [
+      'Biểu mẫu không gửi từ trang này nên không được nhận.',
+      'Mở lại trang rồi gửi. Nếu luôn gặp lỗi này sau proxy: đặt PUBLIC_URL đúng địa chỉ mà trình duyệt dùng.',
+    ],
+    [
+      'The form was not sent from this console and was not taken.',
+      'Open the page and send it again. If this happens always, behind a proxy: set PUBLIC_URL to the address browsers use.',
+    ],
+  ),
   'agency-out-of-scope': failure(
     403,
     ['Khóa API không được phép thay mặt cơ quan này.', 'Dùng khóa của cơ quan, hoặc xin mở rộng phạm vi khóa.'],

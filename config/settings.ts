@@ -69,6 +69,16 @@ const table = {
     secret: false,
     about: 'Address the HTTP API listens on; 0.0.0.0 in a container',
   },
+  PUBLIC_URL: {
+    schema: optional(
+      url('http:', 'https:').refine((value) => !URL.canParse(value) || accountOf(new URL(value)) === '', {
+        message: 'must not carry an account',
+      }),
+    ),
+    secret: false,
+    about:
+      'Address at which browsers reach this service, for example https://dongbo.tinh.gov.vn. Required behind a proxy',
+  },
   ROLES: {
     schema: defaulted(
       z

@@ -25,6 +25,8 @@ import { startPushWorkers } from '../jobs/push.ts'
 import { startReconcileWorker } from '../jobs/reconcile.ts'
 import { startRelay } from '../jobs/relay.ts'
 import { reconcileSchedules, startUpkeepWorker } from '../jobs/upkeep.ts'
+import { createConsole } from './console/console.ts'
+import { createSessions } from './console/sessions.ts'
 import { expectedAtPortal } from './delivery/expected.ts'
 import { checkMovement, collectDelivery, type Movement } from './delivery/health.ts'
 import { createPulse, type Pulse } from './delivery/heartbeats.ts'
@@ -59,8 +61,10 @@ import { createAdvice } from './procedures/advice.ts'
 import { createDesk, type Desk } from './procedures/desk.ts'
 import { statusOf } from './procedures/model.ts'
 import { pullOrFail } from './procedures/pull.ts'
+import { addProcedurePages } from './procedures/pages.ts'
 import { registerProcedureRoutes } from './procedures/routes.ts'
 import { createCatalogueSource, type CatalogueSource } from './procedures/store.ts'
+import { addReportPages } from './reconciliation/pages.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
 
@@ -386,7 +390,7 @@ export const openDesk = ({ sql, catalogue }: Pick<Ground, 'sql' | 'catalogue'>):
     foresee: releaseForeseen,
   })
 
-function registerApi(app: Http, ground: Ground): void {
+async function registerApi(app: Http, ground: Ground): Promise<void> {
   const { sql, vault, settings, catalogue, portal, metrics, pace, sender, policies, alertRules } = ground
   const authority = createAuthority(sql)
   const lanes = createLanes(catalogue.last, (dossier) => portal?.problems(dossier) ?? [], settings.STEPS_AFTER_REFUSED)
@@ -419,24 +423,29 @@ function registerApi(app: Http, ground: Ground): void {
   registerEventRoutes(app, { sql, vault, sender, policy: policies.events, authority, rules: alertRules })
   const advice = createAdvice(sql)
   app.addHook('onClose', () => advice.stop())
+  const desk = openDesk(ground)
   registerProcedureRoutes(app, {
     sql,
     catalogue,
     advice,
-    desk: openDesk(ground),
+    desk,
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
   registerPaceRoutes(app, {
     state: () => pace.state(),
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
+  const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
+  addReportPages(console, { sql })
+  addProcedurePages(console, { sql, catalogue, advice, desk })
+  await console.open(app)
 }
 
 /** Every role answers for its health and its metrics; the API comes with the role of that name. */
 async function openHttp(ground: Ground, queues: QueueDesk, withApi: boolean): Promise<Http> {
   const { sql, settings, log, metrics, pace } = ground
   const app = await createHttp({ log, bodyLimit: settings.MAX_LINE_BYTES })
-  if (withApi) registerApi(app, ground)
+  if (withApi) await registerApi(app, ground)
   const move = () => movementOf(ground)
   const lanes = watchBacklog(sql)
   registerHealth(app, {

@@ -43,3 +43,15 @@ export function both({ vi, en }: Words): Html {
   if (vi === en) return html`${vi}`
   return html`<span class="vi" lang="vi">${vi}</span><span class="en" lang="en">${en}</span>`
 }
+
+/** The rate of one row, drawn small. */
+export function miniBar(rate: number | null): Html {
+  return html`<svg class="mini" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+    <rect class="track" width="100" height="8" />
+    <rect class="delivered" width="${rate ?? 0}" height="8" />
+  </svg>`
+}
+
+/** An address of the console: relative, with its query. */
+export const address = (path: string, query: Readonly<Record<string, string>>) =>
+  `${path}?${new URLSearchParams(query).toString()}`

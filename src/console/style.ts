@@ -1,4 +1,4 @@
-/** The style sheet of the report page. It is fixed text, so that the page's policy can allow it by its hash alone. */
+/** The one style sheet of all pages. It is fixed text, so that a page's policy can allow it by its hash alone. */
 export const style = `
 :root{color-scheme:light dark;--paper:#fff;--ground:#f4f6f8;--ink:#16202a;--soft:#52606d;--line:#d9e0e6;--track:#e3e9ee;
 --good:#0b7a4b;--accent:#0b5cad;--c0:#c2410c;--c1:#b7791f;--c2:#7c3aed;--c3:#be185d;--c4:#2563eb;--c5:#0e7490;--c6:#65700f;--c7:#64748b}
@@ -73,6 +73,63 @@ thead .number,td.number{text-align:right}
 .more>summary{color:var(--accent);padding:4px 0}
 .more table{margin-top:8px}
 footer{color:var(--soft);font-size:.9rem}
+.top{display:flex;flex-wrap:wrap;gap:8px 20px;align-items:center;background:var(--paper);border-bottom:1px solid var(--line);padding:8px 20px}
+.top nav{display:flex;flex-wrap:wrap;gap:4px;flex:1}
+.top nav a{padding:6px 10px;border-radius:8px;text-decoration:none;color:var(--ink)}
+.top nav a[aria-current]{background:var(--ground);font-weight:650}
+.top .languages{font-size:.85rem}
+.top .languages a{padding:4px 10px}
+.person{display:flex;gap:8px;align-items:center;margin:0}
+button{font:inherit;cursor:pointer;border:1px solid var(--accent);background:var(--accent);color:var(--paper);border-radius:8px;padding:7px 16px}
+button.plain{background:var(--paper);color:var(--accent);padding:5px 12px}
+button:focus-visible,input:focus-visible,select:focus-visible,textarea:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+input:not([type=radio]):not([type=checkbox]):not([type=hidden]),select,textarea{font:inherit;color:inherit;background:var(--paper);border:1px solid var(--line);border-radius:8px;padding:7px 10px;max-width:100%}
+label input:not([type=radio]):not([type=checkbox]),label select,label textarea{display:block;width:100%;margin-top:4px}
+input[type=radio],input[type=checkbox]{width:18px;height:18px;vertical-align:-3px;margin:0 4px 0 0;accent-color:var(--accent)}
+.narrow{max-width:520px;margin:24px auto}
+.bad{border-left:4px solid var(--c0);padding-left:12px}
+.tabs{display:flex;flex-wrap:wrap;gap:6px;margin-bottom:12px}
+.tabs a{padding:6px 12px;border:1px solid var(--line);border-radius:99px;text-decoration:none;color:var(--ink);background:var(--paper)}
+.tabs .here{background:var(--accent);border-color:var(--accent);color:var(--paper)}
+.count{opacity:.75;font-variant-numeric:tabular-nums}
+.find{display:flex;flex-wrap:wrap;gap:8px;margin-bottom:12px}
+.find input[type=search]{flex:1 1 160px;min-width:0}
+main>h1{margin-bottom:14px}
+section>details>summary{list-style-position:inside}
+label+p,label+.actions{margin-top:12px}
+.changes .soft{display:block}
+.bulk{display:flex;flex-wrap:wrap;gap:8px 20px;align-items:center;margin:0 0 10px}
+.code-row{display:grid;grid-template-columns:24px 1fr auto;gap:4px 12px;padding:12px 0;border-top:1px solid var(--line)}
+.code-row .number span{display:block}
+.proposal{margin-top:6px;padding-left:10px;border-left:3px solid var(--line)}
+.tag{display:inline-block;font-size:.8rem;border-radius:99px;padding:1px 10px;border:1px solid var(--line);white-space:nowrap}
+.tag.accept{border-color:var(--good);color:var(--good)}
+.tag.review{border-color:var(--c1);color:var(--c1)}
+.tag.none{color:var(--soft)}
+.pager,.path,.actions,.buttons{display:flex;flex-wrap:wrap;gap:8px 16px;align-items:center}
+.path{justify-content:space-between}
+.name{font-size:1.15rem}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:12px;margin-bottom:14px}
+.card{border:1px solid var(--line);border-radius:10px;padding:14px;display:flex;flex-direction:column;gap:6px}
+.card:has(input:checked){border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}
+.card>label{display:flex;gap:8px;align-items:center;flex-wrap:wrap}
+.card>label .number{margin-left:auto}
+.card>button{align-self:flex-start;margin-top:auto}
+.differ{margin:0}
+.differ .soft{font-size:.8rem;display:block}
+mark{background:none;color:var(--c0);font-weight:650;text-decoration:underline;text-decoration-thickness:2px;text-underline-offset:3px}
+.reasons{margin:0;padding-left:20px;font-size:.9rem}
+.reasons .for::marker{content:"+ ";color:var(--good);font-weight:700}
+.reasons .against::marker{content:"− ";color:var(--c0);font-weight:700}
+.choices{display:flex;flex-wrap:wrap;gap:10px 22px;align-items:center}
+.other{display:flex;gap:8px;align-items:center}
+.other input[name=other]{width:9.5em}
+.fields{display:grid;grid-template-columns:repeat(auto-fit,minmax(180px,1fr));gap:12px;margin-top:12px}
+.mapping{display:flex;flex-wrap:wrap;gap:8px 20px;justify-content:space-between;align-items:center;padding:8px 0;border-top:1px solid var(--line)}
+.changes{margin:0 0 8px;padding-left:20px}
+.changes li{margin:4px 0;overflow-wrap:anywhere}
+.released{font-size:1.15rem}
+svg.stack{margin-bottom:8px;height:16px}
 @media (max-width:640px){
 main{padding:16px 12px 32px}
 section{padding:16px}
@@ -90,6 +147,12 @@ table{font-size:.88rem}
 .rate{min-width:62px}
 .inside{padding-left:26px}
 th,td{padding:8px 6px}
+.top{padding:8px 12px}
+.top nav{order:9;flex-basis:100%}
+.card{padding:12px}
+.code-row{grid-template-columns:24px 1fr}
+.code-row .number{grid-column:2;text-align:left}
+.code-row .number span{display:inline}
 }
-@media print{body{background:none}.languages{display:none}section{break-inside:avoid}}
+@media print{body{background:none}.languages,.top,form.find{display:none}section{break-inside:avoid}}
 `

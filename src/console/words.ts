@@ -3,6 +3,13 @@ import { failures, type Failure } from '../../config/failures.ts'
 export type Language = 'vi' | 'en'
 export type Words = Readonly<Record<Language, string>>
 
+/** Says the one of two texts that belongs to a page's language. */
+export type Say = (vi: string, en: string) => string
+export const sayIn =
+  (language: Language): Say =>
+  (vi, en) =>
+    language === 'vi' ? vi : en
+
 /** 77.240 in Vietnamese, 77,240 in English. */
 export function countWords(count: number): Words {
   const grouped = (separator: string) => String(count).replace(/\B(?=(\d{3})+$)/g, separator)

@@ -24,6 +24,9 @@ export const code = (max: number) =>
     .max(max)
     .regex(/^[^\s\p{C}]+$/u, { message: 'must not contain spaces or control characters' })
 
+/** A procedure code as a one-stop system has it: spreadsheets put spaces into many. */
+export const localProcedureCode = required(100)
+
 const earliest = Date.parse('1975-01-01T00:00:00Z')
 const latest = Date.parse('2100-01-01T00:00:00Z')
 /** ISO 8601 with an offset, for example `2026-03-02T08:30:00+07:00`. Stored in UTC. */
@@ -96,7 +99,7 @@ const Owner = z.strictObject({
 })
 
 export const DossierContent = z.strictObject({
-  procedureCode: required(100),
+  procedureCode: localProcedureCode,
   procedureName: text(2000).optional(),
   /** The unit that handles the dossier (competent agency). */
   agencyCode: code(50),

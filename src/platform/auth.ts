@@ -24,6 +24,8 @@ export interface ApiClient {
   readonly rights: readonly Right[]
   /** Agency codes this key speaks for; `*` = all. */
   readonly agencies: readonly string[]
+  /** The key of somebody who works at the console; otherwise that of a program. */
+  readonly person: boolean
 }
 
 interface ClientRow extends ApiClient {
@@ -36,6 +38,8 @@ const keyForm = /^dvcqg_([a-z0-9]{12})_([A-Za-z0-9_-]{43})$/
 const cacheMilliseconds = 5_000
 
 export interface Authority {
+  /** Whose key this is; throws a `Refusal` when it is nobody's. */
+  identify(key: string): Promise<ApiClient>
   /** Finds the client of an `Authorization` header and checks the right; throws a `Refusal` otherwise. */
   authorise(header: string | undefined, right: Right): Promise<ApiClient>
 }
@@ -47,21 +51,27 @@ export function createAuthority(sql: Sql): Authority {
     if (known && known.until > performance.now()) return known.row
     const until = performance.now() + cacheMilliseconds
     const [row] = await sql<ClientRow[]>`
-      select id, name, source, rights, agencies, secret_hash from api_clients where id = ${id} and revoked_at is null`
+      select id, name, source, rights, agencies, person, secret_hash from api_clients where id = ${id} and revoked_at is null`
     if (cache.size > 10_000) cache.clear()
     cache.set(id, { row: row ?? null, until })
     return row ?? null
   }
+  const identify = async (key: string): Promise<ApiClient> => {
+    const [, id, secret] = keyForm.exec(key.trim()) ?? []
+    if (!id || !secret) throw new Refusal('invalid-key', 'The key does not have the form of an API key')
+    const row = await find(id)
+    if (!row || !timingSafeEqual(row.secret_hash, sha256(secret)))
+      throw new Refusal('invalid-key', 'The key is not known')
+    const { secret_hash: _, ...client } = row
+    return client
+  }
   return {
+    identify,
     async authorise(header, right) {
       if (!header) throw new Refusal('missing-key', 'The header Authorization is missing')
-      const [, id, secret] = keyForm.exec(header.replace(/^Bearer\s+/i, '').trim()) ?? []
-      if (!id || !secret) throw new Refusal('invalid-key', 'The key does not have the form of an API key')
-      const row = await find(id)
-      if (!row || !timingSafeEqual(row.secret_hash, sha256(secret)))
-        throw new Refusal('invalid-key', 'The key is not known')
-      if (!row.rights.includes(right)) throw new Refusal('missing-right', `The key lacks the right ${right}`)
-      return { id: row.id, name: row.name, source: row.source, rights: row.rights, agencies: row.agencies }
+      const client = await identify(header.replace(/^Bearer\s+/i, ''))
+      if (!client.rights.includes(right)) throw new Refusal('missing-right', `The key lacks the right ${right}`)
+      return client
     },
   }
 }
@@ -75,6 +85,7 @@ export interface NewKey {
   readonly source: string
   readonly rights: readonly Right[]
   readonly agencies: readonly string[]
+  readonly person?: boolean
   readonly by: string
 }
 
@@ -84,8 +95,8 @@ export async function createKey(sql: Sql, wish: NewKey): Promise<{ id: string; k
   const secret = randomSecret()
   await sql`
     with client as (
-      insert into api_clients (id, name, source, secret_hash, rights, agencies, created_by)
-      values (${id}, ${wish.name}, ${wish.source}, ${sha256(secret)}, ${[...wish.rights]}, ${[...wish.agencies]}, ${wish.by})
+      insert into api_clients (id, name, source, secret_hash, rights, agencies, person, created_by)
+      values (${id}, ${wish.name}, ${wish.source}, ${sha256(secret)}, ${[...wish.rights]}, ${[...wish.agencies]}, ${wish.person ?? false}, ${wish.by})
       returning id
     )
     insert into audit (actor, action, subject, detail)
@@ -106,6 +117,6 @@ export async function revokeKey(sql: Sql, id: string, by: string): Promise<boole
 
 export async function listKeys(sql: Sql): Promise<(ApiClient & { createdAt: Date; revokedAt: Date | null })[]> {
   return sql`
-    select id, name, source, rights, agencies, created_at as "createdAt", revoked_at as "revokedAt"
+    select id, name, source, rights, agencies, person, created_at as "createdAt", revoked_at as "revokedAt"
     from api_clients order by created_at`
 }

@@ -140,24 +140,26 @@ const fastifyCodes: Readonly<Record<string, 'payload-too-large' | 'unsupported-m
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed-json',
 }
 
-function answerError(
-  error: FastifyError | Refusal | Error,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): FastifyReply {
-  if (error instanceof Refusal) return sendProblem(request, reply, error)
+function answerError(error: Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const refusal = refusalOfError(error, request)
+  if (refusal.code === 'unavailable') void reply.header('retry-after', '5')
+  return sendProblem(request, reply, refusal)
+}
+
+/** Whatever went wrong, as something that can be said to whoever asked; what is our own fault goes to the log. */
+export function refusalOfError(error: FastifyError | Refusal | Error, request: FastifyRequest): Refusal {
+  if (error instanceof Refusal) return error
   const code = fastifyCodes[(error as FastifyError).code ?? '']
-  if (code) return sendProblem(request, reply, new Refusal(code, error.message))
+  if (code) return new Refusal(code, error.message)
   const status = (error as FastifyError).statusCode
   if (status !== undefined && status >= 400 && status < 500)
-    return sendProblem(request, reply, new Refusal('invalid-field', 'The request is not valid'))
+    return new Refusal('invalid-field', 'The request is not valid')
   if (isDatabaseDown(error)) {
     request.log.warn({ err: error }, 'The database cannot be reached')
-    void reply.header('retry-after', '5')
-    return sendProblem(request, reply, new Refusal('unavailable', 'The ledger cannot be reached'))
+    return new Refusal('unavailable', 'The ledger cannot be reached')
   }
   request.log.error({ err: error, route: routeOf(request) }, 'A request failed')
-  return sendProblem(request, reply, new Refusal('internal', 'Something went wrong on our side'))
+  return new Refusal('internal', 'Something went wrong on our side')
 }
 
 function sendProblem(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): FastifyReply {

@@ -51,7 +51,7 @@ export interface Decided {
 }
 
 /** A row of `mappings` or `mapping_verdicts` as it stands there. */
-type Image = Readonly<Record<string, string | null>>
+export type Image = Readonly<Record<string, string | null>>
 interface Effect {
   readonly kind: 'mapping' | 'verdict'
   readonly localCode: string
@@ -368,20 +368,53 @@ export interface DecisionLine {
   readonly id: number
   readonly at: string
   readonly by: string
+  /** The name of the key that decided; null when it was a command. */
+  readonly name: string | null
   readonly why: string
   readonly rows: number
   readonly undoes: number | null
   readonly undoneBy: number | null
+  /** What it meant for the dossiers that were blocked then; null where nobody counted. */
+  readonly dossiers: Release | null
 }
 
 /** Decisions, the newest first. */
 export async function listDecisions(sql: Sql, before: number | null, limit: number): Promise<DecisionLine[]> {
   return sql<DecisionLine[]>`
-    select d.id, to_char(d.decided_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at, d.decided_by as by, d.why, d.undoes,
-      (select count(*)::int from mapping_decision_rows r where r.decision_id = d.id) as rows,
+    select d.id, to_char(d.decided_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at, d.decided_by as by, c.name, d.why,
+      d.undoes, d.dossiers, (select count(*)::int from mapping_decision_rows r where r.decision_id = d.id) as rows,
       (select u.id from mapping_decisions u where u.undoes = d.id) as "undoneBy"
-    from mapping_decisions d where ${before}::bigint is null or d.id < ${before}::bigint
+    from mapping_decisions d left join api_clients c on d.decided_by = 'key:' || c.id
+    where ${before}::bigint is null or d.id < ${before}::bigint
     order by d.id desc limit ${limit}`
+}
+
+/** A row that a decision made, changed or removed. */
+export interface DecisionRow {
+  readonly kind: Effect['kind']
+  readonly localCode: string
+  readonly before: Image | null
+  readonly after: Image | null
+}
+
+/** Null: there is no such decision. */
+export async function readDecision(
+  sql: Sql,
+  id: number,
+  limit: number,
+): Promise<(DecisionLine & { readonly changes: readonly DecisionRow[] }) | null> {
+  const [line] = await listDecisions(sql, id + 1, 1)
+  if (line?.id !== id) return null
+  const changes = await sql<DecisionRow[]>`
+    select kind, local_code as "localCode", before, after from mapping_decision_rows
+    where decision_id = ${id} order by position limit ${limit}`
+  return { ...line, changes }
+}
+
+/** The number of the newest decision: what somebody who decides now has seen. */
+export async function newestDecision(sql: Sql): Promise<number> {
+  const [row] = await sql<{ id: number }[]>`select coalesce(max(id), 0) as id from mapping_decisions`
+  return row!.id
 }
 
 /** The accept of a mapping whose scope is everything, as imports and suggestions make it. */

@@ -1,3 +1,4 @@
+import type { Level } from '../organisations/model.ts'
 import { vietnamDate } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
 import { portalForm } from './codes.ts'
@@ -24,6 +25,47 @@ export interface LocalCode {
   /** Dossiers that are blocked for want of a code, and at how many agencies. */
   readonly waiting: number
   readonly agencies: number
+}
+
+/** Whether somebody has to look at it: it is not mapped, or dossiers wait although it is (its mapping does not hold for all of them). */
+export const waitsForSomebody = ({ standing, waiting }: LocalCode) =>
+  standing === 'unmapped' || (standing !== 'settled' && waiting > 0)
+
+/** Dossiers that wait under a code, by agency: a code may mean different things to them. */
+export interface WaitingAt {
+  readonly agencyCode: string
+  readonly agencyName: string | null
+  readonly level: Level | null
+  readonly waiting: number
+}
+
+export const waitingUnder = (sql: Sql, code: string): Promise<WaitingAt[]> => sql<WaitingAt[]>`
+  select d.agency_code as "agencyCode", a.name as "agencyName", a.level, count(*)::int as waiting
+  from deliveries l join dossiers d on d.id = l.dossier_id left join agencies a on a.code = d.agency_code
+  where d.procedure_code = ${code} and l.state = 'blocked' and l.reason = any(${causes}::text[])
+  group by 1, 2, 3 order by waiting desc, 1`
+
+/** What local codes are called, as far as lists say it. */
+export async function namesOfLocal(sql: Sql, codes: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await sql<{ code: string; name: string }[]>`
+    select code, name from local_procedures where code = any(${[...codes]}::text[])`
+  return new Map(rows.map(({ code, name }) => [code, name]))
+}
+
+/** All dossiers under some codes: how far they are. */
+export interface Progress {
+  readonly total: number
+  readonly delivered: number
+  /** Waiting to be sent, or being sent. */
+  readonly moving: number
+}
+
+export async function progressUnder(sql: Sql, codes: readonly string[]): Promise<Progress> {
+  const [row] = await sql<Progress[]>`
+    select count(*)::int as total, count(*) filter (where l.state = 'delivered')::int as delivered,
+      count(*) filter (where l.state in ('waiting', 'sending', 'unknown'))::int as moving
+    from deliveries l join dossiers d on d.id = l.dossier_id where d.procedure_code = any(${[...codes]}::text[])`
+  return row!
 }
 
 /** Why a dossier waits for somebody who knows codes. */

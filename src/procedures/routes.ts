@@ -1,16 +1,14 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { mappingReasons } from '../../config/mapping-reasons.ts'
-import { code } from '../dossiers/model.ts'
-import { levels } from '../organisations/model.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
 import { ProblemDocument, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Advice } from './advice.ts'
 import { listDecisions, settlements, type Wish } from './decisions.ts'
+import { WishBody, wishOf } from './wishes.ts'
 import { localCodes, standings } from './local.ts'
-import { NationalCode } from './codes.ts'
 import type { Desk } from './desk.ts'
 import type { CatalogueSource } from './store.ts'
 import { reasonsInWords, type Reason } from './suggest.ts'
@@ -27,26 +25,6 @@ export interface ProcedureRouteDeps {
 const tags = ['procedures']
 const count = z.number().int()
 const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
-const localCode = code(100)
-const agencyCode = code(50).nullable().default(null)
-const day = z.iso.date()
-const mapping = {
-  localCode,
-  nationalCode: NationalCode,
-  source: code(50).nullable().default(null).describe('Only dossiers of this one-stop system'),
-  agencyCode: agencyCode.describe('Only dossiers of this agency'),
-  level: z.enum(levels).nullable().default(null),
-  validFrom: day.nullable().default(null).describe('First day of reception, Vietnam date'),
-  validTo: day.nullable().default(null).describe('The mapping ends before this day'),
-}
-const WishBody = z.discriminatedUnion('verdict', [
-  z.strictObject({ verdict: z.literal('accept'), ...mapping }),
-  z.strictObject({ verdict: z.literal('end'), ...mapping, before: day.describe('It holds no more from this day on') }),
-  z.strictObject({ verdict: z.literal('withdraw'), ...mapping }).describe('It was a mistake and never held'),
-  z.strictObject({ verdict: z.literal('reject'), localCode, nationalCode: NationalCode, agencyCode }),
-  z.strictObject({ verdict: z.enum([...settlements, 'reopen']), localCode, agencyCode }),
-])
-
 const ReleaseView = z
   .object({ blocked: count, released: count, still: z.record(z.string(), count) })
   .describe('Dossiers blocked under these codes: how many go out, and why the others stay. The parts add up.')
@@ -245,10 +223,12 @@ function registerDecisions(app: Http, { sql, desk, authorise }: ProcedureRouteDe
               id: count,
               at: z.string(),
               by: z.string(),
+              name: z.string().nullable().describe('Of the key that decided'),
               why: z.string(),
               rows: count,
               undoes: count.nullable(),
               undoneBy: count.nullable(),
+              dossiers: ReleaseView.nullable(),
             }),
           ),
         }),
@@ -259,18 +239,6 @@ function registerDecisions(app: Http, { sql, desk, authorise }: ProcedureRouteDe
       return { decisions: await listDecisions(sql, request.query.before ?? null, request.query.limit) }
     },
   })
-}
-
-function wishOf(body: z.output<typeof WishBody>): Wish {
-  if (body.verdict === 'accept' || body.verdict === 'withdraw') {
-    const { verdict, ...mapping } = body
-    return { verdict, mapping }
-  }
-  if (body.verdict === 'end') {
-    const { verdict, before, ...mapping } = body
-    return { verdict, mapping, before }
-  }
-  return body
 }
 
 /** A key that speaks for some agencies decides for these alone. */

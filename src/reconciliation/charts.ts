@@ -77,14 +77,6 @@ export function stackedBar(report: SyncRateReport): Html {
   </svg>`
 }
 
-/** The rate of one row, drawn small. */
-export function miniBar(rate: number | null): Html {
-  return html`<svg class="mini" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-    <rect class="track" width="100" height="8" />
-    <rect class="delivered" width="${rate ?? 0}" height="8" />
-  </svg>`
-}
-
 const step = 68
 const top = 34
 const height = 150

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { both, html, trusted, type Html } from '../console/html.ts'
+import { address, both, html, miniBar, trusted, type Html } from '../console/html.ts'
 import { style } from '../console/style.ts'
 import {
   causeWords,
@@ -10,7 +10,7 @@ import {
   type Language,
   type Words,
 } from '../console/words.ts'
-import { colourOf, miniBar, monthChart, rateRing, stackedBar } from './charts.ts'
+import { colourOf, monthChart, rateRing, stackedBar } from './charts.ts'
 import { sharesOf, type Breakdown, type Part, type SyncRateReport } from './model.ts'
 import { onlyWords, partWords, periodWords, reportWords, sumWords } from './words.ts'
 
@@ -21,6 +21,10 @@ export interface PageOptions {
   readonly samples?: Readonly<Record<string, readonly string[]>>
   /** Served by the running program: addresses are links and the page renews itself. Otherwise it is a file to keep. */
   readonly live?: boolean
+  /** Where the dossiers behind a number are listed; the API, if nothing is said. */
+  readonly listAt?: string
+  /** Where a local code is mapped; without it, codes are no links. */
+  readonly mappingAt?: string
 }
 
 /** Rows of a table that are shown at once; the others are folded. */
@@ -54,7 +58,7 @@ export function renderReportPage(report: SyncRateReport, options: PageOptions): 
         ${options.live !== true && languageSwitches(options.language)}
         <main>
           ${head(report, options)} ${options.note && html`<section class="note"><p>${both(options.note)}</p></section>`}
-          ${report.total.received === 0 ? html`<section><p>${both(reportWords.nothing)}</p></section>` : body(report, options)}
+          ${report.total.received === 0 ? html`<section><p>${both(reportWords.nothing)}</p></section>` : reportBody(report, options)}
           <footer>
             <p>${both(sumWords(report))}</p>
             <p>
@@ -111,10 +115,11 @@ function addressOf(report: SyncRateReport, more: Readonly<Record<string, string>
   return `?${new URLSearchParams([...Object.entries(report.period), ...only, ...Object.entries(more)]).toString()}`
 }
 
-const listAddress = (report: SyncRateReport, filter: Readonly<Record<string, string>>) =>
-  `/v1/dossiers${addressOf(report, filter)}`
+const listAddress = (report: SyncRateReport, { listAt }: PageOptions, filter: Readonly<Record<string, string>>) =>
+  `${listAt ?? '/v1/dossiers'}${addressOf(report, filter)}`
 
-function body(report: SyncRateReport, options: PageOptions): Html {
+/** The report without a page around it. */
+export function reportBody(report: SyncRateReport, options: PageOptions): Html {
   return html`${hero(report)} ${causes(report, options)}
     <section>
       <h2>${both(reportWords.byMonth)}</h2>
@@ -186,13 +191,13 @@ function cause(
       }
       <p>
         ${both({ vi: 'Danh sách đầy đủ', en: 'The full list' })}:
-        ${address(listAddress(report, { cause: code }), options)}
+        ${linked(listAddress(report, options, { cause: code }), options)}
       </p>
     </div>
   </details>`
 }
 
-function address(path: string, { live }: PageOptions): Html {
+function linked(path: string, { live }: PageOptions): Html {
   return live === true ? html`<a href="${path}"><code>${path}</code></a>` : html`<code>${path}</code>`
 }
 
@@ -239,11 +244,16 @@ function table(report: SyncRateReport, name: Table, parts: readonly Part[], opti
 function row(report: SyncRateReport, name: Table, part: Part, options: PageOptions): Html {
   const gap = part.received - part.delivered
   const number = both(countWords(gap))
-  const path = listAddress(report, { [filterOf[name]]: part.key, state: 'gap' })
+  const path = listAddress(report, options, { [filterOf[name]]: part.key, state: 'gap' })
   const [main] = Object.entries(part.causes).sort((a, b) => b[1] - a[1])
+  const key = html`<code>${part.key}</code>`
+  const mapping =
+    name === 'byProcedure' && options.mappingAt !== undefined
+      ? html`<a href="${address(options.mappingAt, { code: part.key })}">${key}</a>`
+      : key
   return html`<tr>
     <th scope="row">
-      ${both(partWords(name, part))}${name !== 'byLevel' && part.name !== part.key && html`<code>${part.key}</code>`}
+      ${both(partWords(name, part))}${name !== 'byLevel' && (part.name !== part.key || mapping !== key) && mapping}
     </th>
     <td class="number">${both(countWords(part.received))}</td>
     <td class="number wide">${both(countWords(part.delivered))}</td>

@@ -1,14 +1,13 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { levels } from '../organisations/model.ts'
 import type { Sql } from '../platform/database.ts'
 import { ProblemDocument, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { findingKinds } from './agreement.ts'
-import { noLevel } from './model.ts'
 import { pagePolicy, renderReportPage } from './page.ts'
 import { listFindings, listRuns, readRun } from './runs.ts'
-import { currentYear, dossierCursor, listDossiers, sampleCodes, syncRate, type Selection } from './store.ts'
+import { blank, chosenPeriod, limitOf, selection } from './selection.ts'
+import { dossierCursor, listDossiers, sampleCodes, syncRate, type Selection } from './store.ts'
 
 export interface ReportRouteDeps {
   readonly sql: Sql
@@ -16,20 +15,6 @@ export interface ReportRouteDeps {
   readonly authorise: (request: FastifyRequest, right: 'reports:read') => Promise<{ agencies: readonly string[] }>
 }
 
-/** A parameter that may be left out or left blank, as forms do. */
-const blank = <T extends z.ZodType<string>>(schema: T) =>
-  z
-    .union([z.literal(''), schema])
-    .optional()
-    .transform((value): z.output<T> | undefined => (value === '' ? undefined : (value as z.output<T> | undefined)))
-
-const selection = {
-  from: blank(z.iso.date()).describe('First day of reception, Vietnam date'),
-  to: blank(z.iso.date()).describe('Day after the last day of reception, Vietnam date'),
-  agency: blank(z.string().max(50)),
-  level: blank(z.enum([...levels, noLevel])),
-  procedure: blank(z.string().max(100)).describe('Procedure code as the one-stop system knows it'),
-}
 const limit = z.coerce.number().int().min(1).max(1000).default(100)
 const count = z.number().int()
 const rate = z.number().nullable().describe('Percentage, rounded down to one decimal')
@@ -111,16 +96,6 @@ const next = z.string().nullable().describe('Give it as cursor to read on; null 
 const runId = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
 const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 
-/** Agencies the reader is limited to; undefined = none of the limits. */
-const limitOf = (agencies: readonly string[]) => (agencies.includes('*') ? undefined : agencies)
-
-function periodOf(query: { from?: string | undefined; to?: string | undefined }): { from: string; to: string } {
-  const year = currentYear(new Date())
-  const period = { from: query.from ?? year.from, to: query.to ?? year.to }
-  if (period.from >= period.to) throw new Refusal('invalid-field', 'from must be earlier than to', { field: 'from' })
-  return period
-}
-
 /** The report, the dossiers behind its numbers, and the reconciliation runs: all read-only, no personal data. */
 export function registerReportRoutes(app: Http, { sql, authorise }: ReportRouteDeps): void {
   const seen = async (request: FastifyRequest) => limitOf((await authorise(request, 'reports:read')).agencies)
@@ -145,7 +120,7 @@ function registerReport(app: Http, sql: Sql, seen: Seen): void {
     },
     handler: async (request) => {
       const agencies = await seen(request)
-      return syncRate(sql, { ...request.query, ...periodOf(request.query), agencies }) as Promise<
+      return syncRate(sql, { ...request.query, ...chosenPeriod(request.query), agencies }) as Promise<
         z.output<typeof Report>
       >
     },
@@ -163,7 +138,7 @@ function registerReport(app: Http, sql: Sql, seen: Seen): void {
       const { lang, ...query } = request.query
       const chosen: Selection & { from: string; to: string } = {
         ...query,
-        ...periodOf(query),
+        ...chosenPeriod(query),
         agencies: await seen(request),
       }
       const report = await syncRate(sql, chosen)

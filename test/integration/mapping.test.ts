@@ -166,6 +166,15 @@ describe('deciding about local codes', () => {
     expect(again).toMatchObject({ status: 404, body: { code: 'unknown-mapping' } })
   })
 
+  it('decides about codes with spaces in them, as spreadsheets make them', async () => {
+    const code = '1. 000 010'
+    const dossier = change({ procedureCode: code })
+    await province.push([dossier])
+    expect(await decide([accept(code)])).toMatchObject({ status: 200, body: { dossiers: { released: 1 } } })
+    await delivered(dossier.code)
+    expect(await decide([{ verdict: 'later', localCode: ' ' }])).toMatchObject({ status: 422 })
+  })
+
   it('withdraws a mapping that was a mistake and accepts another in its place, as one decision', async () => {
     const code = fresh()
     await decide([accept(code, second)])

@@ -7,7 +7,7 @@ import type { ApiClient } from '../../src/platform/auth.ts'
 import { openDatabase, transaction, type Sql } from '../../src/platform/database.ts'
 import { change, startProvince, step, type Province } from '../support/province.ts'
 
-const client: ApiClient = { id: 'test', name: 'test', source: 'one-stop', rights: [], agencies: ['*'] }
+const client: ApiClient = { id: 'test', name: 'test', source: 'one-stop', rights: [], person: false, agencies: ['*'] }
 
 describe('a transaction that is broken off', () => {
   let province: Province

@@ -14,7 +14,7 @@ const intake = createIntake({
   statusOf: () => null,
   now: () => Date.parse('2020-07-04T00:00:00Z'),
 })
-const client = { id: 'c', name: 'c', source: 's', rights: ['dossiers:write'], agencies: ['A'] } as const
+const client = { id: 'c', name: 'c', source: 's', rights: ['dossiers:write'], person: false, agencies: ['A'] } as const
 const push = (values: readonly unknown[]) => intake.push(client, values)
 
 const good = {

@@ -41,28 +41,48 @@ export function addKeys(program: Command): void {
     })
 }
 
+/** What a key may do where nobody says it. */
+const rightsOf = {
+  program: ['dossiers:write', 'dossiers:read'],
+  person: ['reports:read', 'mappings:read', 'mappings:write'],
+} as const satisfies Record<string, readonly Right[]>
+
 interface CreateOptions {
+  readonly person?: boolean
   readonly name?: string
   readonly source?: string
-  readonly rights: Right[]
+  readonly rights?: Right[]
   readonly agencies: string[]
 }
 
 function addCreate(keys: Command): void {
   keys
     .command('create')
-    .description('Create an API key for a one-stop system. It is shown once and cannot be shown again.')
+    .description(
+      'Create an API key for a one-stop system, or one for a person. It is shown once and cannot be shown again.',
+    )
+    .option('--person', 'for somebody who signs in to the console with it')
     .option('--name <text>', 'whose key it is, for people (required)')
     .option('--source <word>', 'the one-stop system that pushes with it; status mappings are by source (required)')
-    .option('--rights <list>', `any of ${rights.join(', ')}`, readSome(rights), ['dossiers:write', 'dossiers:read'])
+    .option(
+      '--rights <list>',
+      `any of ${rights.join(', ')} (default: ${rightsOf.program.join(', ')}; a person: ${rightsOf.person.join(', ')})`,
+      readSome(rights),
+    )
     .option('--agencies <list>', 'codes of the agencies it speaks for, or *', readList, ['*'])
-    .action(async ({ name, source, rights: wanted, agencies }: CreateOptions, command: Command) => {
+    .action(async ({ name, source, person = false, rights: wanted, agencies }: CreateOptions, command: Command) => {
       const missing = [
         ...(name?.trim() ? [] : ['--name is missing: say whose key it is.']),
-        ...(source?.trim() ? [] : ['--source is missing: name the one-stop system.']),
+        ...(person || source?.trim() ? [] : ['--source is missing: name the one-stop system.']),
       ]
       if (missing.length > 0) throw new UsageError(missing)
-      const wish = { name: name!.trim(), source: source!.trim(), rights: wanted, agencies }
+      const wish = {
+        name: name!.trim(),
+        source: source?.trim() || 'console',
+        rights: wanted ?? [...rightsOf[person ? 'person' : 'program']],
+        agencies,
+        person,
+      }
       const created = await withGround(({ sql }) => createKey(sql, { ...wish, by: actor() }))
       answer(switchesOf(command), { ...created, ...wish }, () =>
         [created.key, '', 'Keep it now: it is not stored and cannot be shown again.', `Id: ${created.id}`].join('\n'),
@@ -72,10 +92,11 @@ function addCreate(keys: Command): void {
 
 const tableOf = (list: Awaited<ReturnType<typeof listKeys>>) =>
   columns([
-    ['ID', 'NAME', 'SOURCE', 'RIGHTS', 'AGENCIES', 'CREATED', 'STATE'],
+    ['ID', 'NAME', 'FOR', 'SOURCE', 'RIGHTS', 'AGENCIES', 'CREATED', 'STATE'],
     ...list.map((key) => [
       key.id,
       key.name,
+      key.person ? 'person' : 'program',
       key.source,
       key.rights.join(','),
       key.agencies.join(','),

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { createAdvice } from '../../procedures/advice.ts'
 import { acceptanceOf, certainOf, type Certain } from '../../procedures/certain.ts'
 import { listDecisions, listMappings, type Decision } from '../../procedures/decisions.ts'
-import { localCodes, type LocalCode } from '../../procedures/local.ts'
+import { localCodes, waitsForSomebody, type LocalCode } from '../../procedures/local.ts'
 import type { Release } from '../../procedures/model.ts'
 import { reasonsInWords } from '../../procedures/suggest.ts'
 import { openDesk, type Ground } from '../../main.ts'
@@ -28,7 +28,7 @@ export function addMappings(program: Command): void {
 
 async function pendingOf({ sql, catalogue }: Ground): Promise<LocalCode[]> {
   const all = await localCodes(sql, await catalogue.fresh())
-  return all.filter(({ standing }) => standing === 'unmapped')
+  return all.filter(waitsForSomebody)
 }
 
 function addPending(mappings: Command): void {

@@ -1,0 +1,288 @@
+import cookie from '@fastify/cookie'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { ApiClient, Authority, Right } from '../platform/auth.ts'
+import { decodeUtf8, refusalOfError, type Http } from '../platform/http.ts'
+import { problemDocument, Refusal } from '../platform/problems.ts'
+import { consolePolicy, renderFrame, type MenuEntry, type Page } from './frame.ts'
+import { address, html } from './html.ts'
+import type { Sessions } from './sessions.ts'
+import { signInPage } from './sign-in.ts'
+import type { Language, Words } from './words.ts'
+
+/** The console: pages for persons, made on the server. Capabilities hang theirs in it; it knows none of them. */
+
+export interface Visit {
+  readonly person: ApiClient
+  /** As acts are recorded. */
+  readonly by: string
+  readonly language: Language
+}
+
+interface Guarded {
+  /** Without directories, because all addresses are relative to `/console/`. */
+  readonly path: string
+  readonly right: Right
+  /** Shows or decides what concerns all agencies: a person who is limited to some does not get in. */
+  readonly allAgencies: boolean
+}
+
+export interface PageWish<Query extends z.ZodType> extends Guarded {
+  /** Its place in the menu; left out, it is not in it. */
+  readonly menu?: Words
+  readonly query: Query
+  readonly show: (visit: Visit, query: z.output<Query>) => Promise<Page>
+}
+
+export interface ActWish<Form extends z.ZodType> extends Guarded {
+  readonly form: Form
+  /** A page (what was typed stands in it), or the address that shows what was done. */
+  readonly act: (visit: Visit, form: z.output<Form>) => Promise<Page | { readonly to: string }>
+}
+
+export interface Console {
+  page<Query extends z.ZodType>(wish: PageWish<Query>): void
+  act<Form extends z.ZodType>(wish: ActWish<Form>): void
+  /** After all pages are known. */
+  open(app: Http): Promise<void>
+}
+
+export interface ConsoleDeps {
+  readonly authority: Authority
+  readonly sessions: Sessions
+  /** The address browsers use, where it is not the one that reaches this process. */
+  readonly publicUrl: string | undefined
+}
+
+const longestForm = 1024 * 1024
+const languageCookie = 'dvcqg_language'
+const language = z.enum(['vi', 'en'])
+
+export function createConsole(deps: ConsoleDeps): Console {
+  const pages: PageWish<z.ZodType>[] = []
+  const acts: ActWish<z.ZodType>[] = []
+  return {
+    page: (wish) => void pages.push(wish),
+    act: (wish) => void acts.push(wish),
+    async open(app) {
+      const scope = async (inner: FastifyInstance) => {
+        await inner.register(cookie)
+        new ConsoleServer(deps, pages).serve(inner, acts)
+      }
+      await app.register(scope as unknown as Parameters<Http['register']>[0], { prefix: '/console' })
+    },
+  }
+}
+
+class ConsoleServer {
+  readonly #deps: ConsoleDeps
+  readonly #pages: readonly PageWish<z.ZodType>[]
+  readonly #menu: readonly MenuEntry[]
+  readonly #secure: boolean
+  readonly #cookie: string
+
+  constructor(deps: ConsoleDeps, pages: readonly PageWish<z.ZodType>[]) {
+    this.#deps = deps
+    this.#pages = pages
+    this.#menu = pages.flatMap(({ path, menu, right }) => (menu ? [{ path, words: menu, right }] : []))
+    this.#secure = deps.publicUrl?.startsWith('https:') ?? false
+    // The prefix keeps other programs of the same domain from setting it.
+    this.#cookie = this.#secure ? '__Host-dvcqg' : 'dvcqg'
+  }
+
+  serve(app: FastifyInstance, acts: readonly ActWish<z.ZodType>[]): void {
+    readForms(app)
+    app.setErrorHandler((error: Error, request, reply) => this.#problem(request, reply, refusalOfError(error, request)))
+    app.setNotFoundHandler((request, reply) =>
+      this.#problem(request, reply, new Refusal('not-found', 'There is no such page')),
+    )
+    app.addHook('onRequest', async (request) => {
+      if (request.method !== 'GET' && request.method !== 'HEAD') this.#fromUs(request)
+    })
+    this.#doors(app)
+    for (const { path, query, show, ...guarded } of this.#pages)
+      app.get(`/${path}`, { schema: { hide: true } }, async (request, reply) => {
+        const visit = await this.#visit(request, guarded)
+        if (!visit) return reply.redirect(address('sign-in', { next: this.#here(request) }), 303)
+        const asked = withoutLanguage(request.query)
+        return this.#send(request, reply, await show(visit, parsed(query, asked)), visit)
+      })
+    for (const { path, form, act, ...guarded } of acts)
+      app.post(`/${path}`, { schema: { hide: true }, bodyLimit: longestForm }, async (request, reply) => {
+        const visit = await this.#visit(request, guarded)
+        if (!visit) throw new Refusal('signed-out', 'Nobody is signed in any more')
+        const done = await act(visit, parsed(form, request.body))
+        return 'to' in done ? reply.redirect(done.to, 303) : this.#send(request, reply, done, visit)
+      })
+  }
+
+  /** Signing in and out, and the way from the bare address to the first page. */
+  #doors(app: FastifyInstance): void {
+    const hidden = { schema: { hide: true } }
+    const signIn = (request: FastifyRequest, reply: FastifyReply, next: string, refusal?: Refusal) =>
+      this.#send(request, reply, signInPage(this.#language(request), this.#known(next), refusal), null)
+    app.get('/', hidden, async (request, reply) => {
+      const inside = request.url.split('?')[0]!.endsWith('/') ? '' : 'console/'
+      return reply.redirect(`${inside}${this.#menu[0]?.path ?? 'sign-in'}`, 303)
+    })
+    app.get('/sign-in', hidden, async (request, reply) =>
+      signIn(request, reply, parsed(z.object({ next: z.string().optional() }), request.query).next ?? ''),
+    )
+    app.post('/sign-in', hidden, async (request, reply) => {
+      const { key, next } = parsed(z.object({ key: z.string().max(200), next: z.string().default('') }), request.body)
+      try {
+        const person = await this.#deps.authority.identify(key)
+        if (!person.person) throw new Refusal('not-a-person', "This is the key of a program, not a person's")
+        const token = await this.#deps.sessions.open(person, request.cookies[this.#cookie])
+        void reply.setCookie(this.#cookie, token, this.#attributes())
+        return reply.redirect(this.#known(next) || this.#menuOf(person)[0]?.path || 'sign-in', 303)
+      } catch (error) {
+        if (error instanceof Refusal) return signIn(request, reply, next, error)
+        throw error
+      }
+    })
+    app.post('/sign-out', hidden, async (request, reply) => {
+      const token = request.cookies[this.#cookie]
+      if (token !== undefined) await this.#deps.sessions.close(token)
+      void reply.clearCookie(this.#cookie, this.#attributes())
+      return reply.redirect('sign-in', 303)
+    })
+  }
+
+  #attributes() {
+    return { path: '/', httpOnly: true, sameSite: 'lax', secure: this.#secure } as const
+  }
+
+  /** Null: nobody is signed in. Throws a refusal when the person may not. */
+  async #visit(request: FastifyRequest, { right, allAgencies }: Omit<Guarded, 'path'>): Promise<Visit | null> {
+    const person = await this.#person(request)
+    if (!person) return null
+    if (!person.rights.includes(right)) throw new Refusal('missing-right', `The key lacks the right ${right}`)
+    if (allAgencies && !person.agencies.includes('*'))
+      throw new Refusal('agency-out-of-scope', 'This page concerns all agencies')
+    return { person, by: `key:${person.id}`, language: this.#language(request) }
+  }
+
+  async #person(request: FastifyRequest): Promise<ApiClient | null> {
+    const token = request.cookies[this.#cookie]
+    return token === undefined ? null : this.#deps.sessions.find(token)
+  }
+
+  #menuOf({ rights, agencies }: ApiClient): MenuEntry[] {
+    const open = new Set(this.#pages.flatMap((page) => (page.allAgencies && !agencies.includes('*') ? [] : page.path)))
+    return this.#menu.filter(({ path, right }) => open.has(path) && rights.includes(right))
+  }
+
+  /** A form that another site sends in a person's name is turned away: browsers say where a form comes from. */
+  #fromUs({ headers }: FastifyRequest): void {
+    const { publicUrl } = this.#deps
+    const ours = publicUrl === undefined ? `http://${headers.host}` : new URL(publicUrl).origin
+    if (headers.origin !== ours) throw new Refusal('foreign-form', 'The form does not come from this console')
+  }
+
+  /** An address of ours to go back to: nothing else is ever redirected to. */
+  #known(next: string): string {
+    const [path = '', query] = next.split('?', 2)
+    if (!this.#pages.some((page) => page.path === path)) return ''
+    return query === undefined ? path : `${path}?${new URLSearchParams(query).toString()}`
+  }
+
+  #here(request: FastifyRequest): string {
+    const { path, query } = placeOf(request)
+    return query === '' ? path : `${path}?${query}`
+  }
+
+  #language(request: FastifyRequest): Language {
+    const asked = language.safeParse((request.query as { lang?: unknown }).lang)
+    const kept = language.safeParse(request.cookies?.[languageCookie])
+    return asked.data ?? kept.data ?? 'vi'
+  }
+
+  async #problem(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): Promise<FastifyReply> {
+    const person = await this.#person(request).catch(() => null)
+    const visit = person && { person, by: '', language: this.#language(request) }
+    return this.#send(request, reply, problemPage(refusal, this.#language(request), request.id), visit)
+  }
+
+  #send(request: FastifyRequest, reply: FastifyReply, page: Page, visit: Visit | null): FastifyReply {
+    const asked = language.safeParse((request.query as { lang?: unknown }).lang)
+    if (asked.success)
+      void reply.setCookie(languageCookie, asked.data, { ...this.#attributes(), maxAge: 365 * 24 * 3600 })
+    const framing = {
+      language: this.#language(request),
+      person: visit && visit.person,
+      menu: visit ? this.#menuOf(visit.person) : [],
+      here: placeOf(request),
+    }
+    return reply
+      .code(page.status ?? 200)
+      .headers({
+        'content-security-policy': consolePolicy,
+        'cache-control': 'no-store',
+        'referrer-policy': 'same-origin',
+        'content-type': 'text/html; charset=utf-8',
+      })
+      .serializer(String)
+      .send(renderFrame(page, framing))
+  }
+}
+
+const withoutLanguage = (query: unknown) =>
+  Object.fromEntries(Object.entries(query as Record<string, unknown>).filter(([name]) => name !== 'lang'))
+
+function placeOf({ url }: FastifyRequest): { path: string; query: string } {
+  const [address = '', text = ''] = url.split('?', 2)
+  const query = new URLSearchParams(text)
+  query.delete('lang')
+  return { path: address.split('/').at(-1) ?? '', query: query.toString() }
+}
+
+/** Forms are read here and nowhere else: the API takes JSON alone, which no foreign form can send. */
+function readForms(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer' }, (_request, body, done) => {
+    try {
+      const text = decodeUtf8(body as Buffer)
+      const pairs = [...new URLSearchParams(text)]
+      // What a percent sign hides is decoded leniently by the platform: a byte that is no letter is refused here as well.
+      if (pairs.some((pair) => pair.join('').includes('\uFFFD')))
+        throw new Refusal('broken-utf8', 'The form holds bytes that are not UTF-8')
+      const fields = Map.groupBy(pairs, ([name]) => name)
+      done(
+        null,
+        Object.fromEntries(
+          [...fields].map(([name, own]) => [name, own.length === 1 ? own[0]![1] : own.map(([, value]) => value)]),
+        ),
+      )
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+}
+
+function parsed<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const field = issue?.path.join('.') ?? ''
+  throw new Refusal('invalid-field', `${field}: ${issue?.message}`, { field })
+}
+
+/** `requestId` for whoever has to find it in the log. */
+export function problemPage(refusal: Refusal, spoken: Language, requestId?: string): Page {
+  const { status, cause, next, field, findings = [], code } = problemDocument(refusal)
+  const known = { vi: 'Chưa thực hiện được', en: 'This was not done' }
+  return {
+    title: known,
+    status,
+    body: html`<section class="note bad" role="alert">
+      <p><strong>${cause[spoken]}</strong></p>
+      <p>${next[spoken]}</p>
+      ${findings.slice(0, 20).map(({ detail }) => html`<p>${detail}</p>`)}
+      <p class="soft">
+        <code>${code}</code
+        >${field !== undefined && html` · <code>${field}</code>`}${requestId !== undefined && html` · <code>${requestId}</code>`}
+      </p>
+    </section>`,
+  }
+}

@@ -1,0 +1,180 @@
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createKey } from '../../src/platform/auth.ts'
+import { applyProcedures, importLocalProcedures } from '../../src/procedures/store.ts'
+import { openBrowser } from '../support/browser.ts'
+import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
+
+const [first, second] = nationalCodes
+const laptop = { width: 1366, height: 768 }
+const phone = { width: 390, height: 844 }
+
+const national = (code: string, name: string) => ({ code, name, fieldCode: 'F', fieldName: 'Xây dựng' })
+const local = (code: string, name: string) => ({ code, name, level: null, agencyCode: null })
+
+describe('the console in a browser', () => {
+  let province: Province
+  let browser: Browser
+  let page: Page
+  let key: string
+  /** What the browser complained about: a policy that was broken, a script that failed. */
+  let complaints: string[]
+
+  beforeAll(async () => {
+    province = await startProvince({ settings: { CATALOGUE_PULL: 'off' } })
+    const { sql } = province.ground
+    await applyProcedures(sql, [
+      national(first, 'Cấp giấy phép xây dựng nhà ở riêng lẻ'),
+      national(second, 'Cấp lại giấy phép xây dựng nhà ở riêng lẻ'),
+    ])
+    await importLocalProcedures(sql, [
+      local('2020.XD.1', 'Cấp GPXD nhà ở riêng lẻ'),
+      local('2020.XD.2', 'Cấp lại GPXD nhà ở riêng lẻ'),
+      local('1. 000 010', 'Cấp giấy phép xây dựng nhà ở riêng lẻ'),
+    ])
+    await province.ground.catalogue.fresh()
+    const wish = { name: 'Nguyễn Thị A', source: 'console', agencies: ['*'], person: true, by: 'test' } as const
+    key = (await createKey(sql, { ...wish, rights: ['reports:read', 'mappings:read', 'mappings:write'] })).key
+    browser = await openBrowser()
+  })
+  afterAll(async () => {
+    await browser.close()
+    await province.close()
+  })
+  beforeEach(async () => {
+    complaints = []
+    page = await (await browser.newContext({ viewport: laptop })).newPage()
+    page.on('console', (message) => void (message.type() === 'error' && complaints.push(message.text())))
+    page.on('pageerror', (error) => void complaints.push(String(error)))
+    page.on('request', (request) => {
+      if (!request.url().startsWith(province.house.url)) complaints.push(`asked for ${request.url()}`)
+    })
+  })
+  afterEach(async () => {
+    expect(complaints).toEqual([])
+    await page.context().close()
+  })
+
+  const at = (path: string) => page.goto(`${province.house.url}/console/${path}`)
+  async function enter(path: string) {
+    await at(path)
+    await page.getByLabel('Khóa cá nhân').fill(key)
+    await page.getByRole('button', { name: 'Vào' }).click()
+  }
+  const all = 'from=2000-01-01&to=2100-01-01'
+  const rate = async () => {
+    await at(`report?${all}`)
+    return page.locator('.ring .big').first().textContent()
+  }
+  /** The page does not move sideways under a thumb. */
+  const fits = async () => {
+    const wide = await page.locator('html').evaluate((node) => node.scrollWidth)
+    expect(wide, page.url()).toBeLessThanOrEqual(page.viewportSize()!.width)
+  }
+
+  it('maps a blocked procedure; its dossiers go out and the rate rises', async () => {
+    const dossiers = [1, 2, 3].map(() => change({ procedureCode: '2020.XD.1' }))
+    await province.push([...dossiers, change({ procedureCode: '2020.XD.2' })])
+    await enter('mappings')
+    await expect(rate()).resolves.toBe('0,0 %')
+
+    // The code for which most dossiers wait comes first.
+    await at('mappings')
+    const top = page.locator('.code-row').first()
+    expect(await top.textContent()).toMatch(/2020\.XD\.1.*3\s*hồ sơ, 1 cơ quan/s)
+    await top.getByRole('link').click()
+    const card = page.locator('.card').first()
+    expect(await card.textContent()).toContain(first)
+    // What sets the second candidate apart stands out.
+    expect(await page.locator('.card').nth(1).locator('mark').allTextContents()).toContain('lại')
+
+    await page.keyboard.press('1')
+    expect(await card.getByRole('radio').isChecked()).toBe(true)
+    await page.keyboard.press('x')
+    await page.getByText('3 trên 3 hồ sơ đang chờ sẽ được gửi').waitFor()
+    await page.getByLabel('Vì sao').fill('Quyết định 12/QĐ-UBND')
+    await page.getByRole('button', { name: 'Quyết định' }).click()
+
+    await page.getByText('3 trên 3 hồ sơ đang chờ được gửi').waitFor()
+    expect(await page.locator('main').textContent()).toContain('Nguyễn Thị A')
+    const decision = page.url()
+    await province.settled()
+    await page.getByText('Xem lại tiến độ').click()
+    await page.getByText('Trong 3 hồ sơ của các mã này: 3 đã đồng bộ, 0 đang gửi.').waitFor()
+    await expect(rate()).resolves.toBe('75,0 %')
+    const sent = (await province.received()).filter(({ code }) => dossiers.some((dossier) => dossier.code === code))
+    expect(sent).toHaveLength(3)
+
+    await page.goto(decision)
+    await page.getByLabel('Vì sao').fill('nhầm')
+    await page.getByRole('button', { name: 'Hủy' }).click()
+    await page.getByText(/hủy \d+/).waitFor()
+    await at('mappings')
+    expect(await page.locator('.code-row').allTextContents()).toContainEqual(expect.stringContaining('2020.XD.1'))
+  })
+
+  it('accepts what is certain together, after a preview', async () => {
+    await enter('mappings')
+    await page.getByLabel(/Chọn 1 mã chắc chắn/).check()
+    expect(await page.locator('input[name=code]:checked').count()).toBe(1)
+    await page.getByRole('button', { name: 'Xem trước khi chấp nhận' }).click()
+    expect(await page.locator('.changes').textContent()).toContain('Cấp giấy phép xây dựng nhà ở riêng lẻ')
+    await page.getByRole('button', { name: 'Quyết định' }).click()
+    await page.getByRole('heading', { name: /^Quyết định \d+$/ }).waitFor()
+    await at('mappings?tab=mapped')
+    expect(await page.locator('.code-row').count()).toBe(1)
+  })
+
+  it('says what is in the way and keeps what was chosen', async () => {
+    await enter(`mapping?code=2020.XD.2`)
+    await page.getByLabel('Mã khác', { exact: true }).fill('9.999999')
+    await page.getByRole('radio', { name: 'Mã khác:' }).check()
+    await page.getByRole('button', { name: 'Xem trước' }).click()
+    expect(await page.getByRole('alert').textContent()).toContain('unknown-national-code')
+    expect(await page.getByLabel('Mã khác', { exact: true }).inputValue()).toBe('9.999999')
+    expect(await page.getByRole('radio', { name: 'Mã khác:' }).isChecked()).toBe(true)
+    // The browser notes the refusal's status as an error; it is what was to be seen.
+    complaints = complaints.filter((text) => !text.includes('422'))
+  })
+
+  it('leaves typing alone: letters and digits in a field are no commands', async () => {
+    await enter('mapping?code=2020.XD.2')
+    await page.getByLabel('Tên thủ tục').fill('')
+    await page.getByLabel('Tên thủ tục').pressSequentially('1nx/')
+    expect(await page.getByLabel('Tên thủ tục').inputValue()).toBe('1nx/')
+    expect(await page.locator('.card input:checked').count()).toBe(0)
+    expect(page.url()).toContain('2020.XD.2')
+  })
+
+  it('finds a code by what was typed without marks, and a national procedure by its name', async () => {
+    await enter('mappings')
+    await page.getByLabel('Tìm theo mã hoặc tên').fill('cap lai gpxd')
+    await page.getByRole('button', { name: 'Tìm' }).click()
+    expect(await page.locator('.code-row').count()).toBe(1)
+    await page.locator('.code-row a').click()
+    await page.getByLabel('Tên thủ tục').fill('cấp giấy phép xây dựng nhà ở riêng lẻ')
+    await page.getByRole('button', { name: 'Tìm' }).click()
+    expect(await page.locator('.card').first().textContent()).toContain(first)
+  })
+
+  it.each([
+    ['laptop', laptop],
+    ['phone', phone],
+  ])('fits a %s in both languages', async (_name, size) => {
+    await province.push([change({ procedureCode: '2020.XD.2' })])
+    await page.setViewportSize(size)
+    await at('sign-in')
+    await fits()
+    await enter('mappings')
+    for (const language of ['vi', 'en'])
+      for (const path of ['mappings?', 'mapping?code=2020.XD.2&', 'decisions?', `report?${all}&`, `dossiers?${all}&`]) {
+        await at(`${path}lang=${language}`)
+        expect(await page.locator('html').getAttribute('lang')).toBe(language)
+        expect(await page.locator('h1').count()).toBe(1)
+        await fits()
+      }
+    // The choice of a language stays.
+    await at('mappings')
+    expect(await page.locator('h1').textContent()).toBe('Procedure codes')
+  })
+})
