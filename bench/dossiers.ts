@@ -1,7 +1,7 @@
 import { Catalogue } from '../adapters/sandbox/catalogue.ts'
 import type { DossierChange, Step } from '../src/dossiers/model.ts'
 import type { Agency } from '../src/organisations/model.ts'
-import type { PulledProcedure } from '../src/procedures/store.ts'
+import type { PulledProcedure } from '../src/procedures/national.ts'
 
 /**
  * An invented province: 130 agencies, the sandbox's whole national catalogue, and as many valid dossiers as a bench asks

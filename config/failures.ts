@@ -520,6 +520,14 @@ export const failures = {
     ['Không có quyết định với số này.', 'Xem danh sách quyết định đối chiếu.'],
     ['There is no decision of this number.', 'Look at the list of decisions.'],
   ),
+  'not-held': failure(
+    409,
+    [
+      'Không có danh mục nào đang bị giữ lại để áp dụng, hoặc đã có danh mục mới hơn.',
+      'Tải lại trang danh mục quốc gia.',
+    ],
+    ['No list is held that could be applied, or a newer one was applied since.', 'Look at the catalogue again.'],
+  ),
   'decided-since': failure(
     409,
     [

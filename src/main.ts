@@ -60,6 +60,8 @@ import { migrate } from './platform/migrate.ts'
 import { createAdvice } from './procedures/advice.ts'
 import { createDesk, type Desk } from './procedures/desk.ts'
 import { statusOf } from './procedures/model.ts'
+import { changeKinds } from './procedures/national-changes.ts'
+import { catalogueState } from './procedures/national.ts'
 import { pullOrFail } from './procedures/pull.ts'
 import { addProcedurePages } from './procedures/pages.ts'
 import { registerProcedureRoutes } from './procedures/routes.ts'
@@ -458,6 +460,7 @@ async function openHttp(ground: Ground, queues: QueueDesk, withApi: boolean): Pr
     collect: async () => {
       await collectQueues(metrics, queues)
       await collectEvents(sql, metrics)
+      await collectCatalogue(sql, metrics)
       await collectDelivery(sql, metrics, await lanes(), await pace.state().catch(() => null), await move())
     },
     unseen: () => metrics.stalled.set({ reason: 'ledger-unreachable' }, 1),
@@ -476,6 +479,15 @@ export function movementOf({ sql, pace, portal, settings, policies }: Ground): P
     silentSeconds: (3 * policies.watch.beat) / 1000,
     queues: pushQueues,
   })
+}
+
+async function collectCatalogue(sql: Sql, metrics: Metrics): Promise<void> {
+  const { age, held, changes, endangered } = await catalogueState(sql)
+  if (age !== null) metrics.catalogueAge.set(age)
+  metrics.catalogueHeld.set(held ? 1 : 0)
+  metrics.catalogueChanges.reset()
+  for (const kind of changeKinds) metrics.catalogueChanges.set({ kind }, changes[kind] ?? 0)
+  metrics.mappingsEndangered.set(endangered)
 }
 
 async function collectQueues(metrics: Metrics, queues: QueueDesk): Promise<void> {

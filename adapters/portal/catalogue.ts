@@ -1,5 +1,6 @@
 import type { Dialect } from '../../config/dialects.ts'
 import type { CatalogueRows } from '../../src/delivery/portal.ts'
+import type { Level } from '../../src/organisations/model.ts'
 import { isRecord, text } from './answers.ts'
 
 export const catalogueServices = {
@@ -49,8 +50,25 @@ function readProcedure(row: Row, dialect: Dialect): CatalogueRows['procedures'] 
     ...optional('fieldName', column(field, 'TENLINHVUC')),
     ...(publishedColumn === null ? {} : { publishedOn: calendarDate(column(row, publishedColumn)) }),
     ...(state === null || openValues.length === 0 ? {} : { open: openValues.includes(state) }),
+    ...levelsOf(value(row, 'CAPTHUCHIEN')),
     raw: sameLinks(row),
   }
+}
+
+const levelCodes = new Map<string, Level>([
+  ['0', 'ministry'],
+  ['1', 'province'],
+  ['2', 'district'],
+  ['3', 'commune'],
+])
+
+/** Who does it (spec 4.2); a code that is not known is left out. */
+function levelsOf(found: unknown): { levels?: readonly Level[] } {
+  const items: readonly unknown[] = Array.isArray(found) ? found : []
+  const levels = items.flatMap((item) =>
+    isRecord(item) ? (levelCodes.get(column(item, 'CAPTHUCHIEN') ?? '') ?? []) : [],
+  )
+  return levels.length === 0 ? {} : { levels: [...new Set(levels)] }
 }
 
 function codeAndName(row: Row, codeColumn: string, nameColumn: string): { code: string; name: string } | null {

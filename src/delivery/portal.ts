@@ -1,3 +1,4 @@
+import type { Level } from '../organisations/model.ts'
 import type { Status } from '../../config/statuses.ts'
 import type { DossierContent, Step } from '../dossiers/model.ts'
 import type { Urgency } from './model.ts'
@@ -135,6 +136,8 @@ export interface CatalogueRows {
     fieldName?: string
     publishedOn?: string | null
     open?: boolean
+    /** Of a full record. */
+    levels?: readonly Level[]
     raw: unknown
   }
   fields: { code: string; name: string; sector: string }

@@ -103,6 +103,27 @@ export function createMetrics() {
       labelNames: ['role', 'queue'],
       registers,
     }),
+    catalogueAge: new Gauge({
+      name: 'dvcqg_catalogue_age_seconds',
+      help: 'Seconds since a list of national procedures was applied',
+      registers,
+    }),
+    catalogueHeld: new Gauge({
+      name: 'dvcqg_catalogue_held',
+      help: '1 when the newest list of national procedures was held, because it came empty or shrunken',
+      registers,
+    }),
+    catalogueChanges: new Gauge({
+      name: 'dvcqg_catalogue_changes',
+      help: 'What the last applied list of national procedures changed',
+      labelNames: ['kind'],
+      registers,
+    }),
+    mappingsEndangered: new Gauge({
+      name: 'dvcqg_mappings_endangered',
+      help: 'Local codes mapped to a national procedure that is withdrawn, missing in the newest lists, or unknown',
+      registers,
+    }),
     queueJobs: new Gauge({
       name: 'dvcqg_queue_jobs',
       help: 'Jobs in Redis by queue and state',

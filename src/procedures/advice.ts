@@ -56,7 +56,7 @@ export function createAdvice(sql: Sql): Advice {
 async function markOf(sql: Sql): Promise<string> {
   const [row] = await sql<{ mark: string }[]>`
     select concat_ws('|', (select count(*) from national_names), (select max(first_seen_at) from national_names),
-      (select general from catalogue_version)) as mark`
+      (select general from catalogue_version), (select max(id) from national_changes)) as mark`
   return row!.mark
 }
 

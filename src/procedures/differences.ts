@@ -1,5 +1,6 @@
 import { diffArrays } from 'diff'
 import { abbreviations } from '../../config/mapping-words.ts'
+import { html } from '../console/html.ts'
 import { syllable } from './names.ts'
 
 /** A piece of a name; `own` when the other name does not have it there. */
@@ -45,3 +46,7 @@ function wordsOf(name: string): Word[] {
       return long.split(' ').map((word, place) => ({ text: place === 0 ? text : '', key: syllable(word) }))
     })
 }
+
+/** As a page shows it. */
+export const marked = (pieces: readonly Piece[]) =>
+  pieces.map(({ text, own }) => (own ? html`<mark>${text}</mark> ` : html`${text} `))

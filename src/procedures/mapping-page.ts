@@ -9,7 +9,7 @@ import { Refusal } from '../platform/problems.ts'
 import { NationalCode } from './codes.ts'
 import { confirmPage } from './decision-pages.ts'
 import { newestDecision, settlements, type Wish } from './decisions.ts'
-import { differences, type Piece } from './differences.ts'
+import { differences, marked } from './differences.ts'
 import { localCodes, waitingUnder, waitsForSomebody, type LocalCode, type WaitingAt } from './local.ts'
 import type { Mapping } from './model.ts'
 import { decisionWords, scopeWords, settlementWords } from './page-words.ts'
@@ -348,9 +348,6 @@ function card(language: Language, { candidate, place, local, name, chosen, mayDe
     }
   </article>`
 }
-
-const marked = (pieces: readonly Piece[]) =>
-  pieces.map(({ text, own }) => (own ? html`<mark>${text}</mark> ` : html`${text} `))
 
 function choices(language: Language, local: LocalCode | undefined, form: Form | undefined, hasMappings: boolean): Html {
   const say = sayIn(language)

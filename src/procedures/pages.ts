@@ -5,6 +5,7 @@ import { address, html, miniBar, type Html } from '../console/html.ts'
 import { countWords, percentWords, sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import type { Advice } from './advice.ts'
+import { addCataloguePages } from './catalogue-pages.ts'
 import { addDecisionPages, confirmPage } from './decision-pages.ts'
 import { newestDecision } from './decisions.ts'
 import type { Desk } from './desk.ts'
@@ -28,6 +29,7 @@ export function addProcedurePages(console: Console, deps: ProcedurePageDeps): vo
   addList(console, deps)
   addMappingPage(console, deps)
   addDecisionPages(console, deps)
+  addCataloguePages(console, deps)
 }
 
 const perPage = 50

@@ -1,14 +1,7 @@
 import type { Answer, Exchange, Portal } from '../delivery/portal.ts'
 import type { Sql } from '../platform/database.ts'
-import {
-  applyFields,
-  applyPortalAgencies,
-  applyProcedureDetail,
-  applyProcedures,
-  proceduresWithoutDetail,
-  recordPull,
-  type Pull,
-} from './store.ts'
+import { applyProcedureDetail, applyProcedures, proceduresWithoutDetail, recordPull, type Pull } from './national.ts'
+import { applyFields, applyPortalAgencies } from './store.ts'
 
 export interface PullDeps {
   readonly sql: Sql
@@ -26,7 +19,7 @@ export async function pullCatalogue(deps: PullDeps): Promise<Pull[]> {
   const pulls = [
     await one(deps, 'fields', (rows) => applied(applyFields(deps.sql, rows))),
     await one(deps, 'agencies', (rows) => applied(applyPortalAgencies(deps.sql, rows))),
-    await one(deps, 'procedures', (rows) => applyProcedures(deps.sql, rows)),
+    await one(deps, 'procedures', (rows, startedAt) => applyProcedures(deps.sql, rows, { startedAt })),
   ]
   return [...pulls, await pullDetails(deps)]
 }
@@ -44,13 +37,17 @@ type Kind = Parameters<Portal['pull']>[0]
 async function one<K extends Kind>(
   deps: PullDeps,
   what: K,
-  apply: (rows: Awaited<ReturnType<typeof deps.portal.pull<K>>>['rows']) => Promise<{ applied: boolean; note: string }>,
+  apply: (
+    rows: Awaited<ReturnType<typeof deps.portal.pull<K>>>['rows'],
+    startedAt: Date,
+  ) => Promise<{ applied: boolean; note: string }>,
 ): Promise<Pull> {
   const startedAt = new Date()
   const answer = await deps.portal.pull(what, { requestIn: startedAt, urgency: 'backfill' })
   await deps.keep(answer.exchanges)
-  const pull = await judged(what, answer, answer.rows, apply)
-  await recordPull(deps.sql, startedAt, pull)
+  const pull = await judged(what, answer, answer.rows, (rows) => apply(rows, startedAt))
+  // A list of procedures is recorded with what it changed.
+  if (what !== 'procedures' || pull.outcome === 'failed') await recordPull(deps.sql, startedAt, pull)
   return pull
 }
 
@@ -67,7 +64,8 @@ async function judged<Row>(
       rows: 0,
       note: `${answer.failure ?? answer.class} ${answer.message ?? ''}`.trim(),
     }
-  if (rows.length === 0) return { service, outcome: 'held', rows: 0, note: 'held: the list came empty' }
+  if (rows.length === 0 && service !== 'procedures')
+    return { service, outcome: 'held', rows: 0, note: 'held: the list came empty' }
   const { applied: done, note } = await apply(rows)
   return { service, outcome: done ? 'applied' : 'held', rows: rows.length, note }
 }

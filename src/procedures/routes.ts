@@ -9,6 +9,7 @@ import type { Advice } from './advice.ts'
 import { listDecisions, settlements, type Wish } from './decisions.ts'
 import { WishBody, wishOf } from './wishes.ts'
 import { localCodes, standings } from './local.ts'
+import { registerNationalRoutes } from './national-routes.ts'
 import type { Desk } from './desk.ts'
 import type { CatalogueSource } from './store.ts'
 import { reasonsInWords, type Reason } from './suggest.ts'
@@ -41,6 +42,14 @@ const DecidedView = z
 export function registerProcedureRoutes(app: Http, deps: ProcedureRouteDeps): void {
   registerLocal(app, deps)
   registerDecisions(app, deps)
+  registerNationalRoutes(app, {
+    sql: deps.sql,
+    async authorise(request, right) {
+      const client = await deps.authorise(request, right)
+      unscoped(client)
+      return client
+    },
+  })
 }
 
 const Words = z.object({ vi: z.string(), en: z.string() })

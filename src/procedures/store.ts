@@ -1,8 +1,7 @@
 import { isStatus } from '../dossiers/model.ts'
 import type { Status } from '../../config/statuses.ts'
 import type { Agency, Level } from '../organisations/model.ts'
-import { bools, transaction, type Sql, type Tx } from '../platform/database.ts'
-import { portalForm } from './codes.ts'
+import { transaction, type Sql, type Tx } from '../platform/database.ts'
 import type { Catalogue, Mapping, NationalProcedure } from './model.ts'
 import type { NationalEntry } from './suggest.ts'
 
@@ -139,83 +138,6 @@ export async function importStatuses(
   })
 }
 
-export interface PulledProcedure {
-  readonly code: string
-  readonly name: string
-  readonly fieldCode?: string
-  readonly fieldName?: string
-  readonly publishedOn?: string | null
-  readonly open?: boolean
-}
-
-/**
- * Applies a pulled list of national procedures. A list that is empty or has shrunk by more than a tenth is held and not
- * applied: a broken answer must never replace good data. Values the portal does not say keep what is known.
- */
-export async function applyProcedures(
-  sql: Sql,
-  rows: readonly PulledProcedure[],
-): Promise<{ applied: boolean; changed: number; note: string }> {
-  return transaction(sql, async (tx) => {
-    const [known] = await tx<{ count: number }[]>`select count(*)::int as count from national_procedures where open`
-    // What was withdrawn is not missed: else a tenth that was closed over the years would hold every list for ever.
-    const unique = [...new Map(rows.map(bare).map((row) => [row.code, row])).values()]
-    if (unique.length < known!.count * 0.9 || unique.length === 0)
-      return { applied: false, changed: 0, note: `held: ${unique.length} procedures came, ${known!.count} are known` }
-    const silent = unique.filter((row) => row.open === undefined).map(({ code }) => code)
-    /** Where the portal does not say whether a procedure is open, it stays as it is known. */
-    const stays = tx`case when excluded.code = any(${silent}::text[]) then national_procedures.open else excluded.open end`
-    const changed = await tx`
-      insert into national_procedures (code, name, field_code, field_name, published_on, open, seen_at)
-      select r.code, r.name, coalesce(r.field_code, ''), coalesce(r.field_name, ''), r.published_on, coalesce(r.open, true), now()
-      from unnest(
-        ${unique.map((row) => row.code)}::text[], ${unique.map((row) => row.name)}::text[],
-        ${unique.map((row) => row.fieldCode ?? null)}::text[], ${unique.map((row) => row.fieldName ?? null)}::text[],
-        ${unique.map((row) => row.publishedOn ?? null)}::date[], ${bools(unique.map((row) => row.open ?? null))}::text[]::bool[]
-      ) as r(code, name, field_code, field_name, published_on, open)
-      on conflict (code) do update set
-        name = excluded.name,
-        field_code = coalesce(nullif(excluded.field_code, ''), national_procedures.field_code),
-        field_name = coalesce(nullif(excluded.field_name, ''), national_procedures.field_name),
-        published_on = coalesce(excluded.published_on, national_procedures.published_on),
-        open = ${stays}, seen_at = now()
-      where (national_procedures.name, national_procedures.field_code, national_procedures.field_name, national_procedures.published_on, national_procedures.open)
-        is distinct from (excluded.name, coalesce(nullif(excluded.field_code, ''), national_procedures.field_code),
-          coalesce(nullif(excluded.field_name, ''), national_procedures.field_name),
-          coalesce(excluded.published_on, national_procedures.published_on), ${stays})
-      returning 1`
-    await tx`
-      insert into national_names (code, name)
-      select * from unnest(${unique.map((row) => row.code)}::text[], ${unique.map((row) => row.name)}::text[])
-      on conflict (code, name) do update set last_seen_at = now()`
-    if (changed.length > 0) await raiseVersion(tx)
-    return { applied: true, changed: changed.length, note: '' }
-  })
-}
-
-/** Some catalogues write the organisation behind the code (spec 9.4): the procedure is the same. */
-const bare = (row: PulledProcedure): PulledProcedure => ({ ...row, code: portalForm(row.code)?.national ?? row.code })
-
-/** Keeps the full record of one procedure (components, results, fees) as it came. */
-export async function applyProcedureDetail(sql: Sql, row: PulledProcedure, raw: unknown): Promise<void> {
-  await transaction(sql, async (tx) => {
-    await tx`update national_procedures set detail = coalesce(${raw === null ? null : tx.json(raw as never)}::jsonb, detail), detailed_at = now() where code = ${row.code}`
-    const changed = await tx`
-      update national_procedures set field_code = ${row.fieldCode ?? ''}, field_name = ${row.fieldName ?? ''}
-      where code = ${row.code} and ${row.fieldCode ?? ''} <> '' and field_code <> ${row.fieldCode ?? ''} returning 1`
-    if (changed.length > 0) await raiseVersion(tx)
-  })
-}
-
-/** National procedures whose field (sector) or record the portal has not shown yet, most wanted first. */
-export async function proceduresWithoutDetail(sql: Sql, limit: number): Promise<string[]> {
-  const rows = await sql<{ code: string }[]>`
-    select n.code from national_procedures n
-    where n.detailed_at is null and (n.field_code = '' or exists (select 1 from deliveries l where l.national_code = n.code))
-    order by (n.field_code = '') desc, n.code limit ${limit}`
-  return rows.map(({ code }) => code)
-}
-
 export async function applyFields(
   sql: Sql,
   rows: readonly { code: string; name: string; sector: string }[],
@@ -238,31 +160,20 @@ export async function applyPortalAgencies(
   return changed.length
 }
 
-export interface Pull {
-  readonly service: string
-  readonly outcome: 'applied' | 'held' | 'failed'
-  readonly rows: number
-  readonly note: string
-}
-
-export async function recordPull(sql: Sql, startedAt: Date, pull: Pull): Promise<void> {
-  await sql`insert into pulls (service, started_at, finished_at, rows, outcome, note)
-    values (${pull.service}, ${startedAt}, now(), ${pull.rows}, ${pull.outcome}, ${pull.note})`
-}
-
 /** The national catalogue as the suggestions read it: each procedure with all names it had here, the newest first. */
 export async function nationalEntries(sql: Sql): Promise<NationalEntry[]> {
-  const rows = await sql<{ code: string; names: string[]; field: string; open: boolean }[]>`
-    select p.code, p.field_name as field, p.open,
+  const rows = await sql<
+    { code: string; names: string[]; field: string; open: boolean; levels: Level[]; current: boolean }[]
+  >`
+    select p.code, p.field_name as field, p.open, p.levels, p.missing_since is null as current,
       array_prepend(p.name, coalesce(
         (select array_agg(n.name order by n.last_seen_at desc, n.name) from national_names n where n.code = p.code and n.name <> p.name), '{}'
       )) as names
     from national_procedures p order by p.code`
-  return rows.map(({ names, ...row }) => ({
+  return rows.map(({ names, levels, ...row }) => ({
     ...row,
     names: names as [string, ...string[]],
-    levels: new Set(),
+    levels: new Set(levels),
     agency: '',
-    current: true,
   }))
 }

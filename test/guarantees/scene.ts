@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Policies } from '../../src/main.ts'
-import { applyProcedures } from '../../src/procedures/store.ts'
+import { applyProcedures } from '../../src/procedures/national.ts'
 import { nationalCodes, quickRetry, startProvince, type Province, type ProvinceOptions } from '../support/province.ts'
 
 type Row = Record<string, unknown>

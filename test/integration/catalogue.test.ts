@@ -4,8 +4,15 @@ import { openQueue, openWorker } from '../../jobs/queues.ts'
 import { expectedAtPortal } from '../../src/delivery/expected.ts'
 import { transaction } from '../../src/platform/database.ts'
 import { pullCatalogue, pullOrFail, type PullDeps } from '../../src/procedures/pull.ts'
-import { acceptAll } from '../../src/procedures/decisions.ts'
-import { applyProcedures } from '../../src/procedures/store.ts'
+import { acceptAll, plainMapping } from '../../src/procedures/decisions.ts'
+import {
+  applyHeld,
+  applyProcedures,
+  endangeredMappings,
+  listChanges,
+  listPulls,
+  proceduresWithoutDetail,
+} from '../../src/procedures/national.ts'
 import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
 
 describe('the national catalogue', () => {
@@ -121,6 +128,70 @@ describe('the national catalogue', () => {
     await sql`update national_procedures set open = true`
     expect(await applyProcedures(sql, known.slice(600))).toMatchObject({ applied: false })
     expect(await applyProcedures(sql, known)).toMatchObject({ applied: true })
+  })
+
+  it('keeps what each list changed, with the dossiers and mappings that it touches', async () => {
+    const { sql, catalogue } = province.ground
+    const code = nationalCodes[1]
+    await acceptAll(sql, [{ ...plainMapping('2020.HIST.1', code), why: '' }], 'test', 'test')
+    await catalogue.fresh()
+    const sent = change({ procedureCode: '2020.HIST.1' })
+    await province.push([sent])
+    await province.until(async () => (await laneOf(sent.code))?.['state'] === 'delivered', 'its delivery')
+    const list = await sql<{ code: string; name: string }[]>`select code, name from national_procedures order by code`
+    const renamed = list.map((row) => (row.code === code ? { ...row, name: 'Tên hoàn toàn mới' } : row))
+    const without = renamed.filter((row) => row.code !== list.at(-1)!.code)
+    expect(await applyProcedures(sql, [...without, { code: '9.999999', name: 'Thủ tục mới' }])).toMatchObject({
+      changed: 2,
+    })
+
+    const [pull] = await listPulls(sql, 1)
+    expect(pull).toMatchObject({ outcome: 'applied', changes: { new: 1, renamed: 1, missing: 1 } })
+    const changes = await listChanges(sql, pull!.id, 10)
+    expect(changes[0]).toMatchObject({ code, kind: 'renamed', after: 'Tên hoàn toàn mới', mappings: 1 })
+    expect(changes[0]!.dossiers).toBeGreaterThan(0)
+    // Absence closes nothing, and is told once.
+    const [absent] =
+      await sql`select open, missing_since is not null as missing from national_procedures where code = ${list.at(-1)!.code}`
+    expect(absent).toEqual({ open: true, missing: true })
+    await applyProcedures(sql, [...without, { code: '9.999999', name: 'Thủ tục mới' }])
+    expect((await listPulls(sql, 1))[0]).toMatchObject({ changes: {} })
+    // Its full record is asked for again, because its name is another one.
+    expect(await proceduresWithoutDetail(sql, 10_000)).toContain(code)
+
+    await sql`update national_procedures set open = false where code = ${code}`
+    expect(await endangeredMappings(sql, 10)).toContainEqual(
+      expect.objectContaining({ localCode: '2020.HIST.1', nationalCode: code, why: 'withdrawn', open: 0 }),
+    )
+    const metrics = await (await fetch(`${province.house.url}/metrics`)).text()
+    expect(metrics).toMatch(/dvcqg_mappings_endangered 1/)
+    await sql`update national_procedures set open = true where code = ${code}`
+  })
+
+  it('holds a shrunken list for a person, who may apply it', async () => {
+    const { sql } = province.ground
+    const list = await sql<{ code: string; name: string }[]>`select code, name from national_procedures order by code`
+    const half = list.slice(0, 2000)
+    expect(await applyProcedures(sql, half)).toMatchObject({ applied: false })
+    const [held] = await listPulls(sql, 1)
+    expect(held).toMatchObject({ outcome: 'held', appliable: true, rows: 2000 })
+    const act = { by: 'test', why: 'bộ đã xác nhận' }
+    await expect(applyHeld(sql, held!.id + 1000, act)).rejects.toMatchObject({ code: 'not-held' })
+    await applyHeld(sql, held!.id, act)
+    expect((await listPulls(sql, 2)).map(({ outcome, why, appliable }) => [outcome, why, appliable])).toEqual([
+      ['applied', 'bộ đã xác nhận', false],
+      ['held', null, false],
+    ])
+    const [open] = await sql`select count(*)::int as count from national_procedures where open`
+    expect(open).toEqual({ count: list.length })
+    await expect(applyHeld(sql, held!.id, act)).rejects.toMatchObject({ code: 'not-held' })
+    // Of two that are held only the newer one is kept; and none once a newer list was applied.
+    await applyProcedures(sql, half.slice(0, 500))
+    await applyProcedures(sql, half.slice(0, 400))
+    const [newer, older] = await listPulls(sql, 2)
+    expect([newer!.appliable, older!.appliable]).toEqual([true, false])
+    await applyProcedures(sql, list)
+    await expect(applyHeld(sql, newer!.id, act)).rejects.toMatchObject({ code: 'not-held' })
   })
 
   it('leaves no word of a failure in Redis', async () => {

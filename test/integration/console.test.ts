@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createKey, revokeKey, type NewKey } from '../../src/platform/auth.ts'
-import { applyProcedures, importLocalProcedures } from '../../src/procedures/store.ts'
+import { applyProcedures } from '../../src/procedures/national.ts'
+import { importLocalProcedures } from '../../src/procedures/store.ts'
 import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
 
 const [first] = nationalCodes
@@ -159,8 +160,8 @@ describe('the doors of the console', () => {
     expect(list).toContain('Sở Xây dựng')
     expect(list).not.toContain('Sở Tư pháp')
     expect(list).not.toContain('href="mappings"')
-    for (const path of ['mappings', 'mapping?code=x', 'decisions', 'decision?id=1'])
-      expect((await get(path, cookie)).status, path).toBe(403)
+    for (const path of ['mappings', 'mapping?code=x', 'decisions', 'decision?id=1', 'catalogue'])
+      expect([path, (await get(path, cookie)).status]).toEqual([path, 403])
   })
 
   it('escape whatever lists and addresses bring', async () => {
@@ -174,7 +175,7 @@ describe('the doors of the console', () => {
       `sign-in?next=${encodeURIComponent(`mappings?q=${evil}`)}`,
       `nothing?${code}`,
     ])
-      expect(await (await get(path, cookie)).text(), path).not.toContain('<script>alert')
+      expect(await (await get(path, cookie)).text()).not.toContain('<script>alert')
     const form = { code: `2020.${evil}`, seen: '0', choice: first }
     const preview = await post('mapping', form, cookie)
     expect(preview.status).toBe(200)

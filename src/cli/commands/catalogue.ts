@@ -1,0 +1,106 @@
+import type { Command } from 'commander'
+import { momentWords } from '../../console/words.ts'
+import { applyHeld, endangeredMappings, listChanges, listPulls } from '../../procedures/national.ts'
+import { CommandFailed } from '../exits.ts'
+import { withGround } from '../ground.ts'
+import { actor, readWhole } from '../options.ts'
+import { answer, columns, switchesOf } from '../output.ts'
+
+export function addCatalogue(program: Command): void {
+  const catalogue = program
+    .command('catalogue')
+    .description('The national catalogue: the lists that came, what they changed, and what that touches.')
+  addPulls(catalogue)
+  addChanges(catalogue)
+  addApply(catalogue)
+  addEndangered(catalogue)
+}
+
+function addPulls(catalogue: Command): void {
+  catalogue
+    .command('pulls')
+    .description('Lists as they came, the newest first; a held one can be applied.')
+    .option('--limit <number>', 'at most so many', readWhole(1), 20)
+    .action(async ({ limit }: { limit: number }, command: Command) => {
+      const pulls = await withGround(({ sql }) => listPulls(sql, limit))
+      answer(switchesOf(command), pulls, () =>
+        columns([
+          ['PULL', 'AT', 'OUTCOME', 'ROWS', 'CHANGES', ''],
+          ...pulls.map(({ id, at, outcome, rows, changes, note, by, appliable }) => [
+            String(id),
+            momentWords(at),
+            appliable ? 'held, can be applied' : outcome,
+            String(rows),
+            Object.entries(changes)
+              .map(([kind, count]) => `${count} ${kind}`)
+              .join(', ') || '-',
+            by === null ? note : `applied by ${by}`,
+          ]),
+        ]),
+      )
+    })
+}
+
+function addChanges(catalogue: Command): void {
+  catalogue
+    .command('changes [pull]')
+    .description(
+      'What a list changed, those with most dossiers first; without a number, the last one that changed anything.',
+    )
+    .option('--limit <number>', 'at most so many', readWhole(1), 100)
+    .action(async (text: string | undefined, { limit }: { limit: number }, command: Command) => {
+      const wanted = text === undefined ? undefined : readWhole(1)(text)
+      const changes = await withGround(async ({ sql }) => {
+        const pull = wanted ?? (await listPulls(sql, 100)).find((one) => Object.keys(one.changes).length > 0)?.id
+        return pull === undefined ? [] : listChanges(sql, pull, limit)
+      })
+      answer(switchesOf(command), changes, () =>
+        changes.length === 0
+          ? 'Nothing changed.'
+          : columns([
+              ['CODE', 'CHANGE', 'DOSSIERS', 'MAPPINGS', 'BEFORE', 'AFTER'],
+              ...changes.map((one) => [
+                one.code,
+                one.kind,
+                String(one.dossiers),
+                String(one.mappings),
+                one.before ?? '-',
+                one.after ?? '-',
+              ]),
+            ]),
+      )
+    })
+}
+
+function addApply(catalogue: Command): void {
+  catalogue
+    .command('apply <pull>')
+    .description(
+      'Apply a list that was held because it had shrunk. What it lacks is marked as missing; nothing is closed.',
+    )
+    .requiredOption('--why <text>', 'kept with it')
+    .action(async (text: string, { why }: { why: string }, command: Command) => {
+      if (why.trim() === '') throw new CommandFailed('--why is blank: say why, it is kept with the list.')
+      const pull = readWhole(1)(text)
+      const applied = await withGround(({ sql }) => applyHeld(sql, pull, { by: actor(), why: why.trim() }))
+      answer(switchesOf(command), applied, () => `Applied: ${applied.changed} procedures are new or different.`)
+    })
+}
+
+function addEndangered(catalogue: Command): void {
+  catalogue
+    .command('endangered')
+    .description('Mappings in force to procedures that are withdrawn, missing in the newest lists, or unknown.')
+    .option('--limit <number>', 'at most so many', readWhole(1), 100)
+    .action(async ({ limit }: { limit: number }, command: Command) => {
+      const list = await withGround(({ sql }) => endangeredMappings(sql, limit))
+      answer(switchesOf(command), list, () =>
+        list.length === 0
+          ? 'Every mapping leads to an open procedure of the newest list.'
+          : columns([
+              ['CODE', 'NATIONAL', 'WHY', 'OPEN DOSSIERS', 'NAME'],
+              ...list.map((one) => [one.localCode, one.nationalCode, one.why, String(one.open), one.name ?? '-']),
+            ]),
+      )
+    })
+}

@@ -1,0 +1,320 @@
+import type { Level } from '../organisations/model.ts'
+import { bools, transaction, type Sql, type Tx } from '../platform/database.ts'
+import { Refusal } from '../platform/problems.ts'
+import { changesOf, type KnownProcedure, type NationalChange } from './national-changes.ts'
+import { portalForm } from './codes.ts'
+import { lockCatalogue, raiseVersion } from './store.ts'
+
+/** The national catalogue in the ledger: lists that come are applied or held as a whole, and what they changed is kept. */
+
+export interface PulledProcedure {
+  readonly code: string
+  readonly name: string
+  readonly fieldCode?: string
+  readonly fieldName?: string
+  readonly publishedOn?: string | null
+  readonly open?: boolean
+  /** Of its full record. */
+  readonly levels?: readonly Level[]
+}
+
+export interface Applied {
+  readonly applied: boolean
+  /** Procedures that are new or different. */
+  readonly changed: number
+  /** Why it was held. */
+  readonly note: string
+}
+
+interface Origin {
+  readonly startedAt?: Date
+  /** Who applies a list that had been held, and why. */
+  readonly by?: string
+  readonly why?: string
+  /** Applied although it shrank: somebody looked at it. */
+  readonly meant?: boolean
+}
+
+/**
+ * Applies a list of national procedures, and keeps the pull and each change with it. A list that is empty or has shrunk by more than a
+ * tenth is held and not applied: a broken answer must never replace good data. Values the list does not say keep what is known, and what
+ * it lacks stays as it was, marked as missing.
+ */
+export async function applyProcedures(
+  sql: Sql,
+  rows: readonly PulledProcedure[],
+  origin: Origin = {},
+): Promise<Applied> {
+  return transaction(sql, async (tx) => {
+    await lockCatalogue(tx)
+    const known = await knownProcedures(tx)
+    // What was withdrawn is not missed: else a tenth that was closed over the years would hold every list for ever.
+    const open = known.filter((one) => one.open && one.missingSince === null).length
+    const came = [...new Map(rows.map(bare).map((row) => [row.code, row])).values()]
+    if (came.length === 0 || (came.length < open * 0.9 && !origin.meant)) return hold(tx, came, open, origin)
+    const changes = changesOf(known, came)
+    const pull = await insertPull(tx, origin, { outcome: 'applied', rows: came.length, note: '' })
+    const changed = await upsert(tx, came)
+    await keepChanges(tx, pull, changes)
+    const names = came.filter(({ name }) => name !== '')
+    await tx`
+      insert into national_names (code, name)
+      select * from unnest(${names.map((row) => row.code)}::text[], ${names.map((row) => row.name)}::text[])
+      on conflict (code, name) do update set last_seen_at = now()`
+    if (changed > 0) await raiseVersion(tx)
+    return { applied: true, changed, note: '' }
+  })
+}
+
+/** Some catalogues write the organisation behind the code (spec 9.4): the procedure is the same. */
+const bare = (row: PulledProcedure): PulledProcedure => ({ ...row, code: portalForm(row.code)?.national ?? row.code })
+
+/** All of them, or the one that is named. */
+const knownProcedures = (tx: Tx, code: string | null = null): Promise<KnownProcedure[]> => tx<KnownProcedure[]>`
+  select code, name, field_code as "fieldCode", field_name as "fieldName", to_char(published_on, 'YYYY-MM-DD') as "publishedOn", open,
+    levels, missing_since as "missingSince" from national_procedures where ${code}::text is null or code = ${code}::text`
+
+async function hold(tx: Tx, came: readonly PulledProcedure[], open: number, origin: Origin): Promise<Applied> {
+  const note = `held: ${came.length} procedures came, ${open} are known`
+  await tx`update pulls set list = null where list is not null`
+  const pull = await insertPull(tx, origin, { outcome: 'held', rows: came.length, note })
+  const list = came.map(({ code, name, fieldCode, fieldName, publishedOn, open: isOpen }) => ({
+    code,
+    name,
+    ...(fieldCode === undefined ? {} : { fieldCode }),
+    ...(fieldName === undefined ? {} : { fieldName }),
+    ...(publishedOn === undefined ? {} : { publishedOn }),
+    ...(isOpen === undefined ? {} : { open: isOpen }),
+  }))
+  if (list.length > 0) await tx`update pulls set list = ${tx.json(list)} where id = ${pull}`
+  return { applied: false, changed: 0, note }
+}
+
+async function insertPull(
+  tx: Tx,
+  { startedAt = new Date(), by, why }: Origin,
+  pull: Omit<Pull, 'service'>,
+): Promise<number> {
+  const [row] = await tx<{ id: number }[]>`
+    insert into pulls (service, started_at, finished_at, rows, outcome, note, decided_by, why)
+    values ('procedures', ${startedAt}, now(), ${pull.rows}, ${pull.outcome}, ${pull.note}, ${by ?? null}, ${why ?? null}) returning id`
+  return row!.id
+}
+
+/** How many are new or different. Where the list does not say whether a procedure is open, it stays as it is known. */
+async function upsert(tx: Tx, rows: readonly PulledProcedure[]): Promise<number> {
+  const silent = rows.filter((row) => row.open === undefined).map(({ code }) => code)
+  const isOpen = tx`case when excluded.code = any(${silent}::text[]) then known.open else excluded.open end`
+  const changed = await tx`
+    insert into national_procedures as known (code, name, field_code, field_name, published_on, open, seen_at)
+    select r.code, r.name, coalesce(r.field_code, ''), coalesce(r.field_name, ''), r.published_on, coalesce(r.open, true), now()
+    from unnest(
+      ${rows.map((row) => row.code)}::text[], ${rows.map((row) => row.name)}::text[],
+      ${rows.map((row) => row.fieldCode ?? null)}::text[], ${rows.map((row) => row.fieldName ?? null)}::text[],
+      ${rows.map((row) => row.publishedOn ?? null)}::date[], ${bools(rows.map((row) => row.open ?? null))}::text[]::bool[]
+    ) as r(code, name, field_code, field_name, published_on, open)
+    on conflict (code) do update set
+      name = excluded.name,
+      field_code = coalesce(nullif(excluded.field_code, ''), known.field_code),
+      field_name = coalesce(nullif(excluded.field_name, ''), known.field_name),
+      published_on = coalesce(excluded.published_on, known.published_on),
+      open = ${isOpen},
+      -- Its full record is asked for again when something of it changed.
+      detailed_at = case when known.name = excluded.name
+        and known.published_on is not distinct from coalesce(excluded.published_on, known.published_on) then known.detailed_at end,
+      missing_since = null, seen_at = now()
+    where known.missing_since is not null or (known.name, known.field_code, known.field_name, known.published_on, known.open)
+      is distinct from (excluded.name, coalesce(nullif(excluded.field_code, ''), known.field_code),
+        coalesce(nullif(excluded.field_name, ''), known.field_name), coalesce(excluded.published_on, known.published_on), ${isOpen})
+    returning 1`
+  await tx`
+    update national_procedures set missing_since = now()
+    where open and missing_since is null and code <> all(${rows.map(({ code }) => code)}::text[])`
+  return changed.length
+}
+
+/** Each with the dossiers under it and the mappings to it, as they are now. */
+async function keepChanges(tx: Tx, pull: number, changes: readonly NationalChange[]): Promise<void> {
+  if (changes.length === 0) return
+  await tx`
+    insert into national_changes (pull_id, code, kind, before, after, dossiers, mappings)
+    select ${pull}, r.code, r.kind, r.before, r.after, coalesce(l.count, 0), coalesce(m.count, 0)
+    from unnest(
+      ${changes.map(({ code }) => code)}::text[], ${changes.map(({ kind }) => kind)}::text[],
+      ${changes.map(({ before }) => before)}::text[], ${changes.map(({ after }) => after)}::text[]
+    ) with ordinality as r(code, kind, before, after, place)
+    left join (
+      select national_code as code, count(*)::int as count from deliveries
+      where national_code = any(${touched(changes)}::text[]) group by 1
+    ) l using (code)
+    left join (select national_code as code, count(*)::int as count from mappings group by 1) m using (code)
+    order by r.place`
+}
+
+/** A new one has no dossiers yet: on the first pull all of them are. */
+const touched = (changes: readonly NationalChange[]) =>
+  changes.flatMap(({ kind, code }) => (kind === 'new' ? [] : [code]))
+
+/** Keeps the full record of one procedure (components, results, fees) as it came. */
+export async function applyProcedureDetail(sql: Sql, row: PulledProcedure, raw: unknown): Promise<void> {
+  await transaction(sql, async (tx) => {
+    await lockCatalogue(tx)
+    await tx`
+      update national_procedures set detail = coalesce(${raw === null ? null : tx.json(raw as never)}::jsonb, detail), detailed_at = now()
+      where code = ${row.code}`
+    const [known] = await knownProcedures(tx, row.code)
+    if (!known) return
+    const { fieldCode = '', fieldName = '', levels = [] } = row
+    const changes = changesOf([known], [{ code: row.code, name: known.name, fieldCode, fieldName, levels }])
+    const isOther = fieldCode !== '' && fieldCode !== known.fieldCode
+    await tx`
+      update national_procedures set
+        field_code = coalesce(nullif(${fieldCode}, ''), field_code),
+        field_name = case when ${isOther} then ${fieldName} else field_name end,
+        levels = case when ${levels.length > 0} then ${[...levels]}::text[] else levels end
+      where code = ${row.code}`
+    if (changes.length > 0) {
+      const [pull] = await tx<{ id: number }[]>`
+        select id from pulls where service = 'procedures' and outcome = 'applied' order by id desc limit 1`
+      if (pull) await keepChanges(tx, pull.id, changes)
+    }
+    if (isOther) await raiseVersion(tx)
+  })
+}
+
+/** Days after which the full record of a procedure that dossiers use is asked for again. */
+const detailDays = 30
+
+/** National procedures whose field (sector) or record the portal has not shown yet, or long ago; most wanted first. */
+export async function proceduresWithoutDetail(sql: Sql, limit: number): Promise<string[]> {
+  const rows = await sql<{ code: string }[]>`
+    with used as (select distinct national_code as code from deliveries where national_code is not null)
+    select n.code from national_procedures n left join used using (code)
+    where (n.detailed_at is null and (n.field_code = '' or used.code is not null))
+      or (used.code is not null and n.detailed_at < now() - ${detailDays} * interval '1 day')
+    order by (n.field_code = '') desc, n.detailed_at nulls first, n.code limit ${limit}`
+  return rows.map(({ code }) => code)
+}
+
+export interface Pull {
+  readonly service: string
+  readonly outcome: 'applied' | 'held' | 'failed'
+  readonly rows: number
+  readonly note: string
+}
+
+export async function recordPull(sql: Sql, startedAt: Date, pull: Pull): Promise<void> {
+  await sql`insert into pulls (service, started_at, finished_at, rows, outcome, note)
+    values (${pull.service}, ${startedAt}, now(), ${pull.rows}, ${pull.outcome}, ${pull.note})`
+}
+
+export interface PullLine extends Pick<Pull, 'outcome' | 'rows' | 'note'> {
+  readonly id: number
+  readonly at: string
+  /** Who applied it although it had been held, and why. */
+  readonly by: string | null
+  readonly why: string | null
+  /** It was held and can be applied: nothing newer was. */
+  readonly appliable: boolean
+  /** How many changes of each kind it brought. */
+  readonly changes: Readonly<Record<string, number>>
+}
+
+/** Lists of national procedures as they came, the newest first. */
+export async function listPulls(sql: Sql, limit: number): Promise<PullLine[]> {
+  return sql<PullLine[]>`
+    select p.id, to_char(p.finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at, p.outcome, p.rows, p.note,
+      coalesce(c.name, p.decided_by) as by, p.why, p.list is not null as appliable, coalesce(k.changes, '{}') as changes
+    from pulls p left join api_clients c on p.decided_by = 'key:' || c.id
+    left join lateral (
+      select jsonb_object_agg(kind, count) as changes
+      from (select kind, count(*)::int as count from national_changes where pull_id = p.id group by 1) kinds
+    ) k on true
+    where p.service = 'procedures' order by p.id desc limit ${limit}`
+}
+
+export interface ChangeLine extends NationalChange {
+  readonly id: number
+  readonly at: string
+  readonly name: string
+  readonly dossiers: number
+  readonly mappings: number
+}
+
+/** What a list changed: what touches most dossiers first. */
+export async function listChanges(sql: Sql, pull: number, limit: number): Promise<ChangeLine[]> {
+  return sql<ChangeLine[]>`
+    select c.id, to_char(c.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at, c.code, c.kind, c.before, c.after,
+      c.dossiers, c.mappings, n.name
+    from national_changes c join national_procedures n using (code)
+    where c.pull_id = ${pull} order by c.dossiers desc, c.mappings desc, c.kind, c.code limit ${limit}`
+}
+
+/** Applies the list that was held last, although it shrank. Throws a refusal when there is none, or a newer list was applied. */
+export async function applyHeld(sql: Sql, pull: number, act: { by: string; why: string }): Promise<Applied> {
+  const [held] = await sql<{ list: PulledProcedure[] | null; newest: boolean }[]>`
+    select list, not exists (select 1 from pulls n where n.service = 'procedures' and n.outcome = 'applied' and n.id > p.id) as newest
+    from pulls p where id = ${pull} and service = 'procedures' and outcome = 'held'`
+  if (!held?.list || !held.newest) throw new Refusal('not-held', `There is no held list ${pull} to apply`)
+  const applied = await applyProcedures(sql, held.list, { ...act, meant: true })
+  await sql`update pulls set list = null where id = ${pull}`
+  await sql`insert into audit (actor, action, subject, detail)
+    values (${act.by}, 'catalogue.applied', ${`pull ${pull}`}, ${sql.json({ changed: applied.changed })})`
+  return applied
+}
+
+/** A mapping that holds today and leads to a procedure that is withdrawn, missing in the newest lists, or unknown. */
+export interface Endangered {
+  readonly localCode: string
+  readonly nationalCode: string
+  readonly name: string | null
+  readonly why: 'withdrawn' | 'missing' | 'unknown'
+  /** Dossiers under the local code that are not at the portal yet. */
+  readonly open: number
+}
+
+export async function endangeredMappings(sql: Sql, limit: number): Promise<Endangered[]> {
+  return sql<Endangered[]>`
+    with endangered as (
+      select distinct m.local_code, m.national_code, n.name,
+        case when n.code is null then 'unknown' when not n.open then 'withdrawn' else 'missing' end as why
+      from mappings m left join national_procedures n on n.code = m.national_code
+      where (m.valid_to is null or m.valid_to > (now() at time zone 'Asia/Ho_Chi_Minh')::date)
+        and (n.code is null or not n.open or n.missing_since is not null)
+    )
+    select e.local_code as "localCode", e.national_code as "nationalCode", e.name, e.why, coalesce(w.open, 0) as open
+    from endangered e left join (
+      select d.procedure_code as code, count(*)::int as open from deliveries l join dossiers d on d.id = l.dossier_id
+      where l.state <> 'delivered' and d.procedure_code in (select local_code from endangered) group by 1
+    ) w on w.code = e.local_code
+    order by open desc, e.local_code limit ${limit}`
+}
+
+export interface CatalogueState {
+  /** Seconds since a list was applied; null when none ever was. */
+  readonly age: number | null
+  /** The newest list was held. */
+  readonly held: boolean
+  /** What the last applied list changed, by kind. */
+  readonly changes: Readonly<Record<string, number>>
+  /** Local codes whose mapping leads to a procedure that is withdrawn, missing or unknown. */
+  readonly endangered: number
+}
+
+export async function catalogueState(sql: Sql): Promise<CatalogueState> {
+  const [row] = await sql<CatalogueState[]>`
+    with newest as (select outcome from pulls where service = 'procedures' order by id desc limit 1),
+      applied as (
+        select id, finished_at from pulls where service = 'procedures' and outcome = 'applied' order by id desc limit 1
+      ),
+      kinds as (
+        select kind, count(*)::int as count from national_changes where pull_id = (select id from applied) group by 1
+      )
+    select (select extract(epoch from now() - finished_at)::float8 from applied) as age,
+      coalesce((select outcome = 'held' from newest), false) as held,
+      coalesce((select jsonb_object_agg(kind, count) from kinds), '{}') as changes,
+      (select count(distinct m.local_code)::int from mappings m left join national_procedures n on n.code = m.national_code
+        where (m.valid_to is null or m.valid_to > (now() at time zone 'Asia/Ho_Chi_Minh')::date)
+          and (n.code is null or not n.open or n.missing_since is not null)) as endangered`
+  return row!
+}
