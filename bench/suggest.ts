@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { distance } from 'fastest-levenshtein'
-import { readCsv, writeCsv, type CsvShape } from '../src/platform/csv.ts'
+import { readCsv, writeCsv } from '../src/platform/csv.ts'
+import { type TableShape } from '../src/platform/table.ts'
 import { evaluate } from '../src/procedures/evaluate.ts'
 import { entriesOf, nationalFile, truthFile, type NationalRow } from '../src/procedures/files.ts'
 import { folded, readName } from '../src/procedures/names.ts'
@@ -17,13 +18,13 @@ import { residentSize } from './processes.ts'
 
 const file = (name: string) => fileURLToPath(new URL(`../test/data/${name}.csv`, import.meta.url))
 
-function rowsOf<T>(name: string, shape: CsvShape<T>): readonly T[] {
+function rowsOf<T>(name: string, shape: TableShape<T>): readonly T[] {
   const read = readCsv(readFileSync(file(name)), shape)
   if (!read.ok) throw new Error(`${name}: ${read.problems[0]!.detail}`)
   return read.rows
 }
 
-const phuTho: CsvShape<{ local_code: string; name: string }> = {
+const phuTho: TableShape<{ local_code: string; name: string }> = {
   headers: ['local_code', 'name'],
   ignoresOthers: true,
   row: z.object({ local_code: z.string(), name: z.string() }),

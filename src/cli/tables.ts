@@ -6,12 +6,14 @@ import { acceptAll } from '../procedures/decisions.ts'
 import { NationalCode } from '../procedures/codes.ts'
 import type { Mapping } from '../procedures/model.ts'
 import type { Sql } from '../platform/database.ts'
-import type { CsvShape } from '../platform/csv.ts'
+import { type TableShape } from '../platform/table.ts'
 import { dayOf } from './options.ts'
 
 /** The tables a province imports, row by row, and what storing them means. */
 export interface TableImport<T> {
-  readonly shape: CsvShape<T>
+  readonly shape: TableShape<T>
+  /** Rows that say nothing yet: a worksheet comes back half filled. */
+  readonly undecided?: (row: T) => boolean
   /** Whether dossiers may be blocked for want of these rows. */
   readonly releases: boolean
   /** Stores the rows and returns how many were new or different. */
@@ -65,20 +67,25 @@ export const procedures: TableImport<LocalProcedure> = {
   store: (sql, rows) => importLocalProcedures(sql, rows),
 }
 
-export const mappings: TableImport<Mapping & { readonly why: string }> = {
+type MappingRow = Omit<Mapping, 'nationalCode'> & { readonly nationalCode: string | null; readonly why: string }
+
+/** What a worksheet says to whoever fills it in; not read back. */
+export const worksheetRemarks = ['local_name', 'waiting', 'proposals'] as const
+
+export const mappings: TableImport<MappingRow> = {
   shape: {
-    headers: ['local_code', 'national_code', 'agency_code', 'level', 'valid_from', 'valid_to', 'why'],
-    optional: ['source'],
+    headers: ['local_code', 'national_code'],
+    optional: ['source', 'agency_code', 'level', 'valid_from', 'valid_to', 'why', ...worksheetRemarks],
     row: z
       .object({
         local_code: localCode,
-        national_code: NationalCode,
-        agency_code: blankIsNull(code),
-        level: blankIsNull(level),
-        valid_from: blankIsNull(day),
-        valid_to: blankIsNull(day),
-        why: sound,
+        national_code: blankIsNull(NationalCode),
         source: blankIsNull(needed).default(null),
+        agency_code: blankIsNull(code).default(null),
+        level: blankIsNull(level).default(null),
+        valid_from: blankIsNull(day).default(null),
+        valid_to: blankIsNull(day).default(null),
+        why: sound.default(''),
       })
       .refine(({ valid_from: from, valid_to: to }) => from === null || to === null || from < to, {
         path: ['valid_to'],
@@ -97,8 +104,12 @@ export const mappings: TableImport<Mapping & { readonly why: string }> = {
     key: ({ why: _why, ...row }) => JSON.stringify(Object.values(row)),
   },
   releases: true,
-  store: (sql, rows, by) => acceptAll(sql, rows, by, 'import'),
+  undecided: ({ nationalCode }) => nationalCode === null,
+  store: (sql, rows, by) => acceptAll(sql, decided(rows), by, 'import'),
 }
+
+export const decided = (rows: readonly MappingRow[]): (Mapping & { readonly why: string })[] =>
+  rows.flatMap(({ nationalCode, ...row }) => (nationalCode === null ? [] : [{ ...row, nationalCode }]))
 
 export const statusWords: TableImport<{ source: string; localStatus: string; status: (typeof statuses)[number] }> = {
   shape: {

@@ -6,8 +6,9 @@ import { remark, say, sayJson } from '../cli/output.ts'
 import { startProgress } from '../cli/progress.ts'
 import { expectedAtPortal } from '../delivery/expected.ts'
 import { sweepBlocked } from '../delivery/lanes.ts'
-import { describeProblem, readCsv } from '../platform/csv.ts'
-import { mappings as mappingTable } from '../cli/tables.ts'
+import { readCsv } from '../platform/csv.ts'
+import { describeProblem } from '../platform/table.ts'
+import { decided, mappings as mappingTable } from '../cli/tables.ts'
 import { createAdvice } from '../procedures/advice.ts'
 import { acceptanceOf, certainOf } from '../procedures/certain.ts'
 import { acceptAll, decide } from '../procedures/decisions.ts'
@@ -223,7 +224,7 @@ async function acceptCertain({ ground: { sql, catalogue } }: Stage): Promise<{ c
 function readMappings(csv: string) {
   const read = readCsv(Buffer.from(csv), mappingTable.shape)
   if (!read.ok) throw new Error(`The mapping of the demo is wrong: ${read.problems.map(describeProblem).join('; ')}`)
-  return read.rows
+  return decided(read.rows)
 }
 
 async function check(stage: Stage, total: number): Promise<DemoResult['verification']> {

@@ -1,76 +1,55 @@
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { CsvError, parse } from 'csv-parse/sync'
 import { stringify } from 'csv-stringify/sync'
-import type { z } from 'zod'
-
-/** What is wrong in a file, by the file's own row (the header is row 1) and the header of the column. */
-export interface CsvProblem {
-  readonly row: number
-  /** The letter a spreadsheet shows for the column; null when the whole row is at fault. */
-  readonly column: string | null
-  readonly name: string | null
-  readonly detail: string
-}
-
-export type CsvResult<T> =
-  /** `numbers`: the file's own row of each. */
-  | { readonly ok: true; readonly rows: readonly T[]; readonly numbers: readonly number[] }
-  | { readonly ok: false; readonly problems: readonly CsvProblem[] }
-
-export interface CsvShape<T> {
-  /** Every one must be in the header, in any order. */
-  readonly headers: readonly string[]
-  /** May be in the header too. */
-  readonly optional?: readonly string[]
-  /** Other columns are refused, because they may be misspelt; a list that others made for another purpose may have them. */
-  readonly ignoresOthers?: boolean
-  /** Judges a row: an object of trimmed texts by header. */
-  readonly row: z.ZodType<T>
-  /** Two rows with the same key contradict or repeat each other. Without it rows may repeat. */
-  readonly key?: (row: T) => string
-}
-
-interface Cells {
-  readonly row: number
-  readonly cells: readonly string[]
-}
+import {
+  failed,
+  judgeTable,
+  problem,
+  type Cells,
+  type TableProblem,
+  type TableResult,
+  type TableShape,
+} from './table.ts'
 
 /**
- * Reads a whole CSV file: UTF-8 with or without a byte order mark, separated by comma, semicolon or tab. Either every row
- * is right, or the problems of all of them come back and no row does.
+ * Reads a whole CSV file, separated by comma, semicolon or tab: UTF-8 or UTF-16 with a byte order mark, UTF-8 without, or Windows-1258, in
+ * which older spreadsheets save Vietnamese. Either every row is right, or the problems of all of them come back and no row does.
  */
-export function readCsv<T>(bytes: Uint8Array, shape: CsvShape<T>): CsvResult<T> {
+export function readCsv<T>(bytes: Uint8Array, shape: TableShape<T>): TableResult<T> {
   const text = decode(bytes)
   if (typeof text !== 'string') return failed([text])
   const table = tableOf(text)
-  if (!Array.isArray(table)) return failed([table])
-  const header = table[0]
-  if (!header) return failed([problem(1, null, `The file is empty; its first row must be ${shape.headers.join(',')}`)])
-  const names = header.cells.map((cell) => cell.toLowerCase())
-  const wrong = headerProblems(header.row, names, shape)
-  if (wrong.length > 0) return failed(wrong)
-  return judge(table.slice(1), names, shape)
+  return Array.isArray(table) ? judgeTable(table, shape) : failed([table])
 }
 
-const failed = <T>(problems: readonly CsvProblem[]): CsvResult<T> => ({ ok: false, problems })
-
-function problem(row: number, place: { index: number; name: string | null } | null, detail: string): CsvProblem {
-  return { row, column: place ? letterOf(place.index) : null, name: place?.name ?? null, detail }
-}
-
-/** A, B … Z, AA, AB … */
-function letterOf(index: number): string {
-  const last = String.fromCodePoint(65 + (index % 26))
-  return index < 26 ? last : letterOf(Math.floor(index / 26) - 1) + last
-}
-
-function decode(bytes: Uint8Array): string | CsvProblem {
+function decode(bytes: Uint8Array): string | TableProblem {
+  const wide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)
+  if (wide) return new TextDecoder(bytes[0] === 0xff ? 'utf-16le' : 'utf-16be').decode(bytes)
   const decoder = new TextDecoder('utf-8', { fatal: true })
   try {
     return decoder.decode(bytes)
   } catch {
-    return problem(damagedRow(bytes), null, 'This is not UTF-8. Save the file as "CSV UTF-8" and try again')
+    return (
+      fromWindows(bytes) ??
+      problem(damagedRow(bytes), null, 'This is not UTF-8. Save the file as "CSV UTF-8" and try again')
+    )
   }
+}
+
+/** Letters of Vietnamese, and the signs that lists hold beside ASCII. */
+const vietnamese = /^[\u0000-\u007f\u00a0a-zàáâãèéêìíòóôõùúýăđĩũơưạ-ỹ€‚„…‘’“”•–—™§«»°±²³·×÷₫´`]*$/iu
+
+/**
+ * Windows-1258 writes most tones as signs of their own. Null when the text would not be Vietnamese, which is some other encoding, or where
+ * most letters are UTF-8, which is a file that was damaged.
+ */
+function fromWindows(bytes: Uint8Array): string | null {
+  const lenient = new TextDecoder('utf-8').decode(bytes)
+  const broken = lenient.split('\uFFFD').length - 1
+  const sound = lenient.match(/[\u0080-\uFFFC]/g)?.length ?? 0
+  if (sound > broken) return null
+  const text = new TextDecoder('windows-1258').decode(bytes).normalize('NFC')
+  return vietnamese.test(text) ? text : null
 }
 
 /** The first line that is not UTF-8: a line feed is never part of another character. */
@@ -96,7 +75,7 @@ function separatorOf(text: string): string {
 }
 
 /** Every row with its number; blank rows are counted and left out, as a spreadsheet shows them. */
-function tableOf(text: string): Cells[] | CsvProblem {
+function tableOf(text: string): Cells[] | TableProblem {
   try {
     const records = parse(text, { delimiter: separatorOf(text), relaxColumnCount: true })
     return records
@@ -108,76 +87,12 @@ function tableOf(text: string): Cells[] | CsvProblem {
   }
 }
 
-function damaged(error: CsvError): CsvProblem {
+function damaged(error: CsvError): TableProblem {
   const row = Number(error['records']) + 1
   const index = Number(error['column'])
   const place = Number.isInteger(index) ? { index, name: null } : null
   if (error.code === 'CSV_QUOTE_NOT_CLOSED') return problem(row, place, 'A quotation mark is opened and never closed')
   return problem(row, place, 'A quotation mark stands in the wrong place; inside a quoted cell it is written twice')
-}
-
-type Headers = Pick<CsvShape<unknown>, 'headers' | 'optional' | 'ignoresOthers'>
-
-function headerProblems(row: number, names: readonly string[], shape: Headers): CsvProblem[] {
-  const known = [...shape.headers, ...(shape.optional ?? [])]
-  const missing = shape.headers.filter((name) => !names.includes(name))
-  return [
-    ...missing.map((name) => problem(row, null, `The column ${name} is missing`)),
-    ...names.flatMap((name, index) => {
-      if (!known.includes(name))
-        return shape.ignoresOthers
-          ? []
-          : [problem(row, { index, name }, `This column is not known; known are ${known.join(', ')}`)]
-      return names.indexOf(name) === index ? [] : [problem(row, { index, name }, 'This column appears twice')]
-    }),
-  ]
-}
-
-function judge<T>(table: readonly Cells[], names: readonly string[], shape: CsvShape<T>): CsvResult<T> {
-  const rows: T[] = []
-  const numbers: number[] = []
-  const problems: CsvProblem[] = []
-  const seen = new Map<string, number>()
-  for (const { row, cells } of table) {
-    const judged = judgeRow(row, cells, names, shape)
-    if ('problems' in judged) {
-      problems.push(...judged.problems)
-      continue
-    }
-    rows.push(judged.value)
-    numbers.push(row)
-    if (!shape.key) continue
-    const key = shape.key(judged.value)
-    const earlier = seen.get(key)
-    if (earlier !== undefined) problems.push(problem(row, null, `This row says the same thing again as row ${earlier}`))
-    seen.set(key, earlier ?? row)
-  }
-  if (table.length === 0) problems.push(problem(2, null, 'The file has a header and no rows'))
-  return problems.length > 0 ? failed(problems) : { ok: true, rows, numbers }
-}
-
-function judgeRow<T>(
-  row: number,
-  cells: readonly string[],
-  names: readonly string[],
-  shape: CsvShape<T>,
-): { value: T } | { problems: CsvProblem[] } {
-  if (cells.length !== names.length)
-    return { problems: [problem(row, null, `The row has ${cells.length} cells, the header has ${names.length}`)] }
-  const parsed = shape.row.safeParse(Object.fromEntries(names.map((name, index) => [name, cells[index]])))
-  if (parsed.success) return { value: parsed.data }
-  return {
-    problems: parsed.error.issues.map((issue) => {
-      const name = String(issue.path[0] ?? '')
-      const index = names.indexOf(name)
-      return problem(row, index === -1 ? null : { index, name }, issue.message)
-    }),
-  }
-}
-
-export function describeProblem({ row, column, name, detail }: CsvProblem): string {
-  const place = column === null ? `Row ${row}` : `Row ${row}, column ${column}${name === null ? '' : ` (${name})`}`
-  return `${place}: ${detail}.`
 }
 
 type CsvRow = readonly (string | number)[]

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { CsvShape } from '../platform/csv.ts'
+import { type TableShape } from '../platform/table.ts'
 import type { Level } from '../organisations/model.ts'
 import { NationalCode } from './codes.ts'
 import type { LocalEntry, NationalEntry } from './suggest.ts'
@@ -22,7 +22,7 @@ export interface NationalRow {
 }
 
 /** One row per name: a code that was renamed has several. */
-export const nationalFile: CsvShape<NationalRow> = {
+export const nationalFile: TableShape<NationalRow> = {
   headers: ['code', 'name'],
   optional: ['field', 'level', 'agency', 'online_level', 'as_of'],
   ignoresOthers: true,
@@ -47,7 +47,7 @@ export interface LocalRow {
   readonly agency: string
 }
 
-export const localFile: CsvShape<LocalRow> = {
+export const localFile: TableShape<LocalRow> = {
   headers: ['local_code', 'local_name'],
   optional: ['field', 'level', 'agency'],
   ignoresOthers: true,
@@ -60,7 +60,7 @@ export interface TruthRow {
   readonly national_code: string
 }
 
-export const truthFile: CsvShape<TruthRow> = {
+export const truthFile: TableShape<TruthRow> = {
   headers: ['local_name', 'local_code', 'national_code'],
   ignoresOthers: true,
   row: z.object({ local_code: cell, local_name: needed, national_code: needed }),

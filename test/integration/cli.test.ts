@@ -4,6 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { readTable, writeTable } from '../../src/platform/files.ts'
+import { describeProblem } from '../../src/platform/table.ts'
 import { openCli, program, runCli } from '../support/cli.ts'
 import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
 
@@ -126,6 +129,75 @@ describe('dvcqg beside a running service', () => {
     expect(await run(undo)).toMatchObject({ code: 1, err: expect.stringMatching(/taken back before/) as string })
     expect((await run(['mappings', 'decisions'])).out).toMatch(/undoes \d+ +a slip\n.*undone by \d+ +the list of 2020/)
     expect(await run(['mappings', 'undo', '99999', '--why', 'x'])).toMatchObject({ code: 1 })
+  })
+
+  it('gives an office a workbook to fill in, and takes it back half filled', async () => {
+    const list = 'code,name,level,agency_code\nTT-OFFICE-1,Cấp giấy phép xây dựng,,\nTT-OFFICE-2,Việc lạ,,\n'
+    await json(['import', 'procedures', await file('office.csv', list)])
+    const sheet = join(folder, 'office.xlsx')
+    const { rows } = await json<{ rows: number }>(['mappings', 'worksheet', sheet])
+    expect(rows).toBeGreaterThanOrEqual(2)
+    const shape = { headers: ['local_code', 'national_code'], optional: ['why', 'local_name', 'waiting', 'proposals'] }
+    const cells = z.object({
+      local_code: z.string(),
+      national_code: z.string(),
+      why: z.string(),
+      local_name: z.string(),
+      waiting: z.string(),
+      proposals: z.string(),
+    })
+    const read = readTable(await readFile(sheet), { ...shape, row: cells })
+    if (!read.ok) throw new Error(read.problems.map(describeProblem).join('\n'))
+    const mine = read.rows.find((row) => row.local_code === 'TT-OFFICE-1')!
+    expect(mine).toMatchObject({ national_code: '', local_name: 'Cấp giấy phép xây dựng', waiting: '0' })
+    expect(mine.proposals).toMatch(/^\d\.\d{6} .+\(\d+: /)
+
+    const filled = read.rows.map((row) => [
+      row.local_code,
+      row.local_code === 'TT-OFFICE-1' ? nationalCodes[2] : '',
+      'văn phòng điền',
+      row.local_name,
+      Number(row.waiting),
+      row.proposals,
+    ])
+    await writeTable(sheet, [...Object.keys(cells.shape)], filled, { excel: false })
+    expect(await json(['import', 'mappings', sheet])).toMatchObject({ changed: 1, undecided: rows - 1 })
+    expect((await run(['mappings', 'pending'])).out).not.toContain('TT-OFFICE-1')
+    const exported = join(folder, 'exported.xlsx')
+    await json(['mappings', 'export', exported])
+    expect(await json(['import', 'mappings', exported])).toMatchObject({ changed: 0, undecided: 0 })
+    // What contradicts the ledger is named by the workbook's own row, those that were left blank counted.
+    const wrong = [
+      ...filled.filter(([code]) => code !== 'TT-OFFICE-1'),
+      ['TT-OFFICE-1', nationalCodes[0], '', '', 0, ''],
+    ]
+    await writeTable(sheet, [...Object.keys(cells.shape)], wrong, { excel: false })
+    expect((await run(['import', 'mappings', sheet])).out).toMatch(
+      new RegExp(`^Row ${wrong.length + 1}: TT-OFFICE-1 means 1\\.000002 at the same time`),
+    )
+  })
+
+  it('tells what became of the national catalogue, and of the mappings to it', async () => {
+    const pulls = await json<{ id: number; outcome: string; changes: Record<string, number> }[]>(['catalogue', 'pulls'])
+    expect(pulls.at(-1)).toMatchObject({ outcome: 'applied', changes: { new: expect.any(Number) as number } })
+    expect((await run(['catalogue', 'changes', String(pulls.at(-1)!.id), '--limit', '2'])).out).toMatch(/^CODE +CHANGE/)
+    expect((await run(['catalogue', 'endangered'])).out).toMatch(/^Every mapping leads to an open procedure/)
+    expect(await run(['catalogue', 'apply', '999999', '--why', 'x'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/There is no held list 999999/) as string,
+    })
+  })
+
+  it('makes a key for a person, who signs in with it', async () => {
+    const { key } = await json<{ key: string }>(['keys', 'create', '--person', '--name', 'Nguyễn Thị A'])
+    const answer = await fetch(`${province.house.url}/console/sign-in`, {
+      method: 'POST',
+      headers: { origin: province.house.url },
+      body: new URLSearchParams({ key }),
+      redirect: 'manual',
+    })
+    expect(answer.headers.get('location')).toBe('report')
+    expect((await run(['keys', 'list'])).out).toMatch(/Nguyễn Thị A +person +console/)
   })
 
   it('imports agencies, procedures and status words', async () => {

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { describeProblem, readCsv, type CsvShape } from '../../src/platform/csv.ts'
+import { readCsv } from '../../src/platform/csv.ts'
+import { describeProblem, type TableShape } from '../../src/platform/table.ts'
 import { dayOf } from '../../src/cli/options.ts'
 import { agencies, mappings, procedures } from '../../src/cli/tables.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
-function problemsOf<T>(input: Uint8Array, shape: CsvShape<T>) {
+function problemsOf<T>(input: Uint8Array, shape: TableShape<T>) {
   const read = readCsv(input, shape)
   return read.ok ? [] : read.problems
 }
@@ -77,14 +78,16 @@ describe('a CSV file', () => {
   })
 
   it('is refused when it is not UTF-8, with the row', () => {
-    const latin = Buffer.concat([
-      Buffer.from('code,name,level\nH34.01,A,province\nH34.02,S'),
-      Buffer.from([0xf4, 0x2c]),
-      Buffer.from('commune\n'),
-    ])
-    expect(problemsOf(latin, agencies.shape)).toMatchObject([
-      { row: 3, detail: expect.stringContaining('UTF-8') as string },
-    ])
+    const expected = [{ row: 3, detail: expect.stringContaining('UTF-8') as string }]
+    const damaged = (first: string, ...bad: number[]) =>
+      Buffer.concat([
+        Buffer.from(`code,name,level\nH34.01,${first},province\nH34.02,S`),
+        Buffer.from(bad),
+        Buffer.from(',commune\n'),
+      ])
+    // An old font's letters; and a character of UTF-8 that was cut off.
+    expect(problemsOf(damaged('A', 0xa9, 0xae), agencies.shape)).toMatchObject(expected)
+    expect(problemsOf(damaged('Tối cổ', 0xe1, 0xbb), agencies.shape)).toMatchObject(expected)
   })
 
   it('says a problem in one sentence', () => {
@@ -157,7 +160,7 @@ describe('the tables', () => {
 
 describe('the numbers of rows', () => {
   it("are the file's own, blank rows counted", () => {
-    const shape: CsvShape<{ a: string }> = { headers: ['a'], row: z.object({ a: z.string() }) }
+    const shape: TableShape<{ a: string }> = { headers: ['a'], row: z.object({ a: z.string() }) }
     expect(readCsv(new TextEncoder().encode('a\nx\n\n\ny\n'), shape)).toEqual({
       ok: true,
       rows: [{ a: 'x' }, { a: 'y' }],

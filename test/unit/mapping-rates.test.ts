@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { readCsv, type CsvShape } from '../../src/platform/csv.ts'
+import { readCsv } from '../../src/platform/csv.ts'
+import { type TableShape } from '../../src/platform/table.ts'
 import { evaluate } from '../../src/procedures/evaluate.ts'
 import { entriesOf, nationalFile, truthFile } from '../../src/procedures/files.ts'
 import { createMatcher } from '../../src/procedures/suggest.ts'
 
-function rowsOf<T>(name: string, shape: CsvShape<T>): readonly T[] {
+function rowsOf<T>(name: string, shape: TableShape<T>): readonly T[] {
   const read = readCsv(readFileSync(new URL(`../data/${name}.csv`, import.meta.url)), shape)
   if (!read.ok) throw new Error(JSON.stringify(read.problems[0]))
   return read.rows

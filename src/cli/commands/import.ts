@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { sweepBlocked } from '../../delivery/lanes.ts'
-import { describeProblem, readCsv, type CsvProblem } from '../../platform/csv.ts'
+import { readTable } from '../../platform/files.ts'
+import { describeProblem, type TableProblem } from '../../platform/table.ts'
 import { Refusal } from '../../platform/problems.ts'
 import { exits, Interrupted, UsageError } from '../exits.ts'
 import { stoppable, withGround } from '../ground.ts'
@@ -12,7 +13,7 @@ import { streamDossiers, type LineAnswer } from '../stream.ts'
 import { agencies, mappings, procedures, statusWords, type TableImport } from '../tables.ts'
 
 export function addImport(program: Command): void {
-  const group = program.command('import').description('Bring tables (CSV) or dossiers (NDJSON) in.')
+  const group = program.command('import').description('Bring tables (CSV, XLSX) or dossiers (NDJSON) in.')
   addTable(group, 'agencies', 'The units that handle dossiers', agencies)
   addTable(group, 'procedures', "The province's own procedure codes and names", procedures)
   addTable(group, 'mappings', 'Which national procedure a local code means', mappings)
@@ -24,21 +25,27 @@ function addTable<T>(group: Command, what: string, about: string, table: TableIm
   group
     .command(`${what} <file>`)
     .description(`${about}. Columns: ${table.shape.headers.join(', ')}.`)
-    .addHelpText('after', '\nUTF-8, separated by comma, semicolon or tab. If one row is wrong, nothing is imported.')
-    .action(async (file: string, _options: unknown, command: Command) => {
+    .option('--sheet <name>', 'the sheet of a workbook; without it, the first that has the columns')
+    .addHelpText(
+      'after',
+      '\nAn Excel workbook, or CSV separated by comma, semicolon or tab. If one row is wrong, nothing is imported.',
+    )
+    .action(async (file: string, { sheet }: { sheet?: string }, command: Command) => {
       const switches = switchesOf(command)
-      const read = readCsv(await readFile(file), table.shape)
+      const read = readTable(await readFile(file), table.shape, sheet)
       if (!read.ok) return refuse(what, read.problems, switches)
       try {
         await importRows(what, table, read.rows, switches)
       } catch (error) {
         if (!(error instanceof Refusal) || error.findings.length === 0) throw error
-        refuse(what, problemsOf(error, read.numbers), switches)
+        // What was undecided never came before the ledger.
+        const numbers = read.numbers.filter((_, place) => !table.undecided?.(read.rows[place]!))
+        refuse(what, problemsOf(error, numbers), switches)
       }
     })
 }
 
-function refuse(what: string, problems: readonly CsvProblem[], switches: Switches): void {
+function refuse(what: string, problems: readonly TableProblem[], switches: Switches): void {
   answer(switches, { what, imported: false, problems }, () =>
     [...problems.map(describeProblem), '', 'Nothing was imported. Correct the file and import it again.'].join('\n'),
   )
@@ -46,7 +53,7 @@ function refuse(what: string, problems: readonly CsvProblem[], switches: Switche
 }
 
 /** What the ledger refuses, by the file's own rows. */
-function problemsOf({ findings }: Refusal, numbers: readonly number[]): CsvProblem[] {
+function problemsOf({ findings }: Refusal, numbers: readonly number[]): TableProblem[] {
   return findings.map(({ field = '', detail }) => {
     const [, place] = /\.(\d+)$/.exec(field) ?? []
     return { row: numbers[Number(place)] ?? 1, column: null, name: null, detail }
@@ -64,9 +71,13 @@ async function importRows<T>(
     const released = table.releases ? await sweepBlocked(sql, await catalogue.fresh()) : 0
     return { changed, released }
   })
-  answer(switches, { what, imported: true, rows: rows.length, ...done }, () =>
+  const undecided = table.undecided ? rows.filter(table.undecided).length : 0
+  answer(switches, { what, imported: true, rows: rows.length, undecided, ...done }, () =>
     [
       `${rows.length} rows read, ${done.changed} of them new or changed.`,
+      ...(undecided > 0
+        ? [`${undecided} rows without a national code were left as they are: nobody decided them.`]
+        : []),
       ...(table.releases ? [`${done.released} blocked dossiers were released.`] : []),
     ].join('\n'),
   )

@@ -6,14 +6,14 @@ import { localCodes, waitsForSomebody, type LocalCode } from '../../procedures/l
 import type { Release } from '../../procedures/model.ts'
 import { reasonsInWords } from '../../procedures/suggest.ts'
 import { openDesk, type Ground } from '../../main.ts'
-import { writeCsv } from '../../platform/csv.ts'
+import { writeTable } from '../../platform/files.ts'
 import { momentWords, type Language } from '../../console/words.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
 import { actor, readWhole, languageOption } from '../options.ts'
 import { answer, columns, switchesOf } from '../output.ts'
 import { startProgress } from '../progress.ts'
-import { mappings as mappingTable } from '../tables.ts'
+import { worksheetRemarks } from '../tables.ts'
 
 export function addMappings(program: Command): void {
   const mappings = program
@@ -24,6 +24,7 @@ export function addMappings(program: Command): void {
   addDecisions(mappings)
   addUndo(mappings)
   addExport(mappings)
+  addWorksheet(mappings)
 }
 
 async function pendingOf({ sql, catalogue }: Ground): Promise<LocalCode[]> {
@@ -161,11 +162,15 @@ function addUndo(mappings: Command): void {
     })
 }
 
+const columnsOf = ['local_code', 'national_code', 'source', 'agency_code', 'level', 'valid_from', 'valid_to', 'why']
+
 function addExport(mappings: Command): void {
   mappings
     .command('export <file>')
-    .description('Write all mappings as CSV, in the columns that "dvcqg import mappings" takes back.')
-    .option('--excel', 'for a spreadsheet: a byte order mark, and no cell that starts a formula')
+    .description(
+      'Write all mappings, in the columns that "dvcqg import mappings" takes back: a workbook (.xlsx), else CSV.',
+    )
+    .option('--excel', 'CSV for a spreadsheet: a byte order mark, and no cell that starts a formula')
     .action(async (file: string, { excel = false }: { excel?: boolean }, command: Command) => {
       const list = await withGround(({ sql }) => listMappings(sql))
       const rows = list.map((one) => [
@@ -174,8 +179,56 @@ function addExport(mappings: Command): void {
         ...[one.source, one.agencyCode, one.level, one.validFrom, one.validTo].map((cell) => cell ?? ''),
         one.why,
       ])
-      const { headers, optional } = mappingTable.shape
-      await writeCsv(file, [headers[0]!, headers[1]!, ...optional!, ...headers.slice(2)], [rows], { excel })
+      await writeTable(file, columnsOf, rows, { excel })
       answer(switchesOf(command), { rows: rows.length, file }, () => `${rows.length} mappings written to ${file}.`)
     })
 }
+
+/** Proposals shown for each code of a worksheet. */
+const proposed = 3
+
+function addWorksheet(mappings: Command): void {
+  mappings
+    .command('worksheet <file>')
+    .description(
+      'Write the codes that wait for somebody, with proposals, for an office to fill in and give back by "dvcqg import mappings".',
+    )
+    .option('--excel', 'CSV for a spreadsheet: a byte order mark, and no cell that starts a formula')
+    .addOption(languageOption())
+    .addHelpText('after', '\nA row whose national_code is left blank stays undecided when the file comes back.')
+    .action(async (file: string, { excel = false, lang }: { excel?: boolean; lang: Language }, command: Command) => {
+      const rows = await withGround((ground) => worksheetRows(ground, lang))
+      await writeTable(file, ['local_code', 'national_code', 'why', ...worksheetRemarks], rows, { excel })
+      answer(switchesOf(command), { rows: rows.length, file }, () => `${rows.length} codes written to ${file}.`)
+    })
+}
+
+async function worksheetRows(ground: Ground, lang: Language): Promise<(string | number)[][]> {
+  const pending = await pendingOf(ground)
+  const advice = createAdvice(ground.sql)
+  const progress = startProgress('Comparing')
+  try {
+    const rows: (string | number)[][] = []
+    for (const some of chunksOf(pending, 100)) {
+      const suggestions = await advice.suggest(
+        some.map(({ code, name }) => ({ code, name: name ?? '' })),
+        proposed,
+      )
+      for (const [place, { candidates }] of suggestions.entries()) {
+        const { code, name, waiting } = some[place]!
+        const lines = candidates.map(
+          (one) => `${one.code} ${one.name} (${Math.round(one.score * 100)}: ${reasonsInWords(one.reasons, lang)})`,
+        )
+        rows.push([code, '', '', name ?? '', waiting, lines.join('\n')])
+      }
+      progress.show(rows.length, pending.length, '')
+    }
+    return rows
+  } finally {
+    progress.end()
+    await advice.stop()
+  }
+}
+
+const chunksOf = <T>(items: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, place) => items.slice(place * size, (place + 1) * size))

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { Option, type Command } from 'commander'
-import { describeProblem, readCsv, writeCsv, type CsvShape } from '../../platform/csv.ts'
+import { writeCsv } from '../../platform/csv.ts'
+import { readTable } from '../../platform/files.ts'
+import { describeProblem, type TableShape } from '../../platform/table.ts'
 import { evaluate, type Evaluation } from '../../procedures/evaluate.ts'
 import { entriesOf, localFile, localOf, nationalFile, truthFile, type LocalRow } from '../../procedures/files.ts'
 import { createMatcher, reasonsInWords, type Suggestion } from '../../procedures/suggest.ts'
@@ -137,8 +139,8 @@ function evaluationText(evaluation: Evaluation): string {
 /** Most problems shown of one file: who sees these, knows what to correct. */
 const shown = 20
 
-async function rowsOf<T>(file: string, shape: CsvShape<T>): Promise<readonly T[]> {
-  const read = readCsv(await readFile(file), shape)
+async function rowsOf<T>(file: string, shape: TableShape<T>): Promise<readonly T[]> {
+  const read = readTable(await readFile(file), shape)
   if (read.ok) return read.rows
   const rest = read.problems.length - shown
   throw new UsageError([

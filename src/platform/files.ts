@@ -1,0 +1,68 @@
+import { readCsv, writeCsv } from './csv.ts'
+import { failed, judgeTable, namesIn, problem, type Cells, type TableResult, type TableShape } from './table.ts'
+import { isWorkbook, numberFault, openWorkbook, WorkbookError, writeXlsx, type Workbook } from './xlsx.ts'
+
+/** Rows down to which a sheet's header is looked for: offices put titles above it. */
+const titles = 20
+
+/**
+ * Reads a list, as CSV or as an Excel workbook: told apart by what the file is, not by its name. Of a workbook the named sheet is taken, else
+ * the first that has the columns. Either every row is right, or the problems of all of them come back and no row does.
+ */
+export function readTable<T>(bytes: Uint8Array, shape: TableShape<T>, sheet?: string): TableResult<T> {
+  if (!isWorkbook(bytes)) return readCsv(bytes, shape)
+  try {
+    const workbook = openWorkbook(bytes)
+    const table = tableIn(workbook, shape.headers, sheet)
+    if (table === null) {
+      const sheets = workbook.sheets.join(', ')
+      const wanted = sheet === undefined ? 'No sheet' : `The sheet ${sheet}`
+      return failed([
+        problem(1, null, `${wanted} has the columns ${shape.headers.join(', ')}; the file has the sheets ${sheets}`),
+      ])
+    }
+    return judgeTable(
+      table.map((row) => withoutNumbers(row, namesIn(table[0]!))),
+      shape,
+    )
+  } catch (error) {
+    if (error instanceof WorkbookError) return failed([problem(1, null, error.message)])
+    throw error
+  }
+}
+
+function tableIn(workbook: Workbook, headers: readonly string[], sheet: string | undefined): Cells[] | null {
+  for (const name of sheet === undefined ? workbook.sheets : workbook.sheets.filter((one) => one === sheet)) {
+    const rows = workbook.rows(name)
+    const place = rows.slice(0, titles).findIndex((row) => headers.every((header) => namesIn(row).includes(header)))
+    if (place !== -1) return cut(rows.slice(place))
+  }
+  return null
+}
+
+/** Columns behind the last named one hold remarks of nobody's table. */
+function cut(rows: readonly Cells[]): Cells[] {
+  const width = rows[0]!.cells.findLastIndex((cell) => cell !== '') + 1
+  return rows
+    .map((row) => ({ ...row, cells: row.cells.slice(0, width) }))
+    .filter(({ cells }) => cells.some((cell) => cell !== ''))
+}
+
+/** A number is a fault where a code belongs; elsewhere it says what it shows. */
+function withoutNumbers(row: Cells, names: readonly string[]): Cells {
+  const faults = [...(row.faults ?? [])].filter(
+    ([place, fault]) => fault !== numberFault || /(?:^|_)code$/.test(names[place] ?? ''),
+  )
+  return { ...row, faults: new Map(faults) }
+}
+
+/** Writes a list: a workbook where the name ends in `.xlsx`, else CSV. */
+export async function writeTable(
+  file: string,
+  headers: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+  { excel }: { excel: boolean },
+): Promise<void> {
+  if (/\.xlsx$/i.test(file)) await writeXlsx(file, headers, rows)
+  else await writeCsv(file, headers, [rows], { excel })
+}
