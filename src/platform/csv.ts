@@ -37,7 +37,7 @@ function decode(bytes: Uint8Array): string | TableProblem {
 }
 
 /** Letters of Vietnamese, and the signs that lists hold beside ASCII. */
-const vietnamese = /^[\u0000-\u007f\u00a0a-zàáâãèéêìíòóôõùúýăđĩũơưạ-ỹ€‚„…‘’“”•–—™§«»°±²³·×÷₫´`]*$/iu
+const vietnamese = /^[\t\n\r -~\u00a0àáâãèéêìíòóôõùúýăđĩũơưạ-ỹ€‚„…‘’“”•–—™§«»°±²³·×÷₫´`]*$/iu
 
 /**
  * Windows-1258 writes most tones as signs of their own. Null when the text would not be Vietnamese, which is some other encoding, or where

@@ -181,7 +181,7 @@ function placeOf(reference: string): number | null {
   const letters = /^[A-Z]+/.exec(reference)?.[0]
   return letters === undefined
     ? null
-    : [...letters].reduce((place, letter) => place * 26 + (letter.codePointAt(0)! - 64), 0) - 1
+    : Array.from(letters).reduce((place, letter) => place * 26 + (letter.codePointAt(0)! - 64), 0) - 1
 }
 
 /** Cells of merged ranges, by row and place, each with its range. */

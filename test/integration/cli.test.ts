@@ -160,7 +160,7 @@ describe('dvcqg beside a running service', () => {
       Number(row.waiting),
       row.proposals,
     ])
-    await writeTable(sheet, [...Object.keys(cells.shape)], filled, { excel: false })
+    await writeTable(sheet, Object.keys(cells.shape), filled, { excel: false })
     expect(await json(['import', 'mappings', sheet])).toMatchObject({ changed: 1, undecided: rows - 1 })
     expect((await run(['mappings', 'pending'])).out).not.toContain('TT-OFFICE-1')
     const exported = join(folder, 'exported.xlsx')
@@ -171,7 +171,7 @@ describe('dvcqg beside a running service', () => {
       ...filled.filter(([code]) => code !== 'TT-OFFICE-1'),
       ['TT-OFFICE-1', nationalCodes[0], '', '', 0, ''],
     ]
-    await writeTable(sheet, [...Object.keys(cells.shape)], wrong, { excel: false })
+    await writeTable(sheet, Object.keys(cells.shape), wrong, { excel: false })
     expect((await run(['import', 'mappings', sheet])).out).toMatch(
       new RegExp(`^Row ${wrong.length + 1}: TT-OFFICE-1 means 1\\.000002 at the same time`),
     )

@@ -187,7 +187,7 @@ function windows1258(value: string): Uint8Array {
     ),
   )
   const tones = new Set(['\u0300', '\u0301', '\u0303', '\u0309', '\u0323'])
-  const signs = [...value.normalize('NFD')].reduce<string[]>((list, sign) => {
+  const signs = Array.from(value.normalize('NFD')).reduce<string[]>((list, sign) => {
     if (!/\p{M}/u.test(sign)) return [...list, sign]
     if (!tones.has(sign)) return [...list.slice(0, -1), (list.at(-1)! + sign).normalize('NFC')]
     return [...list, sign]
