@@ -520,6 +520,11 @@ export const failures = {
     ['Không có quyết định với số này.', 'Xem danh sách quyết định đối chiếu.'],
     ['There is no decision of this number.', 'Look at the list of decisions.'],
   ),
+  'undo-of-undo': failure(
+    409,
+    ['Quyết định này là một lần hủy, không hủy tiếp được.', 'Ra quyết định mới cho các mã đó.'],
+    ['This decision took another one back; it cannot be undone itself.', 'Decide about these codes anew.'],
+  ),
   'not-held': failure(
     409,
     [
@@ -531,12 +536,12 @@ export const failures = {
   'decided-since': failure(
     409,
     [
-      'Sau đó đã có quyết định khác về mã này nên không thể hoàn tác.',
-      'Hoàn tác quyết định mới hơn trước, hoặc quyết định lại cho riêng mã này.',
+      'Sau đó đã có người quyết định khác về mã này; chưa có gì thay đổi.',
+      'Xem lại mã này rồi quyết định; để hủy quyết định cũ thì hủy quyết định mới hơn trước.',
     ],
     [
-      'Somebody decided about this code again since, so the older decision cannot be undone.',
-      'Undo the newer decision first, or decide about this code anew.',
+      'Somebody decided about this code again since; nothing was changed.',
+      'Look at the code again and decide; to undo an older decision, undo the newer one first.',
     ],
   ),
   'already-undone': failure(

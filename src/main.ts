@@ -59,6 +59,7 @@ import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { migrate } from './platform/migrate.ts'
 import { createAdvice } from './procedures/advice.ts'
 import { createDesk, type Desk } from './procedures/desk.ts'
+import { createLocalCodes } from './procedures/local.ts'
 import { statusOf } from './procedures/model.ts'
 import { changeKinds } from './procedures/national-changes.ts'
 import { catalogueState } from './procedures/national.ts'
@@ -384,10 +385,11 @@ function startMessengers(ground: Ground): (() => Promise<unknown>)[] {
 }
 
 /** Where the codes of the ledger are decided about. */
-export const openDesk = ({ sql, catalogue }: Pick<Ground, 'sql' | 'catalogue'>): Desk =>
+export const openDesk = ({ sql, catalogue, log }: Pick<Ground, 'sql' | 'catalogue' | 'log'>): Desk =>
   createDesk({
     sql,
     catalogue,
+    log,
     release: (known, codes) => releaseUnder(sql, known, codes),
     foresee: releaseForeseen,
   })
@@ -439,7 +441,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   })
   const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
   addReportPages(console, { sql })
-  addProcedurePages(console, { sql, catalogue, advice, desk })
+  addProcedurePages(console, { sql, catalogue, advice, desk, localCodes: createLocalCodes(sql, catalogue) })
   await console.open(app)
 }
 

@@ -212,7 +212,7 @@ class ConsoleServer {
       language: this.#language(request),
       person: visit && visit.person,
       menu: visit ? this.#menuOf(visit.person) : [],
-      here: placeOf(request),
+      here: request.method === 'GET' ? placeOf(request) : null,
     }
     return reply
       .code(page.status ?? 200)

@@ -25,8 +25,8 @@ export interface Framing {
   /** Null: nobody is signed in. */
   readonly person: { readonly name: string } | null
   readonly menu: readonly MenuEntry[]
-  /** The page's own path and query, without a language. */
-  readonly here: { readonly path: string; readonly query: string }
+  /** The page's own path and query, without a language; null where the address alone does not show it, after a form. */
+  readonly here: { readonly path: string; readonly query: string } | null
 }
 
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
@@ -80,12 +80,17 @@ function top(framing: Framing): Html {
     <nav aria-label="${words.menu[language]}">
       ${menu.map(
         (entry) =>
-          html`<a href="${entry.path}" ${entry.path === here.path && trusted('aria-current="page"')}
+          html`<a href="${entry.path}" ${entry.path === here?.path && trusted('aria-current="page"')}
             >${entry.words[language]}</a
           >`,
       )}
     </nav>
-    <span class="languages">${languageLink(framing, 'vi', 'Tiếng Việt')}${languageLink(framing, 'en', 'English')}</span>
+    ${
+      here &&
+      html`<span class="languages"
+        >${languageLink(language, here, 'vi', 'Tiếng Việt')}${languageLink(language, here, 'en', 'English')}</span
+      >`
+    }
     ${
       person &&
       html`<form method="post" action="sign-out" class="person">
@@ -95,7 +100,7 @@ function top(framing: Framing): Html {
   </div>`
 }
 
-function languageLink({ language, here }: Framing, code: Language, name: string): Html {
+function languageLink(language: Language, here: NonNullable<Framing['here']>, code: Language, name: string): Html {
   const query = new URLSearchParams(here.query)
   query.set('lang', code)
   return html`<a

@@ -7,6 +7,7 @@ document.addEventListener('keydown',function(event){
   var at=event.target
   if(event.defaultPrevented||event.isComposing||event.repeat||event.ctrlKey||event.metaKey||event.altKey)return
   if(/^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName)&&!/^(radio|checkbox)$/.test(at.type))return
+  if(event.key.length!==1)return
   var found=document.querySelector('[data-key="'+event.key.replace(/[^a-z0-9/]/g,'')+'"]')
   if(!found)return
   event.preventDefault()

@@ -86,6 +86,7 @@ button:focus-visible,input:focus-visible,select:focus-visible,textarea:focus-vis
 input:not([type=radio]):not([type=checkbox]):not([type=hidden]),select,textarea{font:inherit;color:inherit;background:var(--paper);border:1px solid var(--line);border-radius:8px;padding:7px 10px;max-width:100%}
 label input:not([type=radio]):not([type=checkbox]),label select,label textarea{display:block;width:100%;margin-top:4px}
 input[type=radio],input[type=checkbox]{width:18px;height:18px;vertical-align:-3px;margin:0 4px 0 0;accent-color:var(--accent)}
+.unseen{position:absolute;left:-999em}
 .narrow{max-width:520px;margin:24px auto}
 .bad{border-left:4px solid var(--c0);padding-left:12px}
 .tabs{display:flex;flex-wrap:wrap;gap:6px;margin-bottom:12px}

@@ -4,6 +4,7 @@ import { Interrupted } from '../cli/exits.ts'
 import { stoppable } from '../cli/ground.ts'
 import { remark, say, sayJson } from '../cli/output.ts'
 import { startProgress } from '../cli/progress.ts'
+import { openDesk } from '../main.ts'
 import { expectedAtPortal } from '../delivery/expected.ts'
 import { sweepBlocked } from '../delivery/lanes.ts'
 import { readCsv } from '../platform/csv.ts'
@@ -11,7 +12,7 @@ import { describeProblem } from '../platform/table.ts'
 import { decided, mappings as mappingTable } from '../cli/tables.ts'
 import { createAdvice } from '../procedures/advice.ts'
 import { acceptanceOf, certainOf } from '../procedures/certain.ts'
-import { acceptAll, decide } from '../procedures/decisions.ts'
+import { acceptAll, decide, type Wish } from '../procedures/decisions.ts'
 import { localCodes } from '../procedures/local.ts'
 import { checkParts } from '../reconciliation/model.ts'
 import { continueRun, startRun } from '../reconciliation/reconcile.ts'
@@ -184,9 +185,12 @@ async function actOf(stage: Stage, file: string): Promise<Act> {
 async function playActTwo(stage: Stage, province: KonTum, stop: AbortSignal): Promise<DemoResult['actTwo']> {
   remark(inWords.actTwo)
   const { sql, catalogue } = stage.ground
+  const list = readMappings(province.mappingCsv())
   const suggested = await acceptCertain(stage)
   remark(inWords.suggested(suggested.codes, suggested.released))
-  const mappings = await acceptAll(sql, readMappings(province.mappingCsv()), 'demo', 'demo')
+  const reviewed = await review(stage, list)
+  remark(inWords.reviewed(reviewed.codes, reviewed.released))
+  const mappings = await acceptAll(sql, list, 'demo', 'demo')
   const released = await sweepBlocked(sql, await catalogue.fresh())
   remark(inWords.released(mappings, released))
   await stage.faults([])
@@ -201,7 +205,7 @@ async function playActTwo(stage: Stage, province: KonTum, stop: AbortSignal): Pr
     signal: stop,
   }).finally(() => progress.end())
   if (!over) remark(inWords.late)
-  return { ...(await actOf(stage, 'act-two.html')), suggested, mappings, released }
+  return { ...(await actOf(stage, 'act-two.html')), suggested, reviewed, mappings, released }
 }
 
 /** What needs no person is accepted by the suggestions: codes that a spreadsheet or a typist damaged, with their names. */
@@ -221,6 +225,37 @@ async function acceptCertain({ ground: { sql, catalogue } }: Stage): Promise<{ c
 }
 
 /** As an office would import it: the same reader, the same checks. */
+/** Candidates that a person looks through for each code. */
+const looked = 5
+
+/**
+ * A person who knows the province goes through what is left and takes the right code where it stands among the candidates. The others, and
+ * those that need a date, come with the list that the province made by hand.
+ */
+async function review({ ground }: Stage, list: ReturnType<typeof readMappings>) {
+  const { sql, catalogue } = ground
+  const right = new Map(list.map((row) => [row.localCode, row]))
+  const open = (await localCodes(sql, await catalogue.fresh())).filter(
+    ({ standing, name, code }) => standing === 'unmapped' && name !== null && right.has(code),
+  )
+  const advice = createAdvice(sql)
+  try {
+    const suggestions = await advice.suggest(
+      open.map(({ code, name }) => ({ code, name: name ?? '' })),
+      looked,
+    )
+    const wishes = open.flatMap(({ code }, place): Wish[] => {
+      const { why: _, ...mapping } = right.get(code)!
+      const rank = suggestions[place]!.candidates.findIndex((one) => one.code === mapping.nationalCode)
+      return rank === -1 ? [] : [{ verdict: 'accept', mapping, why: `đề xuất thứ ${rank + 1}` }]
+    })
+    const { dossiers } = await openDesk(ground).decide({ wishes, by: 'demo', why: 'người xem chọn trong các đề xuất' })
+    return { codes: wishes.length, released: dossiers.released }
+  } finally {
+    await advice.stop()
+  }
+}
+
 function readMappings(csv: string) {
   const read = readCsv(Buffer.from(csv), mappingTable.shape)
   if (!read.ok) throw new Error(`The mapping of the demo is wrong: ${read.problems.map(describeProblem).join('; ')}`)

@@ -30,6 +30,9 @@ interface Figures {
   readonly actTwo: Act & {
     /** Local codes accepted by suggestions that need no person. */
     readonly suggested: { readonly codes: number; readonly released: number }
+    /** Those that a person chose among the candidates. */
+    readonly reviewed: { readonly codes: number; readonly released: number }
+    /** The rest, by the list that the province made by hand. */
     readonly mappings: number
     readonly released: number
   }
@@ -67,7 +70,7 @@ export function judge({ actOne, actTwo, verification, reconciliation }: Figures,
   equal('act one, in step or waiting', actOne.delivered + actOne.causes.slowSync, truth.resolvable)
   equal(
     'act two, released',
-    actTwo.suggested.released + actTwo.released,
+    actTwo.suggested.released + actTwo.reviewed.released + actTwo.released,
     truth.noNationalCode + truth.predatesPublication - truth.neverMappable,
   )
   equal('act two, received', actTwo.received, truth.total)

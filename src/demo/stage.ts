@@ -28,6 +28,8 @@ export interface Stage {
   readonly ground: Ground
   readonly api: { readonly url: string; readonly key: string; readonly signal: AbortSignal }
   readonly page: ReportPage
+  /** For the person who looks at the demo. */
+  readonly console: { readonly key: string }
   /** Address of the sandbox's control API. */
   readonly controlUrl: string
   readonly folder: string
@@ -69,13 +71,23 @@ export async function openStage(province: KonTum, options: StageOptions, stop: A
     const policies = { retry: quickRetry }
     const ground = await opened(prepareGround(settings, { log: createLog('silent'), policies }), (one) => one.close())
     closers.push(() => forgetQueues(ground))
-    const key = await fill(ground, province)
+    const { key, person } = await fill(ground, province)
     const house = await opened(roles(ground, ['api']), (one) => one.close())
     const page = await opened(servePage(ground.sql), (one) => one.close())
     const crew = crewOf(ground)
     closers.push(() => crew.stopWorkers())
     const api = { url: house.url, key, signal: stop }
-    return { ground, api, page, controlUrl: sandbox.controlUrl, folder, ...crew, ...faultsOf(sandbox), close }
+    return {
+      ground,
+      api,
+      page,
+      console: { key: person },
+      controlUrl: sandbox.controlUrl,
+      folder,
+      ...crew,
+      ...faultsOf(sandbox),
+      close,
+    }
   } catch (error) {
     await close()
     throw error
@@ -128,18 +140,23 @@ async function refuseUsed({ DATABASE_URL: url }: Settings): Promise<void> {
   }
 }
 
-/** What a province brings along before its first dossier. Returns the API key of its one-stop system. */
-async function fill({ sql }: Ground, province: KonTum): Promise<string> {
+/** What a province brings along before its first dossier, the keys of its one-stop system and of a person at the console with it. */
+async function fill({ sql }: Ground, province: KonTum): Promise<{ key: string; person: string }> {
   await importAgencies(sql, province.agencies)
   await importLocalProcedures(sql, province.localProcedures)
+  const common = { name: 'demo', agencies: ['*'], by: 'demo' } as const
   const { key } = await createKey(sql, {
-    name: 'demo',
+    ...common,
     source: 'one-stop',
     rights: ['dossiers:write', 'dossiers:read', 'reports:read'],
-    agencies: ['*'],
-    by: 'demo',
   })
-  return key
+  const { key: person } = await createKey(sql, {
+    ...common,
+    source: 'console',
+    rights: ['reports:read', 'mappings:read', 'mappings:write'],
+    person: true,
+  })
+  return { key, person }
 }
 
 type Role = Settings['ROLES'][number]

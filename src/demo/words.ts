@@ -23,29 +23,33 @@ HỒI MỘT: chỉ gửi được mã khớp đúng, Cổng quá tải, đồng 
   (Act one: only codes that match exactly, a crowded portal, the clock stops at the province's figure)`,
   actOneBar: 'Tiếp nhận',
   actTwo: `
-HỒI HAI: gợi ý và bảng đối chiếu mã được chấp nhận, Cổng hết quá tải
-  (Act two: suggestions and the mapping are accepted, the portal is free again)`,
+HỒI HAI: mã được gợi ý, xem xét và gỡ vướng, Cổng hết quá tải
+  (Act two: codes are suggested, reviewed and released, the portal is free again)`,
   actTwoBar: 'Đồng bộ',
   standing: (received: number, delivered: number, total: number) =>
     `${count(received)} hồ sơ tiếp nhận, ${count(delivered)} đã đồng bộ (${percent(rateOf(delivered, total))})`,
   suggested: (codes: number, released: number) =>
     `${count(codes)} mã được gợi ý chắc chắn và chấp nhận, không cần người xem: ${count(released)} hồ sơ được gỡ vướng.
   (${english(codes)} codes accepted by suggestions that need no person: ${english(released)} dossiers released.)`,
+  reviewed: (codes: number, released: number) =>
+    `${count(codes)} mã do người xem chọn trong các gợi ý: ${count(released)} hồ sơ được gỡ vướng.
+  (${english(codes)} codes chosen by a person among the candidates: ${english(released)} dossiers released.)`,
   released: (mappings: number, released: number) =>
-    `${count(mappings)} dòng đối chiếu được nhập: ${count(released)} hồ sơ được gỡ vướng.
-  (${english(mappings)} mappings imported: ${english(released)} dossiers released.)`,
+    `${count(mappings)} dòng còn lại được nhập từ bảng của tỉnh: ${count(released)} hồ sơ được gỡ vướng.
+  (${english(mappings)} others imported from the province's own list: ${english(released)} dossiers released.)`,
   late: 'Chưa gửi hết trong thời gian cho phép. (Not everything was sent in the time allowed.)',
   verifying: `
 KIỂM CHỨNG: so từng hồ sơ, từng bước xử lý giữa sổ cái và Cổng
   (Proof: ledger and portal compared dossier by dossier, step by step)`,
   verifyBar: 'Kiểm chứng',
-  addresses: ({ page, api, folder }: Stage, exit: boolean) =>
+  addresses: ({ page, api, console, folder }: Stage, exit: boolean) =>
     exit
       ? `Báo cáo đã lưu (reports kept): ${folder}/act-one.html, ${folder}/act-two.html`
       : `
 Mở bằng trình duyệt (open in a browser):
   ${page.url}/            báo cáo hiện tại (report now; ?lang=en)
   ${page.url}/act-one     báo cáo hồi một (report of act one)
+  ${api.url}/console/     bàn điều hành (console); khóa (key): ${console.key}
   ${api.url}/docs         API
 Báo cáo đã lưu (kept): ${folder}/act-one.html, ${folder}/act-two.html
 Nhấn Ctrl-C để kết thúc. (Ctrl-C ends the demo.)`,

@@ -25,7 +25,7 @@ export const code = (max: number) =>
     .regex(/^[^\s\p{C}]+$/u, { message: 'must not contain spaces or control characters' })
 
 /** A procedure code as a one-stop system has it: spreadsheets put spaces into many. */
-export const localProcedureCode = required(100)
+export const localProcedureCode = required(100).transform((value) => value.trim())
 
 const earliest = Date.parse('1975-01-01T00:00:00Z')
 const latest = Date.parse('2100-01-01T00:00:00Z')

@@ -1,6 +1,6 @@
 import { readCsv, writeCsv } from './csv.ts'
 import { failed, judgeTable, namesIn, problem, type Cells, type TableResult, type TableShape } from './table.ts'
-import { isWorkbook, numberFault, openWorkbook, WorkbookError, writeXlsx, type Workbook } from './xlsx.ts'
+import { dayFault, isWorkbook, numberFault, openWorkbook, WorkbookError, writeXlsx, type Workbook } from './xlsx.ts'
 
 /** Rows down to which a sheet's header is looked for: offices put titles above it. */
 const titles = 20
@@ -48,10 +48,10 @@ function cut(rows: readonly Cells[]): Cells[] {
     .filter(({ cells }) => cells.some((cell) => cell !== ''))
 }
 
-/** A number is a fault where a code belongs; elsewhere it says what it shows. */
+/** A number or a day is a fault where a code belongs; elsewhere it says what it shows. */
 function withoutNumbers(row: Cells, names: readonly string[]): Cells {
   const faults = [...(row.faults ?? [])].filter(
-    ([place, fault]) => fault !== numberFault || /(?:^|_)code$/.test(names[place] ?? ''),
+    ([place, fault]) => (fault !== numberFault && fault !== dayFault) || /(?:^|_)code$/.test(names[place] ?? ''),
   )
   return { ...row, faults: new Map(faults) }
 }

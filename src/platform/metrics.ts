@@ -110,7 +110,7 @@ export function createMetrics() {
     }),
     catalogueHeld: new Gauge({
       name: 'dvcqg_catalogue_held',
-      help: '1 when the newest list of national procedures was held, because it came empty or shrunken',
+      help: '1 when a shrunken list of national procedures is held for a person and no newer one was applied',
       registers,
     }),
     catalogueChanges: new Gauge({

@@ -19,6 +19,8 @@ export class WorkbookError extends Error {}
 /** Bytes of one part once it is unpacked: a sheet of 50 MB packed is some 300. More is no list of an office. */
 const largestPart = 400 * 1024 * 1024
 const mostRows = 500_000
+/** As many as a spreadsheet has. */
+const mostColumns = 16_384
 
 const parser = new XMLParser({
   ignoreAttributes: false,
@@ -94,10 +96,20 @@ function unpacker(bytes: Uint8Array): (name: string) => string | null {
   }
 }
 
-/** Parts are cut into their rows, so that no more than one is held as a tree. */
+/** Parts are cut into their rows, so that no more than one is held as a tree; read once from start to end, whatever the part holds. */
 function* elements(xml: string, name: string): Generator<string> {
-  const element = new RegExp(`<((?:\\w+:)?${name})(?=[\\s/>])(?:[^>]*/>|[\\s\\S]*?</\\1>)`, 'g')
-  for (const [text] of xml.matchAll(element)) yield text
+  const opening = new RegExp(`<((?:\\w+:)?${name})(?=[\\s/>])[^>]*>`, 'g')
+  for (let start = opening.exec(xml); start !== null; start = opening.exec(xml)) {
+    if (start[0].endsWith('/>')) {
+      yield start[0]
+      continue
+    }
+    const closing = `</${start[1]}>`
+    const end = xml.indexOf(closing, opening.lastIndex)
+    if (end === -1) return
+    opening.lastIndex = end + closing.length
+    yield xml.slice(start.index, opening.lastIndex)
+  }
 }
 
 const sharedStrings = (xml: string): string[] =>
@@ -150,7 +162,7 @@ function rowsOf(xml: string, reading: Reading): Cells[] {
   const rows: Cells[] = []
   let last = 0
   for (const text of elements(xml, 'row')) {
-    const node = listOf([nodeOf((parser.parse(text) as Node)['row'])])[0]!
+    const node = nodeOf((parser.parse(text) as Node)['row'])
     const row = Number(attribute(node, 'r')) || last + 1
     last = row
     if (rows.length > mostRows) throw new WorkbookError(`The sheet has more than ${mostRows} rows`)
@@ -158,6 +170,7 @@ function rowsOf(xml: string, reading: Reading): Cells[] {
     const faults = new Map<number, string>()
     for (const one of listOf(node['c'])) {
       const index = placeOf(attribute(one, 'r')) ?? cells.length
+      if (index >= mostColumns) continue
       const { text: shown, fault } = cellOf(one, reading)
       while (cells.length < index) cells.push('')
       cells[index] = shown.trim()
@@ -172,7 +185,7 @@ function rowsOf(xml: string, reading: Reading): Cells[] {
 
 /** Empty cells at the end of a row are not written. */
 function sameLength(rows: readonly Cells[]): Cells[] {
-  const width = Math.max(0, ...rows.map(({ cells }) => cells.length))
+  const width = rows.reduce((most, { cells }) => Math.max(most, cells.length), 0)
   return rows.map((row) => ({ ...row, cells: [...row.cells, ...Array<string>(width - row.cells.length).fill('')] }))
 }
 
@@ -215,13 +228,21 @@ function cellOf(node: Node, { shared, dates, from1904 }: Reading): Cell {
       : { text: '' }
   if (kind === 'str') return { text: unescaped(value) }
   if (kind === 'b') return { text: value === '1' ? 'TRUE' : 'FALSE' }
-  if (dates.has(Number(attribute(node, 's')))) return { text: dayOf(Number(value), from1904) }
+  if (kind === 'd') return { text: value.slice(0, 10), fault: dayFault }
+  const serial = Number(value)
+  if (dates.has(Number(attribute(node, 's'))) && serial >= 0 && serial < lastDay)
+    return { text: dayOf(serial, from1904), fault: dayFault }
   return { text: value, fault: numberFault }
 }
 
 /** Said only where a code or a text belongs: see `readTable`. */
 export const numberFault =
   'The cell holds a number, from which a spreadsheet drops zeros; format the column as text and enter it again'
+
+export const dayFault = 'The cell holds a day, not a code; format the column as text and enter it again'
+
+/** 31 December 9999, the last day that spreadsheets count. */
+const lastDay = 2_958_466
 
 /** Days since 1900 as spreadsheets count them (with a 29 February 1900 that never was), or since 1904. */
 function dayOf(serial: number, from1904: boolean): string {

@@ -25,12 +25,17 @@ export function createAdvice(sql: Sql): Advice {
       suggesting ??= startSuggesting()
       if (mark !== loaded) await suggesting.load(await nationalEntries(sql))
       loaded = mark
-      const decided = await decidedOf(
-        sql,
-        locals.map(({ code }) => code),
-      )
+      const codes = locals.map(({ code }) => code)
+      const [decided, rejected] = [await decidedOf(sql, codes), await rejectedOf(sql, codes)]
       return await suggesting.suggest(
-        locals.map((local) => ({ local, asked: { top, decided: decided.get(local.code) ?? new Map() } })),
+        locals.map((local) => ({
+          local,
+          asked: {
+            top,
+            decided: decided.get(local.code) ?? new Map(),
+            rejected: rejected.get(local.code) ?? new Set(),
+          },
+        })),
       )
     } catch (error) {
       // A thread that died takes nothing with it: the next question starts another.
@@ -69,4 +74,12 @@ async function decidedOf(sql: Sql, codes: readonly string[]): Promise<Map<string
   for (const { local, national, count } of rows)
     decided.set(local, (decided.get(local) ?? new Map<string, number>()).set(national, count))
   return decided
+}
+
+/** For each local code: which national ones a person said are not meant, for all agencies. */
+async function rejectedOf(sql: Sql, codes: readonly string[]): Promise<Map<string, Set<string>>> {
+  const rows = await sql<{ local: string; national: string[] }[]>`
+    select local_code as local, array_agg(national_code) as national from mapping_verdicts
+    where local_code = any(${[...codes]}::text[]) and verdict = 'rejected' and agency_code is null group by 1`
+  return new Map(rows.map(({ local, national }) => [local, new Set(national)]))
 }

@@ -81,7 +81,7 @@ interface Shown {
 
 function cataloguePage(language: Language, { pulls, chosen, changes, endangered, mayDecide }: Shown): Page {
   const say = sayIn(language)
-  const held = pulls[0]?.appliable ? pulls[0] : undefined
+  const held = pulls.find(({ appliable }) => appliable)
   return {
     title: { vi: 'Danh mục thủ tục quốc gia', en: 'National catalogue' },
     body: html`${held && heldSection(say, held, mayDecide)} ${endangeredSection(language, endangered)}

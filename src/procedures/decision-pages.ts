@@ -172,7 +172,7 @@ export function addDecisionPages(console: Console, deps: ProcedurePageDeps): voi
       const decision = await readDecision(sql, id, shownRows)
       if (!decision) throw new Refusal('unknown-decision', `There is no decision ${id}`)
       const codes = [...new Set(decision.changes.map(({ localCode }) => localCode))]
-      return decisionPage(visit, decision, await namesOf(deps, codes), await progressUnder(sql, codes))
+      return decisionPage(visit, decision, await namesOf(deps, codes), await progressUnder(sql, id))
     },
   })
 }
@@ -268,6 +268,7 @@ function decisionPage({ language, person }: Visit, decision: Full, names: Names,
               </li>`,
           )}
         </ul>
+        ${rows > changes.length && html`<p class="soft">${say(`${changes.length} dòng đầu`, `The first ${changes.length}`)}</p>`}
       </section>
       ${
         undoes === null &&
@@ -298,7 +299,7 @@ function released(language: Language, { blocked, released: out, still }: Release
   const head =
     when === 'foreseen'
       ? say(`${a.vi} trên ${b.vi} hồ sơ đang chờ sẽ được gửi`, `${a.en} of ${b.en} waiting dossiers would go out`)
-      : say(`${a.vi} trên ${b.vi} hồ sơ đang chờ được gửi`, `${a.en} of ${b.en} waiting dossiers were released`)
+      : say(`Đã cho gửi ${a.vi} trên ${b.vi} hồ sơ đang chờ`, `${a.en} of ${b.en} waiting dossiers were released`)
   return html`<p class="released"><strong>${head}</strong></p>
     ${
       Object.keys(still).length > 0 &&

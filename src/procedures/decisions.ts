@@ -92,7 +92,7 @@ export async function preview(sql: Sql, decision: Decision, look: Look): Promise
   let view: Decided | undefined
   try {
     await transaction(sql, async (tx) => {
-      view = await decideWithin(tx, decision, look)
+      view = await decideWithin(tx, decision, look, true)
       throw new RolledBack()
     })
   } catch (error) {
@@ -101,8 +101,9 @@ export async function preview(sql: Sql, decision: Decision, look: Look): Promise
   return { ...view!, id: null }
 }
 
-async function decideWithin(tx: Tx, decision: Decision, look: Look | undefined): Promise<Decided> {
-  await lockCatalogue(tx)
+/** `isDry`: it will be rolled back. Nobody has to wait for that, so nothing is locked and no version raised. */
+async function decideWithin(tx: Tx, decision: Decision, look: Look | undefined, isDry = false): Promise<Decided> {
+  if (!isDry) await lockCatalogue(tx)
   if (decision.seen !== undefined) await refuseUnseen(tx, decision.wishes, decision.seen)
   const state = await stateOf(tx, decision.wishes)
   const findings: Finding[] = []
@@ -117,7 +118,18 @@ async function decideWithin(tx: Tx, decision: Decision, look: Look | undefined):
   })
   if (findings.length > 0) throw refusalOf(findings)
   const already = effects.filter((own) => own.length === 0).length
-  return { already, ...(await apply(tx, effects.flat(), { ...decision, undoes: null, look })) }
+  return { already, ...(await apply(tx, net(effects.flat()), { ...decision, undoes: null, look, isDry })) }
+}
+
+/** Of several changes to one row in a decision only what comes out of them is written, and kept for undo. */
+function net(effects: readonly Effect[]): Effect[] {
+  const list: Effect[] = []
+  for (const effect of effects) {
+    const place = effect.before === null ? -1 : list.findIndex(({ after }) => after === effect.before)
+    if (place === -1) list.push(effect)
+    else list[place] = { ...list[place]!, after: effect.after }
+  }
+  return list.filter(({ before, after }) => before !== null || after !== null)
 }
 
 /** Two who decide about one code at the same time: the second one must see what the first one said. */
@@ -144,9 +156,13 @@ export async function undo(
 ): Promise<Decided | null> {
   return transaction(sql, async (tx) => {
     await lockCatalogue(tx)
-    const [known] = await tx<{ undone: boolean }[]>`
-      select exists (select 1 from mapping_decisions u where u.undoes = d.id) as undone from mapping_decisions d where d.id = ${id}`
+    const [known] = await tx<{ undone: boolean; undoes: number | null }[]>`
+      select exists (select 1 from mapping_decisions u where u.undoes = d.id) as undone, undoes
+      from mapping_decisions d where d.id = ${id}`
     if (!known) return null
+    // Taken back twice, rows would hold of which nobody can tell whose they are.
+    if (known.undoes !== null)
+      throw new Refusal('undo-of-undo', `Decision ${id} took back decision ${known.undoes}; decide anew instead`)
     if (known.undone) throw new Refusal('already-undone', `Decision ${id} was taken back before`)
     const rows = await tx<Effect[]>`
       select kind, local_code as "localCode", before, after from mapping_decision_rows
@@ -163,7 +179,7 @@ export async function undo(
       before: after,
       after: before,
     }))
-    return { already: 0, ...(await apply(tx, effects, { by, why, undoes: id, look })) }
+    return { already: 0, ...(await apply(tx, effects, { by, why, undoes: id, look, isDry: false })) }
   })
 }
 
@@ -252,6 +268,8 @@ function judgeAccept(state: State, mapping: Mapping, why = ''): Judged {
   if (!national)
     return { code: 'unknown-national-code', detail: `The national catalogue does not have ${nationalCode}` }
   if (!national.open) return { code: 'procedure-closed', detail: `${nationalCode} was withdrawn` }
+  if (mapping.validFrom !== null && mapping.validTo !== null && mapping.validFrom >= mapping.validTo)
+    return { code: 'invalid-field', detail: `${localCode}: validTo must lie after validFrom` }
   const wanted = imageOf(mapping)
   const rivals = state.mappings(localCode).filter((one) => alike(one, wanted, scope) && overlap(one, wanted))
   const other = rivals.find((one) => one['national_code'] !== nationalCode)
@@ -282,6 +300,8 @@ function judgeEnd(state: State, mapping: Mapping, day: string | null): Judged {
       code: 'unknown-mapping',
       detail: `There is no mapping of ${mapping.localCode} to ${mapping.nationalCode} with this scope and these dates`,
     }
+  // It ended before that day: nothing is left to end.
+  if (day !== null && before['valid_to'] !== null && before['valid_to']! <= day) return []
   const begun = day !== null && (before['valid_from'] === null || before['valid_from']! < day)
   const after = begun ? { ...before, valid_to: day } : null
   return [{ kind: 'mapping', localCode: mapping.localCode, before, after }]
@@ -297,8 +317,13 @@ function judgeVerdict(state: State, wish: Extract<Wish, { localCode: string }>):
   if (verdict === 'reopen') return before ? [{ kind: 'verdict', localCode, before, after: null }] : []
   const mapped = state
     .mappings(localCode)
-    .find((one) => one['agency_code'] === agencyCode && (!nationalCode || one['national_code'] === nationalCode))
-  if (mapped && mapped['valid_to'] === null)
+    .find(
+      (one) =>
+        one['agency_code'] === agencyCode &&
+        one['valid_to'] === null &&
+        (!nationalCode || one['national_code'] === nationalCode),
+    )
+  if (mapped)
     return {
       code: 'contradicts-mapping',
       detail: `${localCode} means ${mapped['national_code']}; end that mapping first`,
@@ -312,7 +337,17 @@ function judgeVerdict(state: State, wish: Extract<Wish, { localCode: string }>):
 async function apply(
   tx: Tx,
   effects: readonly Effect[],
-  { by, why, undoes, look }: Pick<Decision, 'by' | 'why'> & { undoes: number | null; look: Look | undefined },
+  {
+    by,
+    why,
+    undoes,
+    look,
+    isDry,
+  }: Pick<Decision, 'by' | 'why'> & {
+    undoes: number | null
+    look: Look | undefined
+    isDry: boolean
+  },
 ): Promise<Omit<Decided, 'already'>> {
   if (effects.length === 0)
     return { id: null, changed: 0, localCodes: [], dossiers: { blocked: 0, released: 0, still: {} } }
@@ -327,7 +362,7 @@ async function apply(
     select ${decision!.id}, r.* from jsonb_to_recordset(${tx.json(effects.map((effect, position) => ({ position, ...effect, local_code: effect.localCode })))})
       as r(position int, kind text, local_code text, before jsonb, after jsonb)`
   const localCodes = [...new Set(effects.map(({ localCode }) => localCode))]
-  await raiseVersion(tx, localCodes)
+  if (!isDry) await raiseVersion(tx, localCodes)
   const action = undoes === null ? 'mappings.decided' : 'mappings.undone'
   await tx`insert into audit (actor, action, subject, detail)
     values (${by}, ${action}, ${`decision ${decision!.id}`}, ${tx.json({ rows: effects.length, codes: localCodes.length, undoes })})`

@@ -1,4 +1,5 @@
 import type { Sql, Tx } from '../platform/database.ts'
+import type { Logger } from '../platform/log.ts'
 import { decide, preview, undo, type Decided, type Decision, type Look } from './decisions.ts'
 import type { Catalogue, Release } from './model.ts'
 import { readCatalogue, type CatalogueSource } from './store.ts'
@@ -26,9 +27,13 @@ export interface DeskDeps {
   readonly release: (catalogue: Catalogue, localCodes: readonly string[]) => Promise<Release>
   /** The same before it happens, inside the transaction of the decision. */
   readonly foresee: (tx: Tx, catalogue: Catalogue, localCodes: readonly string[]) => Promise<Release>
+  readonly log: Logger
 }
 
-export function createDesk({ sql, catalogue, release, foresee }: DeskDeps): Desk {
+/** Dossiers released while the person waits; more are left to the sweep, which comes within seconds. */
+const released = 5_000
+
+export function createDesk({ sql, catalogue, release, foresee, log }: DeskDeps): Desk {
   const look: Look = async (tx, localCodes) => foresee(tx, await readCatalogue(tx), localCodes)
   const outcomeOf = ({ id, changed, already, dossiers }: Decided): Outcome => ({
     decision: id,
@@ -37,9 +42,16 @@ export function createDesk({ sql, catalogue, release, foresee }: DeskDeps): Desk
     dossiers: dossiers!,
   })
   const applied = async (decided: Decided) => {
-    if (decided.localCodes.length > 0) await release(await catalogue.fresh(), decided.localCodes)
-    return outcomeOf(decided)
+    const outcome = outcomeOf(decided)
+    const { localCodes } = decided
+    // The decision stands whatever becomes of this: the sweep releases what is left here.
+    if (localCodes.length > 0 && outcome.dossiers.blocked <= released)
+      await releaseNow(localCodes).catch((error: unknown) =>
+        log.warn({ err: error }, 'A decision stands, but its dossiers could not be released at once'),
+      )
+    return outcome
   }
+  const releaseNow = async (localCodes: readonly string[]) => release(await catalogue.fresh(), localCodes)
   return {
     preview: async (decision) => outcomeOf(await preview(sql, decision, look)),
     decide: async (decision) => applied(await decide(sql, decision, look)),

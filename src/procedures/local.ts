@@ -4,6 +4,7 @@ import type { Sql } from '../platform/database.ts'
 import { portalForm } from './codes.ts'
 import type { Settlement } from './decisions.ts'
 import type { Catalogue } from './model.ts'
+import type { CatalogueSource } from './store.ts'
 
 /** Local codes, and what stands between their dossiers and the portal. */
 
@@ -52,7 +53,7 @@ export async function namesOfLocal(sql: Sql, codes: readonly string[]): Promise<
   return new Map(rows.map(({ code, name }) => [code, name]))
 }
 
-/** All dossiers under some codes: how far they are. */
+/** All dossiers under the codes of a decision: how far they are. */
 export interface Progress {
   readonly total: number
   readonly delivered: number
@@ -60,11 +61,11 @@ export interface Progress {
   readonly moving: number
 }
 
-export async function progressUnder(sql: Sql, codes: readonly string[]): Promise<Progress> {
+export async function progressUnder(sql: Sql, decision: number): Promise<Progress> {
   const [row] = await sql<Progress[]>`
     select count(*)::int as total, count(*) filter (where l.state = 'delivered')::int as delivered,
       count(*) filter (where l.state in ('waiting', 'sending', 'unknown'))::int as moving
-    from deliveries l join dossiers d on d.id = l.dossier_id where d.procedure_code = any(${[...codes]}::text[])`
+    from deliveries l join dossiers d on d.id = l.dossier_id where d.procedure_code in (select local_code from mapping_decision_rows where decision_id = ${decision})`
   return row!
 }
 
@@ -106,12 +107,34 @@ function standingOf(
   { code, settled }: Row,
   today: string,
 ): Pick<LocalCode, 'standing' | 'national'> {
+  // A mapping to a procedure that was withdrawn sends nothing.
+  const isOpen = (one: string) => catalogue.national.get(one)?.open === true
   const national = (catalogue.mappings.get(code) ?? [])
     .filter(({ validFrom, validTo }) => (validFrom ?? today) <= today && (validTo === null || today < validTo))
     .map(({ nationalCode }) => nationalCode)
+    .filter(isOpen)
   if (national.length > 0) return { standing: 'mapped', national: [...new Set(national)] }
   const inside = portalForm(code)?.national
-  if (inside !== undefined && catalogue.national.has(inside) && !catalogue.rejected.has(`${code}|${inside}`))
+  if (inside !== undefined && isOpen(inside) && !catalogue.rejected.has(`${code}|${inside}`))
     return { standing: 'inside', national: [inside] }
   return { standing: settled === null ? 'unmapped' : 'settled', national: [] }
+}
+
+/** Milliseconds for which counts of waiting dossiers are good enough for somebody who looks through codes. */
+const freshFor = 3_000
+
+/**
+ * The local codes for pages, which ask for them at every step: counted anew after a decision, and every few seconds. With a million blocked
+ * dossiers a count takes a second.
+ */
+export function createLocalCodes(sql: Sql, catalogue: CatalogueSource): () => Promise<LocalCode[]> {
+  let held: { version: number; at: number; codes: Promise<LocalCode[]> } | undefined
+  return async () => {
+    const known = await catalogue.fresh()
+    if (held?.version === known.version && performance.now() - held.at < freshFor) return held.codes
+    const codes = localCodes(sql, known)
+    held = { version: known.version, at: performance.now(), codes }
+    codes.catch(() => (held = undefined))
+    return codes
+  }
 }

@@ -10,7 +10,7 @@ import { NationalCode } from './codes.ts'
 import { confirmPage } from './decision-pages.ts'
 import { newestDecision, settlements, type Wish } from './decisions.ts'
 import { differences, marked } from './differences.ts'
-import { localCodes, waitingUnder, waitsForSomebody, type LocalCode, type WaitingAt } from './local.ts'
+import { waitingUnder, waitsForSomebody, type LocalCode, type WaitingAt } from './local.ts'
 import type { Mapping } from './model.ts'
 import { decisionWords, scopeWords, settlementWords } from './page-words.ts'
 import type { ProcedurePageDeps } from './pages.ts'
@@ -72,6 +72,15 @@ export function addMappingPage(console: Console, deps: ProcedurePageDeps): void 
   })
 }
 
+/** What persons said the code does not mean, for all agencies. */
+async function rejectedNames({ catalogue }: ProcedurePageDeps, code: string) {
+  const { rejected, national } = await catalogue.fresh()
+  return [...rejected]
+    .filter((key) => key.startsWith(`${code}|`))
+    .map((key) => key.slice(code.length + 1))
+    .map((one) => ({ code: one, name: national.get(one)?.name ?? '' }))
+}
+
 const mappingsOf = async ({ catalogue }: ProcedurePageDeps, code: string): Promise<readonly Mapping[]> =>
   (await catalogue.fresh()).mappings.get(code) ?? []
 
@@ -92,6 +101,8 @@ function wishesOf(form: Form, mappings: readonly Mapping[]): Wish[] {
     throw new Refusal(choice === '' ? 'missing-field' : 'invalid-field', 'Choose a national code', { field })
   }
   const { source, level, validFrom, validTo } = form
+  if (validFrom !== null && validTo !== null && validFrom >= validTo)
+    throw new Refusal('invalid-field', 'validTo must lie after validFrom', { field: 'validTo' })
   const mapping: Mapping = {
     localCode,
     nationalCode: national.data,
@@ -104,7 +115,14 @@ function wishesOf(form: Form, mappings: readonly Mapping[]): Wish[] {
   const rivals =
     form.replace === undefined
       ? []
-      : mappings.filter((one) => one.source === source && one.agencyCode === agencyCode && one.level === level)
+      : mappings.filter(
+          (one) =>
+            one.source === source &&
+            one.agencyCode === agencyCode &&
+            one.level === level &&
+            (one.validTo === null || validFrom === null || validFrom < one.validTo) &&
+            (one.validFrom === null || validTo === null || one.validFrom < validTo),
+        )
   return [...rivals.map((rival): Wish => ({ verdict: 'withdraw', mapping: rival })), { verdict: 'accept', mapping }]
 }
 
@@ -130,8 +148,8 @@ interface Look {
   readonly next: LocalCode | undefined
 }
 
-async function lookUp({ sql, catalogue, advice }: ProcedurePageDeps, code: string, find: string): Promise<Look> {
-  const all = await localCodes(sql, await catalogue.fresh())
+async function lookUp({ advice, localCodes }: ProcedurePageDeps, code: string, find: string): Promise<Look> {
+  const all = await localCodes()
   const local = all.find((one) => one.code === code)
   const open = all.filter(waitsForSomebody)
   const place = open.findIndex((one) => one.code === code)
@@ -151,12 +169,14 @@ async function mappingPage(visit: Visit, deps: ProcedurePageDeps, code: string, 
   const { find = '', form, refusal } = shown
   const { language, person } = visit
   const say = sayIn(language)
-  const [look, mappings, waiting, seen] = await Promise.all([
+  // Read first: what is decided while the rest is read counts as not seen.
+  const seen = await newestDecision(deps.sql)
+  const [look, mappings, waiting] = await Promise.all([
     lookUp(deps, code, find),
     mappingsOf(deps, code),
     waitingUnder(deps.sql, code),
-    newestDecision(deps.sql),
   ])
+  const rejected = await rejectedNames(deps, code)
   const { local, suggestion, next } = look
   const mayDecide = person.rights.includes('mappings:write')
   const candidates = suggestion?.candidates ?? []
@@ -177,7 +197,8 @@ async function mappingPage(visit: Visit, deps: ProcedurePageDeps, code: string, 
       ${localSection(language, code, local, waiting)}
       <form method="post" action="mapping">
         <input type="hidden" name="code" value="${code}" />
-        <input type="hidden" name="seen" value="${form?.seen ?? seen}" />
+        <input type="hidden" name="seen" value="${seen}" />
+        <button class="unseen" tabindex="-1" aria-hidden="true">${say('Xem trước', 'Preview')}</button>
         ${mappings.length > 0 && mappingSection(language, mappings, mayDecide)}
         <section>
           <h2>${say('Mã quốc gia nào?', 'Which national code?')}</h2>
@@ -198,6 +219,13 @@ async function mappingPage(visit: Visit, deps: ProcedurePageDeps, code: string, 
                     card(language, { candidate, place, local, name: find, chosen: form?.choice, mayDecide }),
                   )}
                 </div>`
+          }
+          ${
+            rejected.length > 0 &&
+            html`<p class="soft">
+              ${say('Đã nói không phải', 'Said not to be')}:
+              ${rejected.map(({ code: one, name }) => html`<code>${one}</code> ${name}; `)}
+            </p>`
           }
           ${mayDecide && choices(language, local, form, mappings.length > 0)}
         </section>
@@ -289,7 +317,7 @@ function mappingSection(language: Language, mappings: readonly Mapping[], mayDec
       mayDecide &&
       mappings.some(({ validTo }) => validTo === null) &&
       html`<label
-        >${say('Ngày kết thúc (hồ sơ tiếp nhận từ ngày này không dùng nữa)', 'Last day (dossiers received from this day on)')}
+        >${say('Ngày kết thúc (hồ sơ tiếp nhận từ ngày này không dùng nữa)', 'End (dossiers received from this day on no longer use it)')}
         <input type="date" name="before"
       /></label>`
     }

@@ -40,30 +40,31 @@ interface Origin {
  * tenth is held and not applied: a broken answer must never replace good data. Values the list does not say keep what is known, and what
  * it lacks stays as it was, marked as missing.
  */
-export async function applyProcedures(
-  sql: Sql,
-  rows: readonly PulledProcedure[],
-  origin: Origin = {},
-): Promise<Applied> {
-  return transaction(sql, async (tx) => {
+export const applyProcedures = (sql: Sql, rows: readonly PulledProcedure[], origin: Origin = {}): Promise<Applied> =>
+  transaction(sql, async (tx) => {
     await lockCatalogue(tx)
-    const known = await knownProcedures(tx)
-    // What was withdrawn is not missed: else a tenth that was closed over the years would hold every list for ever.
-    const open = known.filter((one) => one.open && one.missingSince === null).length
-    const came = [...new Map(rows.map(bare).map((row) => [row.code, row])).values()]
-    if (came.length === 0 || (came.length < open * 0.9 && !origin.meant)) return hold(tx, came, open, origin)
-    const changes = changesOf(known, came)
-    const pull = await insertPull(tx, origin, { outcome: 'applied', rows: came.length, note: '' })
-    const changed = await upsert(tx, came)
-    await keepChanges(tx, pull, changes)
-    const names = came.filter(({ name }) => name !== '')
-    await tx`
-      insert into national_names (code, name)
-      select * from unnest(${names.map((row) => row.code)}::text[], ${names.map((row) => row.name)}::text[])
-      on conflict (code, name) do update set last_seen_at = now()`
-    if (changed > 0) await raiseVersion(tx)
-    return { applied: true, changed, note: '' }
+    return applyWithin(tx, rows, origin)
   })
+
+async function applyWithin(tx: Tx, rows: readonly PulledProcedure[], origin: Origin): Promise<Applied> {
+  const known = await knownProcedures(tx)
+  // What was withdrawn is not missed: else a tenth that was closed over the years would hold every list for ever.
+  const open = known.filter((one) => one.open && one.missingSince === null).length
+  const came = [...new Map(rows.map(bare).map((row) => [row.code, row])).values()]
+  if (came.length === 0 || (came.length < open * 0.9 && !origin.meant)) return hold(tx, came, open, origin)
+  const changes = changesOf(known, came)
+  const pull = await insertPull(tx, origin, { outcome: 'applied', rows: came.length, note: '' })
+  // Whatever was held before is older than this.
+  await tx`update pulls set list = null where list is not null`
+  const changed = await upsert(tx, came)
+  await keepChanges(tx, pull, changes)
+  const names = came.filter(({ name }) => name !== '')
+  await tx`
+    insert into national_names (code, name)
+    select * from unnest(${names.map((row) => row.code)}::text[], ${names.map((row) => row.name)}::text[])
+    on conflict (code, name) do update set last_seen_at = now()`
+  if (changed > 0) await raiseVersion(tx)
+  return { applied: true, changed, note: '' }
 }
 
 /** Some catalogues write the organisation behind the code (spec 9.4): the procedure is the same. */
@@ -76,7 +77,7 @@ const knownProcedures = (tx: Tx, code: string | null = null): Promise<KnownProce
 
 async function hold(tx: Tx, came: readonly PulledProcedure[], open: number, origin: Origin): Promise<Applied> {
   const note = `held: ${came.length} procedures came, ${open} are known`
-  await tx`update pulls set list = null where list is not null`
+  if (came.length > 0) await tx`update pulls set list = null where list is not null`
   const pull = await insertPull(tx, origin, { outcome: 'held', rows: came.length, note })
   const list = came.map(({ code, name, fieldCode, fieldName, publishedOn, open: isOpen }) => ({
     code,
@@ -251,17 +252,17 @@ export async function listChanges(sql: Sql, pull: number, limit: number): Promis
 }
 
 /** Applies the list that was held last, although it shrank. Throws a refusal when there is none, or a newer list was applied. */
-export async function applyHeld(sql: Sql, pull: number, act: { by: string; why: string }): Promise<Applied> {
-  const [held] = await sql<{ list: PulledProcedure[] | null; newest: boolean }[]>`
-    select list, not exists (select 1 from pulls n where n.service = 'procedures' and n.outcome = 'applied' and n.id > p.id) as newest
-    from pulls p where id = ${pull} and service = 'procedures' and outcome = 'held'`
-  if (!held?.list || !held.newest) throw new Refusal('not-held', `There is no held list ${pull} to apply`)
-  const applied = await applyProcedures(sql, held.list, { ...act, meant: true })
-  await sql`update pulls set list = null where id = ${pull}`
-  await sql`insert into audit (actor, action, subject, detail)
-    values (${act.by}, 'catalogue.applied', ${`pull ${pull}`}, ${sql.json({ changed: applied.changed })})`
-  return applied
-}
+export const applyHeld = (sql: Sql, pull: number, act: { by: string; why: string }): Promise<Applied> =>
+  transaction(sql, async (tx) => {
+    await lockCatalogue(tx)
+    const [held] = await tx<{ list: PulledProcedure[] | null }[]>`
+      select list from pulls where id = ${pull} and service = 'procedures' and outcome = 'held'`
+    if (!held?.list) throw new Refusal('not-held', `There is no held list ${pull} to apply`)
+    const applied = await applyWithin(tx, held.list, { ...act, meant: true })
+    await tx`insert into audit (actor, action, subject, detail)
+      values (${act.by}, 'catalogue.applied', ${`pull ${pull}`}, ${tx.json({ changed: applied.changed })})`
+    return applied
+  })
 
 /** A mapping that holds today and leads to a procedure that is withdrawn, missing in the newest lists, or unknown. */
 export interface Endangered {
@@ -293,7 +294,7 @@ export async function endangeredMappings(sql: Sql, limit: number): Promise<Endan
 export interface CatalogueState {
   /** Seconds since a list was applied; null when none ever was. */
   readonly age: number | null
-  /** The newest list was held. */
+  /** A list was held and waits for a person; no newer one was applied. */
   readonly held: boolean
   /** What the last applied list changed, by kind. */
   readonly changes: Readonly<Record<string, number>>
@@ -303,15 +304,14 @@ export interface CatalogueState {
 
 export async function catalogueState(sql: Sql): Promise<CatalogueState> {
   const [row] = await sql<CatalogueState[]>`
-    with newest as (select outcome from pulls where service = 'procedures' order by id desc limit 1),
-      applied as (
+    with applied as (
         select id, finished_at from pulls where service = 'procedures' and outcome = 'applied' order by id desc limit 1
       ),
       kinds as (
         select kind, count(*)::int as count from national_changes where pull_id = (select id from applied) group by 1
       )
     select (select extract(epoch from now() - finished_at)::float8 from applied) as age,
-      coalesce((select outcome = 'held' from newest), false) as held,
+      exists (select 1 from pulls where service = 'procedures' and list is not null) as held,
       coalesce((select jsonb_object_agg(kind, count) from kinds), '{}') as changes,
       (select count(distinct m.local_code)::int from mappings m left join national_procedures n on n.code = m.national_code
         where (m.valid_to is null or m.valid_to > (now() at time zone 'Asia/Ho_Chi_Minh')::date)

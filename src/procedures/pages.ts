@@ -5,12 +5,13 @@ import { address, html, miniBar, type Html } from '../console/html.ts'
 import { countWords, percentWords, sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import type { Advice } from './advice.ts'
+import { addAuditPages } from './audit-pages.ts'
 import { addCataloguePages } from './catalogue-pages.ts'
 import { addDecisionPages, confirmPage } from './decision-pages.ts'
 import { newestDecision } from './decisions.ts'
 import type { Desk } from './desk.ts'
 import { acceptanceOf } from './certain.ts'
-import { localCodes, waitsForSomebody, type LocalCode } from './local.ts'
+import { waitsForSomebody, type LocalCode } from './local.ts'
 import { addMappingPage } from './mapping-page.ts'
 import { folded, syllable } from './names.ts'
 import { decisionWords, settlementWords, standingWords } from './page-words.ts'
@@ -22,6 +23,7 @@ export interface ProcedurePageDeps {
   readonly catalogue: CatalogueSource
   readonly advice: Advice
   readonly desk: Desk
+  readonly localCodes: () => Promise<LocalCode[]>
 }
 
 /** The pages on which persons map codes. All of them concern all agencies. */
@@ -30,6 +32,7 @@ export function addProcedurePages(console: Console, deps: ProcedurePageDeps): vo
   addMappingPage(console, deps)
   addDecisionPages(console, deps)
   addCataloguePages(console, deps)
+  addAuditPages(console, deps)
 }
 
 const perPage = 50
@@ -45,7 +48,7 @@ const ListQuery = z.strictObject({
 })
 
 function addList(console: Console, deps: ProcedurePageDeps): void {
-  const { sql, catalogue, advice } = deps
+  const { sql, advice, localCodes } = deps
   console.page({
     path: 'mappings',
     right: 'mappings:read',
@@ -53,7 +56,8 @@ function addList(console: Console, deps: ProcedurePageDeps): void {
     menu: { vi: 'Ánh xạ mã', en: 'Procedure codes' },
     query: ListQuery,
     async show(visit, query) {
-      const all = await localCodes(sql, await catalogue.fresh())
+      const seen = await newestDecision(sql)
+      const all = await localCodes()
       const found = all.filter((local) => isIn(query.tab, local) && matches(local, query.q))
       const shown = found.slice((query.page - 1) * perPage, query.page * perPage)
       const named = query.tab === 'open' ? shown.filter(({ name }) => name !== null) : []
@@ -66,7 +70,7 @@ function addList(console: Console, deps: ProcedurePageDeps): void {
           )
         ).entries())
           suggestions.set(named[place]!.code, suggestion)
-      return listPage(visit, query, { all, found: found.length, shown, suggestions, seen: await newestDecision(sql) })
+      return listPage(visit, query, { all, found: found.length, shown, suggestions, seen })
     },
   })
   console.act({
@@ -76,7 +80,7 @@ function addList(console: Console, deps: ProcedurePageDeps): void {
     form: z.object({ code: z.union([z.string(), z.array(z.string())]).optional(), seen: z.coerce.number() }),
     async act(visit, { code = [], seen }) {
       const codes = new Set([code].flat())
-      const locals = (await localCodes(sql, await catalogue.fresh())).filter((local) => codes.has(local.code))
+      const locals = (await localCodes()).filter((local) => codes.has(local.code))
       const suggestions = await advice.suggest(
         locals.map((local) => ({ code: local.code, name: local.name ?? '' })),
         3,

@@ -8,6 +8,9 @@ import { Refusal } from '../platform/problems.ts'
 import type { Advice } from './advice.ts'
 import { listDecisions, settlements, type Wish } from './decisions.ts'
 import { WishBody, wishOf } from './wishes.ts'
+import { levels } from '../organisations/model.ts'
+import { vietnamDate } from '../dossiers/model.ts'
+import { matchAudit } from './audit.ts'
 import { localCodes, standings } from './local.ts'
 import { registerNationalRoutes } from './national-routes.ts'
 import type { Desk } from './desk.ts'
@@ -25,6 +28,7 @@ export interface ProcedureRouteDeps {
 
 const tags = ['procedures']
 const count = z.number().int()
+const day = z.iso.date()
 const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 const ReleaseView = z
   .object({ blocked: count, released: count, still: z.record(z.string(), count) })
@@ -42,6 +46,7 @@ const DecidedView = z
 export function registerProcedureRoutes(app: Http, deps: ProcedureRouteDeps): void {
   registerLocal(app, deps)
   registerDecisions(app, deps)
+  registerAudit(app, deps)
   registerNationalRoutes(app, {
     sql: deps.sql,
     async authorise(request, right) {
@@ -246,6 +251,57 @@ function registerDecisions(app: Http, { sql, desk, authorise }: ProcedureRouteDe
     handler: async (request) => {
       unscoped(await authorise(request, 'mappings:read'))
       return { decisions: await listDecisions(sql, request.query.before ?? null, request.query.limit) }
+    },
+  })
+}
+
+const matchCount = { codes: count, matched: count, dossiers: count, matchedDossiers: count }
+const Audit = z
+  .object({
+    period: z.object({ from: z.string(), to: z.string() }),
+    total: z.object(matchCount),
+    byLevel: z.array(z.object({ level: z.enum(levels).nullable(), ...matchCount })),
+    byAgency: z.array(
+      z.object({
+        agencyCode: z.string(),
+        agencyName: z.string().nullable(),
+        level: z.enum(levels).nullable(),
+        ...matchCount,
+      }),
+    ),
+    unmatched: z.array(
+      z.object({
+        agencyCode: z.string(),
+        agencyName: z.string().nullable(),
+        localCode: z.string(),
+        name: z.string().nullable(),
+        dossiers: count,
+        reason: z.string(),
+      }),
+    ),
+  })
+  .meta({
+    id: 'MatchAudit',
+    description: 'Codes that agencies use, and those of them that match the national catalogue',
+  })
+
+function registerAudit(app: Http, { sql, catalogue, authorise }: ProcedureRouteDeps): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/mappings/audit',
+    schema: {
+      tags,
+      summary: 'Rate of matching procedure codes by level and agency, and the codes that do not match',
+      querystring: z.strictObject({
+        from: day.describe('First day of reception, Vietnam date'),
+        to: day.describe('Day after the last day of reception'),
+      }),
+      response: answers(Audit),
+    },
+    handler: async (request) => {
+      unscoped(await authorise(request, 'mappings:read'))
+      const today = vietnamDate(new Date().toISOString())
+      return (await matchAudit(sql, await catalogue.fresh(), { ...request.query, today })) as z.output<typeof Audit>
     },
   })
 }

@@ -60,6 +60,8 @@ export interface Asked {
   readonly evidence?: 'all' | 'name'
   /** How many other agencies had a person accept the same local code for a national one. */
   readonly decided?: ReadonlyMap<string, number>
+  /** National codes that a person said are not meant: they are not proposed again. */
+  readonly rejected?: ReadonlySet<string>
 }
 
 export interface Matcher {
@@ -126,11 +128,12 @@ export function createMatcher(entries: readonly NationalEntry[]): Matcher {
   })
   const byCode = Map.groupBy(named.keys(), (place) => named[place]!.entry.code)
   return {
-    suggest(local, { top, evidence = 'all', decided = new Map() }) {
+    suggest(local, { top, evidence = 'all', decided = new Map(), rejected = new Set() }) {
       const { name, traits, nearest } = asked(local.name)
       const code = readCode(evidence === 'all' ? local.code : '')
       const fits = new Map<string, Fit>()
       const consider = (place: number, likeness: number) => {
+        if (rejected.has(named[place]!.entry.code)) return
         const one = fitOf(named[place]!, likeness, local, traits)
         const known = fits.get(one.named.entry.code)
         if (!known || one.fit > known.fit) fits.set(one.named.entry.code, one)

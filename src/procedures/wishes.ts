@@ -6,7 +6,7 @@ import { settlements, type Wish } from './decisions.ts'
 
 /** Wishes about local codes as they come from outside. */
 
-const localCode = localProcedureCode.transform((text) => text.trim())
+const localCode = localProcedureCode
 const agencyCode = code(50).nullable().default(null)
 const day = z.iso.date()
 const mapping = {

@@ -96,7 +96,7 @@ describe('the console in a browser', () => {
     await page.getByLabel('Vì sao').fill('Quyết định 12/QĐ-UBND')
     await page.getByRole('button', { name: 'Quyết định' }).click()
 
-    await page.getByText('3 trên 3 hồ sơ đang chờ được gửi').waitFor()
+    await page.getByText('Đã cho gửi 3 trên 3 hồ sơ đang chờ').waitFor()
     expect(await page.locator('main').textContent()).toContain('Nguyễn Thị A')
     const decision = page.url()
     await province.settled()
@@ -136,6 +136,17 @@ describe('the console in a browser', () => {
     expect(await page.getByRole('radio', { name: 'Mã khác:' }).isChecked()).toBe(true)
     // The browser notes the refusal's status as an error; it is what was to be seen.
     complaints = complaints.filter((text) => !text.includes('422'))
+  })
+
+  it('previews when Enter is pressed in a field, and reloads when F5 is', async () => {
+    await enter('mapping?code=2020.XD.2')
+    await page.keyboard.press('F1')
+    expect(await page.locator('.card input:checked').count()).toBe(0)
+    await page.getByRole('radio', { name: 'Mã khác:' }).check()
+    await page.getByLabel('Mã khác', { exact: true }).fill(second)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Xem trước quyết định' }).waitFor()
+    expect(await page.locator('.changes').textContent()).toContain(`là ${second}`)
   })
 
   it('leaves typing alone: letters and digits in a field are no commands', async () => {

@@ -166,6 +166,23 @@ describe('dvcqg beside a running service', () => {
     const exported = join(folder, 'exported.xlsx')
     await json(['mappings', 'export', exported])
     expect(await json(['import', 'mappings', exported])).toMatchObject({ changed: 0, undecided: 0 })
+    const unmatched = join(folder, 'unmatched.xlsx')
+    const audit = await json<{ unmatched: { localCode: string }[] }>([
+      'mappings',
+      'audit',
+      '--from',
+      '2020-01-01',
+      '--out',
+      unmatched,
+    ])
+    const shown = readTable(await readFile(unmatched), {
+      headers: ['local_code'],
+      ignoresOthers: true,
+      row: z.object({ local_code: z.string() }),
+    })
+    expect(audit.unmatched.map(({ localCode }) => localCode)).toEqual(
+      shown.ok ? shown.rows.map((row) => row.local_code) : null,
+    )
     // What contradicts the ledger is named by the workbook's own row, those that were left blank counted.
     const wrong = [
       ...filled.filter(([code]) => code !== 'TT-OFFICE-1'),

@@ -188,6 +188,53 @@ describe('deciding about local codes', () => {
     expect(await mappingsOf(code)).toEqual([{ national: second, until: null }])
   })
 
+  it('keeps what comes out of several wishes about one code, and takes that back', async () => {
+    const [code, other] = [fresh(), fresh()]
+    const both = await decide([
+      { verdict: 'later', localCode: code },
+      { verdict: 'ask-ministry', localCode: code },
+      accept(other, first),
+      { verdict: 'withdraw', localCode: other, nationalCode: first },
+    ])
+    expect(both).toMatchObject({ status: 200, body: { changed: 1 } })
+    expect(await mappingsOf(other)).toEqual([])
+    const verdicts = await province.ground.sql`select verdict from mapping_verdicts where local_code = ${code}`
+    expect([...verdicts]).toEqual([{ verdict: 'ask-ministry' }])
+    await undo(both.body.decision)
+    expect(await province.ground.sql`select 1 from mapping_verdicts where local_code = ${code}`).toHaveLength(0)
+  })
+
+  it('does not take back what took something back, nor maps for a time that never is', async () => {
+    const code = fresh()
+    const { body: one } = await decide([accept(code)])
+    const { body: two } = await undo(one.decision)
+    expect(await undo(two.decision)).toMatchObject({ status: 409, body: { code: 'undo-of-undo' } })
+    const never = accept(code, first, { validFrom: '2026-02-01', validTo: '2026-01-01' })
+    expect(await decide([never])).toMatchObject({ status: 422, body: { code: 'invalid-field' } })
+  })
+
+  it('does not propose again what a person rejected', async () => {
+    const ask = async () => {
+      const asked = [{ code: `${first}. H34`, name: 'Cấp giấy phép xây dựng' }]
+      const { body } = await call('POST', '/v1/procedures/suggestions', { procedures: asked })
+      const [one] = body.suggestions as unknown as { decision: string; candidates: { code: string }[] }[]
+      return [one!.decision, ...one!.candidates.map((candidate) => candidate.code)]
+    }
+    expect(await ask()).toEqual(['accept', first, second])
+    const { body } = await decide([{ verdict: 'reject', localCode: `${first}. H34`, nationalCode: first }])
+    expect(await ask()).not.toContain(first)
+    expect((await ask())[0]).not.toBe('accept')
+    await undo(body.decision)
+  })
+
+  it('finds the dossiers of a code that came with spaces around it', async () => {
+    const code = fresh()
+    const dossier = change({ procedureCode: `  ${code} ` })
+    await province.push([dossier])
+    expect(await decide([accept(code)])).toMatchObject({ body: { dossiers: { blocked: 1, released: 1 } } })
+    await delivered(dossier.code)
+  })
+
   it('refuses who has not seen what somebody decided about the code meanwhile', async () => {
     const code = fresh()
     const { body: one } = await decide([{ verdict: 'later', localCode: code }])
@@ -276,6 +323,32 @@ describe('deciding about local codes', () => {
     expect(only.body.codes.map((one) => one.code)).toContain(settled)
     await decide([{ verdict: 'reopen', localCode: settled }])
     expect((await call('GET', '/v1/procedures/local?standing=settled')).body.total).toBe(only.body.total - 1)
+  })
+
+  it('says how many codes of each agency match, by the rules that send', async () => {
+    const code = fresh()
+    await province.push([change({ procedureCode: code, agencyCode: 'H34.02' })])
+    const audit = async () => {
+      const { status, body } = await call('GET', '/v1/mappings/audit?from=2000-01-01&to=2100-01-01')
+      expect(status).toBe(200)
+      return body as unknown as {
+        total: { codes: number; matched: number }
+        byAgency: { agencyCode: string; codes: number; matched: number; agencyName: string }[]
+        unmatched: { localCode: string; agencyCode: string; dossiers: number; reason: string }[]
+      }
+    }
+    const before = await audit()
+    expect(before.unmatched).toContainEqual(
+      expect.objectContaining({ localCode: code, agencyCode: 'H34.02', dossiers: 1, reason: 'no-national-code' }),
+    )
+    await decide([accept(code)])
+    const after = await audit()
+    expect(after.total.matched).toBe(before.total.matched + 1)
+    expect(after.total.codes).toBe(before.total.codes)
+    expect(after.unmatched).not.toContainEqual(expect.objectContaining({ localCode: code }))
+    const sum = after.byAgency.reduce((all, { codes }) => all + codes, 0)
+    expect(sum).toBe(after.total.codes)
+    expect((await call('GET', '/v1/mappings/audit')).status).toBe(422)
   })
 
   it('suggests from the catalogue, its former names included', async () => {

@@ -94,6 +94,9 @@ describe('a workbook', () => {
   it.each([
     ['a number where a code belongs', '<c r="B2"><v>1.00065</v></c>', 'drops zeros'],
     ['a number in the local code', '<c r="A2"><v>2019</v></c>', 'drops zeros'],
+    ['a day where a code belongs', '<c r="B2" s="1"><v>45839</v></c>', 'holds a day'],
+    ['a number that no day is', '<c r="B2" s="1"><v>84912345678</v></c>', 'drops zeros'],
+    ['a day written out', '<c r="A2" t="d"><v>2026-01-02T00:00:00</v></c>', 'holds a day'],
     ['an error', '<c r="B2" t="e"><f>VLOOKUP(1,2,3)</f><v>#N/A</v></c>', '#N/A'],
     ['a formula without a value', '<c r="B2"><f>A1</f></c>', 'formula without a value'],
   ])('names the cell of %s', (_what, cell, said) => {
@@ -133,6 +136,13 @@ describe('a workbook', () => {
     ['without rows', workbook([{ name: 'S', rows: head() }]), 'no rows'],
   ])('says what is wrong with one that is %s', (_what, bytes, said) => {
     expect(read(bytes)).toEqual([expect.stringContaining(said)])
+  })
+
+  it('is read once however it is broken, and no wider than a spreadsheet', () => {
+    const open = '<row r="2">'.repeat(200_000)
+    expect(read(workbook([{ name: 'S', rows: head() + open }]))).toEqual([expect.stringContaining('no rows')])
+    const far = row(2, text('A2', 'T1'), text('B2', '1.000001'), text('ZZZZZZZ2', 'x'))
+    expect(read(workbook([{ name: 'S', rows: head() + far }]))).toEqual([mapped('T1', '1.000001')])
   })
 
   it('is not unpacked when it promises more than a list can be', () => {

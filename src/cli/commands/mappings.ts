@@ -1,19 +1,18 @@
 import type { Command } from 'commander'
 import { createAdvice } from '../../procedures/advice.ts'
 import { acceptanceOf, certainOf, type Certain } from '../../procedures/certain.ts'
-import { listDecisions, listMappings, type Decision } from '../../procedures/decisions.ts'
+import { listDecisions, newestDecision, type Decision } from '../../procedures/decisions.ts'
 import { localCodes, waitsForSomebody, type LocalCode } from '../../procedures/local.ts'
 import type { Release } from '../../procedures/model.ts'
 import { reasonsInWords } from '../../procedures/suggest.ts'
 import { openDesk, type Ground } from '../../main.ts'
-import { writeTable } from '../../platform/files.ts'
 import { momentWords, type Language } from '../../console/words.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
 import { actor, readWhole, languageOption } from '../options.ts'
 import { answer, columns, switchesOf } from '../output.ts'
 import { startProgress } from '../progress.ts'
-import { worksheetRemarks } from '../tables.ts'
+import { addMappingLists } from './mapping-lists.ts'
 
 export function addMappings(program: Command): void {
   const mappings = program
@@ -23,8 +22,7 @@ export function addMappings(program: Command): void {
   addAccept(mappings)
   addDecisions(mappings)
   addUndo(mappings)
-  addExport(mappings)
-  addWorksheet(mappings)
+  addMappingLists(mappings)
 }
 
 async function pendingOf({ sql, catalogue }: Ground): Promise<LocalCode[]> {
@@ -83,10 +81,12 @@ interface Accepted {
 
 async function acceptCertain(ground: Ground, why: string, isMeant: boolean): Promise<Accepted> {
   const { sql } = ground
+  // What somebody decides while the codes are compared is not decided over.
+  const seen = await newestDecision(sql)
   const named = (await pendingOf(ground)).filter(({ name }) => name !== null)
   const accepted = await compare(sql, named)
   const wishes = accepted.map(acceptanceOf)
-  const decision: Decision = { wishes, by: actor(), why }
+  const decision: Decision = { wishes, by: actor(), why, seen }
   const desk = openDesk(ground)
   const outcome = await (isMeant ? desk.decide(decision) : desk.preview(decision))
   return { decision: outcome.decision, looked: named.length, accepted, dossiers: outcome.dossiers }
@@ -161,74 +161,3 @@ function addUndo(mappings: Command): void {
       answer(switchesOf(command), undone, () => `Decision ${id} is taken back: ${undone.changed} rows.`)
     })
 }
-
-const columnsOf = ['local_code', 'national_code', 'source', 'agency_code', 'level', 'valid_from', 'valid_to', 'why']
-
-function addExport(mappings: Command): void {
-  mappings
-    .command('export <file>')
-    .description(
-      'Write all mappings, in the columns that "dvcqg import mappings" takes back: a workbook (.xlsx), else CSV.',
-    )
-    .option('--excel', 'CSV for a spreadsheet: a byte order mark, and no cell that starts a formula')
-    .action(async (file: string, { excel = false }: { excel?: boolean }, command: Command) => {
-      const list = await withGround(({ sql }) => listMappings(sql))
-      const rows = list.map((one) => [
-        one.localCode,
-        one.nationalCode,
-        ...[one.source, one.agencyCode, one.level, one.validFrom, one.validTo].map((cell) => cell ?? ''),
-        one.why,
-      ])
-      await writeTable(file, columnsOf, rows, { excel })
-      answer(switchesOf(command), { rows: rows.length, file }, () => `${rows.length} mappings written to ${file}.`)
-    })
-}
-
-/** Proposals shown for each code of a worksheet. */
-const proposed = 3
-
-function addWorksheet(mappings: Command): void {
-  mappings
-    .command('worksheet <file>')
-    .description(
-      'Write the codes that wait for somebody, with proposals, for an office to fill in and give back by "dvcqg import mappings".',
-    )
-    .option('--excel', 'CSV for a spreadsheet: a byte order mark, and no cell that starts a formula')
-    .addOption(languageOption())
-    .addHelpText('after', '\nA row whose national_code is left blank stays undecided when the file comes back.')
-    .action(async (file: string, { excel = false, lang }: { excel?: boolean; lang: Language }, command: Command) => {
-      const rows = await withGround((ground) => worksheetRows(ground, lang))
-      await writeTable(file, ['local_code', 'national_code', 'why', ...worksheetRemarks], rows, { excel })
-      answer(switchesOf(command), { rows: rows.length, file }, () => `${rows.length} codes written to ${file}.`)
-    })
-}
-
-async function worksheetRows(ground: Ground, lang: Language): Promise<(string | number)[][]> {
-  const pending = await pendingOf(ground)
-  const advice = createAdvice(ground.sql)
-  const progress = startProgress('Comparing')
-  try {
-    const rows: (string | number)[][] = []
-    for (const some of chunksOf(pending, 100)) {
-      const suggestions = await advice.suggest(
-        some.map(({ code, name }) => ({ code, name: name ?? '' })),
-        proposed,
-      )
-      for (const [place, { candidates }] of suggestions.entries()) {
-        const { code, name, waiting } = some[place]!
-        const lines = candidates.map(
-          (one) => `${one.code} ${one.name} (${Math.round(one.score * 100)}: ${reasonsInWords(one.reasons, lang)})`,
-        )
-        rows.push([code, '', '', name ?? '', waiting, lines.join('\n')])
-      }
-      progress.show(rows.length, pending.length, '')
-    }
-    return rows
-  } finally {
-    progress.end()
-    await advice.stop()
-  }
-}
-
-const chunksOf = <T>(items: readonly T[], size: number): T[][] =>
-  Array.from({ length: Math.ceil(items.length / size) }, (_, place) => items.slice(place * size, (place + 1) * size))
