@@ -281,7 +281,7 @@ export async function claimLanes(
 ): Promise<{ lanes: Lane[]; unreadable: UnreadableLane[] }> {
   const claimed = await sql<Omit<ClaimedRow, 'code' | 'source' | 'content'>[]>`
     with picked as (
-      select dossier_id, state, sent_as from deliveries
+      select dossier_id, state from deliveries
       where dossier_id = any(${[...claim.ids]}::bigint[]) and state in ('waiting', 'unknown') and next_at <= now()
         and priority = ${priorities[claim.urgency]} and not exists (select 1 from delivery_hold)
       order by dossier_id for update skip locked
@@ -289,17 +289,18 @@ export async function claimLanes(
     update deliveries l set
         state = 'sending', lease_token = ${claim.token}, handed_until = null,
         lease_until = now() + ${claim.leaseFor} * interval '1 millisecond',
-        sent_change_id = case when picked.state = 'unknown' then l.sent_change_id else l.wanted_change_id end,
+        sent_change_id = case when l.state = 'unknown' then l.sent_change_id else l.wanted_change_id end,
         sent_as = case
-          when picked.state = 'unknown' then l.sent_as
+          when l.state = 'unknown' then l.sent_as
           when l.delivered_change_id is not distinct from l.wanted_change_id and not l.again then 'steps'
           when l.presence = 'present' then 'update' else 'create' end,
         updated_at = now()
-      from picked where l.dossier_id = picked.dossier_id and l.dossier_id = any(${[...claim.ids]}::bigint[])
+      -- No join: whatever the planner thinks of the table's size, each lane is found once by its key.
+      where l.dossier_id = any(array(select dossier_id from picked))
     returning l.dossier_id as id, l.wanted_change_id as "changeId",
       l.delivered_change_id is not distinct from l.wanted_change_id and not l.again as "contentDelivered", l.presence, l.attempts, l.doubts, l.reason,
       l.first_delivered_at is not null as "wasDelivered",
-      picked.state = 'unknown' as "wasUnknown", l.sent_as as "sentAs", l.steps_total - l.steps_done as steps`
+      (select picked.state = 'unknown' from picked where picked.dossier_id = l.dossier_id) as "wasUnknown", l.sent_as as "sentAs", l.steps_total - l.steps_done as steps`
   // In the ticket's order: whoever was due first, or stands first in a resend, goes first.
   const turn = new Map(claim.ids.map((id, index) => [id, index]))
   claimed.sort((a, b) => turn.get(a.id)! - turn.get(b.id)!)
