@@ -4,7 +4,6 @@ import { Interrupted } from '../cli/exits.ts'
 import { stoppable } from '../cli/ground.ts'
 import { remark, say, sayJson } from '../cli/output.ts'
 import { startProgress } from '../cli/progress.ts'
-import { openDesk } from '../main.ts'
 import { expectedAtPortal } from '../delivery/expected.ts'
 import { sweepBlocked } from '../delivery/lanes.ts'
 import { readCsv } from '../platform/csv.ts'
@@ -232,8 +231,7 @@ const looked = 5
  * A person who knows the province goes through what is left and takes the right code where it stands among the candidates. The others, and
  * those that need a date, come with the list that the province made by hand.
  */
-async function review({ ground }: Stage, list: ReturnType<typeof readMappings>) {
-  const { sql, catalogue } = ground
+async function review({ ground: { sql, catalogue } }: Stage, list: ReturnType<typeof readMappings>) {
   const right = new Map(list.map((row) => [row.localCode, row]))
   const open = (await localCodes(sql, await catalogue.fresh())).filter(
     ({ standing, name, code }) => standing === 'unmapped' && name !== null && right.has(code),
@@ -249,8 +247,8 @@ async function review({ ground }: Stage, list: ReturnType<typeof readMappings>) 
       const rank = suggestions[place]!.candidates.findIndex((one) => one.code === mapping.nationalCode)
       return rank === -1 ? [] : [{ verdict: 'accept', mapping, why: `đề xuất thứ ${rank + 1}` }]
     })
-    const { dossiers } = await openDesk(ground).decide({ wishes, by: 'demo', why: 'người xem chọn trong các đề xuất' })
-    return { codes: wishes.length, released: dossiers.released }
+    await decide(sql, { wishes, by: 'demo', why: 'người xem chọn trong các đề xuất' })
+    return { codes: wishes.length, released: await sweepBlocked(sql, await catalogue.fresh()) }
   } finally {
     await advice.stop()
   }
