@@ -123,7 +123,8 @@ class ConsoleServer {
       this.#send(request, reply, signInPage(this.#language(request), this.#known(next), refusal), null)
     app.get('/', hidden, async (request, reply) => {
       const inside = request.url.split('?')[0]!.endsWith('/') ? '' : 'console/'
-      return reply.redirect(`${inside}${this.#menu[0]?.path ?? 'sign-in'}`, 303)
+      const person = await this.#person(request)
+      return reply.redirect(`${inside}${(person && this.#menuOf(person)[0]?.path) ?? 'sign-in'}`, 303)
     })
     app.get('/sign-in', hidden, async (request, reply) =>
       signIn(request, reply, parsed(z.object({ next: z.string().optional() }), request.query).next ?? ''),

@@ -44,12 +44,13 @@ export const isWorkbook = (bytes: Uint8Array): boolean => bytes[0] === 0x50 && b
 
 export function openWorkbook(bytes: Uint8Array): Workbook {
   const part = unpacker(bytes)
-  const workbook = parser.parse(part('xl/workbook.xml') ?? missing()) as Node
+  const workbook = treeOf(part('xl/workbook.xml') ?? missing())
   const book = nodeOf(workbook['workbook'])
   const targets = new Map(
-    listOf(
-      nodeOf((parser.parse(part('xl/_rels/workbook.xml.rels') ?? '') as Node)['Relationships'])['Relationship'],
-    ).map((one) => [attribute(one, 'Id'), attribute(one, 'Target')]),
+    listOf(nodeOf(treeOf(part('xl/_rels/workbook.xml.rels') ?? '')['Relationships'])['Relationship']).map((one) => [
+      attribute(one, 'Id'),
+      attribute(one, 'Target'),
+    ]),
   )
   const sheets = new Map(
     listOf(nodeOf(book['sheets'])['sheet']).map((one) => [
@@ -70,6 +71,14 @@ export function openWorkbook(bytes: Uint8Array): Workbook {
       dates ??= dateStyles(part('xl/styles.xml') ?? '')
       return rowsOf(xml, { shared, dates, from1904 })
     },
+  }
+}
+
+function treeOf(xml: string): Node {
+  try {
+    return nodeOf(parser.parse(xml))
+  } catch {
+    throw new WorkbookError('The file is damaged: a part of it is no XML')
   }
 }
 
@@ -113,7 +122,7 @@ function* elements(xml: string, name: string): Generator<string> {
 }
 
 const sharedStrings = (xml: string): string[] =>
-  [...elements(xml, 'si')].map((text) => textOf(nodeOf((parser.parse(text) as Node)['si'])))
+  [...elements(xml, 'si')].map((text) => textOf(nodeOf(treeOf(text)['si'])))
 
 /** Text in one piece, or in runs of different looks; readings of characters (`rPh`) are not part of it. */
 function textOf(node: Node): string {
@@ -136,7 +145,7 @@ const builtInDates = (id: number) => (id >= 14 && id <= 22) || (id >= 27 && id <
 
 /** Which styles show a number as a day. */
 function dateStyles(xml: string): Set<number> {
-  const sheet = nodeOf((parser.parse(xml) as Node)['styleSheet'])
+  const sheet = nodeOf(treeOf(xml)['styleSheet'])
   const own = new Set(
     listOf(nodeOf(sheet['numFmts'])['numFmt'])
       .filter((format) => /[dy]/i.test(attribute(format, 'formatCode').replace(/"[^"]*"|\[[^\]]*\]|\\./g, '')))
@@ -162,7 +171,7 @@ function rowsOf(xml: string, reading: Reading): Cells[] {
   const rows: Cells[] = []
   let last = 0
   for (const text of elements(xml, 'row')) {
-    const node = nodeOf((parser.parse(text) as Node)['row'])
+    const node = nodeOf(treeOf(text)['row'])
     const row = Number(attribute(node, 'r')) || last + 1
     last = row
     if (rows.length > mostRows) throw new WorkbookError(`The sheet has more than ${mostRows} rows`)

@@ -104,7 +104,6 @@ export async function preview(sql: Sql, decision: Decision, look: Look): Promise
 /** `isDry`: it will be rolled back. Nobody has to wait for that, so nothing is locked and no version raised. */
 async function decideWithin(tx: Tx, decision: Decision, look: Look | undefined, isDry = false): Promise<Decided> {
   if (!isDry) await lockCatalogue(tx)
-  if (decision.seen !== undefined) await refuseUnseen(tx, decision.wishes, decision.seen)
   const state = await stateOf(tx, decision.wishes)
   const findings: Finding[] = []
   const effects = decision.wishes.flatMap((wish, place) => {
@@ -116,6 +115,9 @@ async function decideWithin(tx: Tx, decision: Decision, look: Look | undefined, 
     findings.push({ ...judged, field: `wishes.${place}` })
     return []
   })
+  // Whoever sends a decision again because its answer was lost finds it done, and not somebody else's.
+  const isDone = findings.length === 0 && effects.every((own) => own.length === 0)
+  if (decision.seen !== undefined && !isDone) await refuseUnseen(tx, decision.wishes, decision.seen)
   if (findings.length > 0) throw refusalOf(findings)
   const already = effects.filter((own) => own.length === 0).length
   return { already, ...(await apply(tx, net(effects.flat()), { ...decision, undoes: null, look, isDry })) }

@@ -198,7 +198,7 @@ async function mappingPage(visit: Visit, deps: ProcedurePageDeps, code: string, 
       <form method="post" action="mapping">
         <input type="hidden" name="code" value="${code}" />
         <input type="hidden" name="seen" value="${seen}" />
-        <button class="unseen" tabindex="-1" aria-hidden="true">${say('Xem trước', 'Preview')}</button>
+        ${mayDecide && html`<button class="unseen" tabindex="-1" aria-hidden="true">${say('Xem trước', 'Preview')}</button>`}
         ${mappings.length > 0 && mappingSection(language, mappings, mayDecide)}
         <section>
           <h2>${say('Mã quốc gia nào?', 'Which national code?')}</h2>

@@ -221,6 +221,21 @@ describe('the doors of the console', () => {
     expect(text).toContain('href="mapping?code=2020.K"')
   })
 
+  it('find a decision done when its answer was lost and it is sent again', async () => {
+    const cookie = await signedIn((await person()).key)
+    const send = () => post('decide', { wishes: wishes('2020.L'), seen: '0', why: 'một', back: '' }, cookie)
+    expect((await send()).headers.get('location')).toMatch(/^decision\?id=\d+$/)
+    expect((await send()).headers.get('location')).toBe('decisions')
+    const decided = await province.ground.sql`select 1 from mapping_decision_rows where local_code = '2020.L'`
+    expect(decided).toHaveLength(1)
+  })
+
+  it('lead from the bare address to the first page that the person may see', async () => {
+    const cookie = await signedIn((await person({ rights: ['mappings:read'] })).key)
+    expect((await get('', cookie)).headers.get('location')).toBe('mappings')
+    expect((await get('')).headers.get('location')).toBe('sign-in')
+  })
+
   it('the API takes no cookie, and forms are taken by the console alone', async () => {
     const cookie = await signedIn((await person()).key)
     const answer = await fetch(`${province.house.url}/v1/procedures/local`, { headers: { cookie } })

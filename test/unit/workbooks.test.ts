@@ -133,6 +133,7 @@ describe('a workbook', () => {
     ['no archive', new Uint8Array([0x50, 0x4b, 1, 2, 3]), 'cannot be unpacked'],
     ['another kind of archive', zipSync({ 'a.txt': strToU8('a') }), 'not an Excel workbook'],
     ['a cut one', workbook([{ name: 'S', rows: head() }]).subarray(0, 300), 'cannot be unpacked'],
+    ['broken inside', zipSync({ 'xl/workbook.xml': strToU8('<workbook><sheets') }), 'no XML'],
     ['without rows', workbook([{ name: 'S', rows: head() }]), 'no rows'],
   ])('says what is wrong with one that is %s', (_what, bytes, said) => {
     expect(read(bytes)).toEqual([expect.stringContaining(said)])
