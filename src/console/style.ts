@@ -93,6 +93,7 @@ input[type=radio],input[type=checkbox]{width:18px;height:18px;vertical-align:-3p
 .tabs a{padding:6px 12px;border:1px solid var(--line);border-radius:99px;text-decoration:none;color:var(--ink);background:var(--paper)}
 .tabs .here{background:var(--accent);border-color:var(--accent);color:var(--paper)}
 .count{opacity:.75;font-variant-numeric:tabular-nums}
+.figures+p{margin-top:12px}
 .find{display:flex;flex-wrap:wrap;gap:8px;margin-bottom:12px}
 .find input[type=search]{flex:1 1 160px;min-width:0}
 main>h1{margin-bottom:14px}

@@ -189,7 +189,7 @@ async function playActTwo(stage: Stage, province: KonTum, stop: AbortSignal): Pr
   remark(inWords.suggested(suggested.codes, suggested.released))
   const reviewed = await review(stage, list)
   remark(inWords.reviewed(reviewed.codes, reviewed.released))
-  const mappings = await acceptAll(sql, list, 'demo', 'demo')
+  const mappings = await acceptAll(sql, list, 'demo', 'bảng ánh xạ do tỉnh lập')
   const released = await sweepBlocked(sql, await catalogue.fresh())
   remark(inWords.released(mappings, released))
   await stage.faults([])
@@ -216,7 +216,7 @@ async function acceptCertain({ ground: { sql, catalogue } }: Stage): Promise<{ c
       advice,
       locals.filter(({ standing }) => standing === 'unmapped'),
     )
-    await decide(sql, { wishes: certain.map(acceptanceOf), by: 'demo', why: 'suggestions that need no person' })
+    await decide(sql, { wishes: certain.map(acceptanceOf), by: 'demo', why: 'đề xuất chắc chắn, không cần người xem' })
     return { codes: certain.length, released: await sweepBlocked(sql, await catalogue.fresh()) }
   } finally {
     await advice.stop()

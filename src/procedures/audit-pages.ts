@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Console } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, miniBar, type Html } from '../console/html.ts'
+import { periodForm } from '../console/forms.ts'
 import { causeWords, countWords, dayWords, percentWords, sayIn, type Language } from '../console/words.ts'
 import { vietnamDate } from '../dossiers/model.ts'
 import { levelNames } from '../organisations/model.ts'
@@ -39,11 +40,7 @@ function auditPage(language: Language, audit: MatchAudit, agency: string | undef
   const chosen = agency === undefined ? unmatched : unmatched.filter(({ agencyCode }) => agencyCode === agency)
   return {
     title: { vi: 'Kiểm tra mã thủ tục', en: 'Audit of procedure codes' },
-    body: html`<form class="find" method="get" action="audit">
-        <input type="date" name="from" value="${period.from}" aria-label="${say('Từ ngày', 'From')}" />
-        <input type="date" name="to" value="${period.to}" aria-label="${say('Trước ngày', 'Before')}" />
-        <button class="plain">${say('Xem', 'Show')}</button>
-      </form>
+    body: html`${periodForm(say, 'audit', period)}
       <section>
         <dl class="figures">
           <div class="good">

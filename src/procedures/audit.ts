@@ -1,5 +1,7 @@
 import type { Level } from '../organisations/model.ts'
 import type { Sql } from '../platform/database.ts'
+import { Refusal } from '../platform/problems.ts'
+import { rateOf } from '../reconciliation/model.ts'
 import { findNational, type Catalogue } from './model.ts'
 
 /** The audit that an office is asked for: how many of each agency's procedure codes match the national catalogue. The goal is all of them. */
@@ -56,12 +58,13 @@ interface UseRow {
   readonly dossiers: number
 }
 
-/** Judged by the very rules that send dossiers, as of `today`. Days of reception are Vietnam dates, `to` exclusive. */
+/** Judged by the very rules that send dossiers, as of `today`. Throws a refusal for a period that ends before it begins. Days of reception are Vietnam dates, `to` exclusive. */
 export async function matchAudit(
   sql: Sql,
   catalogue: Catalogue,
   { from, to, today }: { readonly from: string; readonly to: string; readonly today: string },
 ): Promise<MatchAudit> {
+  if (from >= to) throw new Refusal('invalid-field', 'from must be earlier than to', { field: 'from' })
   const rows = await usedCodes(sql, from, to)
   return { period: { from, to }, ...audited(catalogue, rows, today) }
 }
@@ -127,6 +130,5 @@ function reasonOf(
   return answer.found ? null : answer.reason
 }
 
-/** Percent, rounded down to one decimal: 100 means all. */
-export const matchRate = ({ codes, matched }: MatchCount): number | null =>
-  codes === 0 ? null : Math.floor((matched * 1000) / codes) / 10
+/** In percent; 100 means all. */
+export const matchRate = ({ codes, matched }: MatchCount): number | null => rateOf(matched, codes)

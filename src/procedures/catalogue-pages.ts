@@ -4,8 +4,7 @@ import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { countWords, momentWords, sayIn, type Language, type Say, type Words } from '../console/words.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
-import { why } from '../platform/http.ts'
-import { Refusal } from '../platform/problems.ts'
+import { reasonOf } from './decision-pages.ts'
 import { differences, marked } from './differences.ts'
 import {
   applyHeld,
@@ -51,9 +50,7 @@ export function addCataloguePages(console: Console, { sql }: ProcedurePageDeps):
     allAgencies: true,
     form: z.object({ pull: z.coerce.number().int(), why: z.string() }),
     async act({ by }, form) {
-      const reason = why.safeParse(form.why)
-      if (!reason.success) throw new Refusal('missing-field', 'Say why: it is kept with the list', { field: 'why' })
-      await applyHeld(sql, form.pull, { by, why: reason.data })
+      await applyHeld(sql, form.pull, { by, why: reasonOf(form.why) })
       return { to: 'catalogue' }
     },
   })

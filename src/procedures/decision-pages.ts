@@ -179,9 +179,10 @@ export function addDecisionPages(console: Console, deps: ProcedurePageDeps): voi
 
 const perPage = 50
 
-function reasonOf(text: string): string {
+/** What a form gives as the reason; throws a refusal where it gives none. */
+export function reasonOf(text: string): string {
   const reason = why.safeParse(text)
-  if (!reason.success) throw new Refusal('missing-field', 'Say why: it is kept with the decision', { field: 'why' })
+  if (!reason.success) throw new Refusal('missing-field', 'Say why: it is kept', { field: 'why' })
   return reason.data
 }
 

@@ -264,6 +264,12 @@ const overlap = (a: Image, b: Image) =>
   (a['valid_to'] === null || b['valid_from'] === null || b['valid_from']! < a['valid_to']!) &&
   (b['valid_to'] === null || a['valid_from'] === null || a['valid_from']! < b['valid_to']!)
 
+/** Whether both hold for the same dossiers at some time: to different procedures that is a contradiction. */
+export function collide(one: Mapping, other: Mapping): boolean {
+  const [a, b] = [imageOf(one), imageOf(other)]
+  return alike(a, b, scope) && overlap(a, b)
+}
+
 function judgeAccept(state: State, mapping: Mapping, why = ''): Judged {
   const { localCode, nationalCode } = mapping
   const national = state.national(nationalCode)

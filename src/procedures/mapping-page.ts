@@ -3,18 +3,19 @@ import { mappingReasons } from '../../config/mapping-reasons.ts'
 import { problemPage, type Console, type Visit } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, miniBar, trusted, type Html } from '../console/html.ts'
+import { searchForm } from '../console/forms.ts'
 import { countWords, sayIn, type Language } from '../console/words.ts'
 import { levelNames, levels } from '../organisations/model.ts'
 import { Refusal } from '../platform/problems.ts'
 import { NationalCode } from './codes.ts'
 import { confirmPage } from './decision-pages.ts'
-import { newestDecision, settlements, type Wish } from './decisions.ts'
+import { collide, newestDecision, settlements, type Wish } from './decisions.ts'
 import { differences, marked } from './differences.ts'
 import { waitingUnder, waitsForSomebody, type LocalCode, type WaitingAt } from './local.ts'
 import type { Mapping } from './model.ts'
 import { decisionWords, scopeWords, settlementWords } from './page-words.ts'
 import type { ProcedurePageDeps } from './pages.ts'
-import { reasonsInWords, type Candidate, type Suggestion } from './suggest.ts'
+import { reasonsApart, reasonsInWords, type Candidate, type Suggestion } from './suggest.ts'
 
 /** One local code, its candidates beside each other, and what a person says about it. */
 
@@ -101,8 +102,6 @@ function wishesOf(form: Form, mappings: readonly Mapping[]): Wish[] {
     throw new Refusal(choice === '' ? 'missing-field' : 'invalid-field', 'Choose a national code', { field })
   }
   const { source, level, validFrom, validTo } = form
-  if (validFrom !== null && validTo !== null && validFrom >= validTo)
-    throw new Refusal('invalid-field', 'validTo must lie after validFrom', { field: 'validTo' })
   const mapping: Mapping = {
     localCode,
     nationalCode: national.data,
@@ -112,17 +111,7 @@ function wishesOf(form: Form, mappings: readonly Mapping[]): Wish[] {
     validFrom,
     validTo,
   }
-  const rivals =
-    form.replace === undefined
-      ? []
-      : mappings.filter(
-          (one) =>
-            one.source === source &&
-            one.agencyCode === agencyCode &&
-            one.level === level &&
-            (one.validTo === null || validFrom === null || validFrom < one.validTo) &&
-            (one.validFrom === null || validTo === null || one.validFrom < validTo),
-        )
+  const rivals = form.replace === undefined ? [] : mappings.filter((one) => collide(one, mapping))
   return [...rivals.map((rival): Wish => ({ verdict: 'withdraw', mapping: rival })), { verdict: 'accept', mapping }]
 }
 
@@ -237,18 +226,13 @@ async function mappingPage(visit: Visit, deps: ProcedurePageDeps, code: string, 
       </form>
       <section>
         <h2>${say('Tìm trong danh mục quốc gia', 'Find in the national catalogue')}</h2>
-        <form class="find" method="get" action="mapping">
-          <input type="hidden" name="code" value="${code}" />
-          <input
-            type="search"
-            name="find"
-            value="${find}"
-            data-key="/"
-            aria-label="${say('Tên thủ tục', 'Name of the procedure')}"
-            placeholder="${say('Tên thủ tục', 'Name of the procedure')}"
-          />
-          <button class="plain">${say('Tìm', 'Find')}</button>
-        </form>
+        ${searchForm(say, {
+          action: 'mapping',
+          keep: { code },
+          name: 'find',
+          value: find,
+          label: say('Tên thủ tục', 'Name of the procedure'),
+        })}
       </section>`,
   }
 }
@@ -340,10 +324,7 @@ function card(language: Language, { candidate, place, local, name, chosen, mayDe
   const isChosen = chosen === candidate.code || (chosen === undefined && candidate.decision === 'accept')
   // That another name fits better is seen on the card before.
   const own = candidate.reasons.filter(({ code }) => place === 0 || code !== 'name-says-other')
-  const reasons = own.map((reason) => ({
-    favours: mappingReasons[reason.code].favours,
-    text: reasonsInWords([reason], language).replace(/^(?:nhưng|but): /, ''),
-  }))
+  const reasons = reasonsApart(own, language)
   return html`<article class="card">
     <label>
       ${

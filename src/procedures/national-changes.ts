@@ -1,4 +1,5 @@
 import type { Level } from '../organisations/model.ts'
+import type { NationalProcedure } from './model.ts'
 import type { PulledProcedure } from './national.ts'
 
 /** What a new list of the national catalogue changes, told apart from the one that is known. Pure. */
@@ -24,13 +25,7 @@ export interface NationalChange {
   readonly after: string | null
 }
 
-export interface KnownProcedure {
-  readonly code: string
-  readonly name: string
-  readonly fieldCode: string
-  readonly fieldName: string
-  readonly publishedOn: string | null
-  readonly open: boolean
+export interface KnownProcedure extends NationalProcedure {
   readonly levels: readonly Level[]
   readonly missingSince: Date | null
 }

@@ -274,14 +274,18 @@ export interface Endangered {
   readonly open: number
 }
 
+/** Mappings `m` that hold today, with what the catalogue has of their procedure, `n`. */
+const inDanger = (sql: Sql) => sql`
+  mappings m left join national_procedures n on n.code = m.national_code
+  where (m.valid_to is null or m.valid_to > (now() at time zone 'Asia/Ho_Chi_Minh')::date)
+    and (n.code is null or not n.open or n.missing_since is not null)`
+
 export async function endangeredMappings(sql: Sql, limit: number): Promise<Endangered[]> {
   return sql<Endangered[]>`
     with endangered as (
       select distinct m.local_code, m.national_code, n.name,
         case when n.code is null then 'unknown' when not n.open then 'withdrawn' else 'missing' end as why
-      from mappings m left join national_procedures n on n.code = m.national_code
-      where (m.valid_to is null or m.valid_to > (now() at time zone 'Asia/Ho_Chi_Minh')::date)
-        and (n.code is null or not n.open or n.missing_since is not null)
+      from ${inDanger(sql)}
     )
     select e.local_code as "localCode", e.national_code as "nationalCode", e.name, e.why, coalesce(w.open, 0) as open
     from endangered e left join (
@@ -313,8 +317,6 @@ export async function catalogueState(sql: Sql): Promise<CatalogueState> {
     select (select extract(epoch from now() - finished_at)::float8 from applied) as age,
       exists (select 1 from pulls where service = 'procedures' and list is not null) as held,
       coalesce((select jsonb_object_agg(kind, count) from kinds), '{}') as changes,
-      (select count(distinct m.local_code)::int from mappings m left join national_procedures n on n.code = m.national_code
-        where (m.valid_to is null or m.valid_to > (now() at time zone 'Asia/Ho_Chi_Minh')::date)
-          and (n.code is null or not n.open or n.missing_since is not null)) as endangered`
+      (select count(distinct m.local_code)::int from ${inDanger(sql)}) as endangered`
   return row!
 }

@@ -1,4 +1,4 @@
-import type { Say, Words } from '../console/words.ts'
+import { dayWords, type Say, type Words } from '../console/words.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
 import type { Image, Settlement, Wish } from './decisions.ts'
 import type { Standing } from './local.ts'
@@ -12,9 +12,8 @@ export const settlementWords: Readonly<Record<Settlement, Words>> = {
   later: { vi: 'Để sau', en: 'Later' },
 }
 
-export const standingWords: Readonly<Record<Standing | 'open', Words>> = {
+export const standingWords: Readonly<Record<Exclude<Standing, 'unmapped'> | 'open', Words>> = {
   open: { vi: 'Cần xử lý', en: 'To do' },
-  unmapped: { vi: 'Chưa ánh xạ', en: 'Not mapped' },
   settled: { vi: 'Đã có ý kiến', en: 'Answered' },
   mapped: { vi: 'Đã ánh xạ', en: 'Mapped' },
   inside: { vi: 'Mã trùng mã quốc gia', en: 'National codes' },
@@ -42,13 +41,11 @@ export function scopeWords(
     ...(source === null ? [] : [say(`hệ thống ${source}`, `system ${source}`)]),
     ...(agencyCode === null ? [] : [say(`cơ quan ${agencyCode}`, `agency ${agencyCode}`)]),
     ...(level === null ? [] : [say(levelNames[level as Level].vi, levelNames[level as Level].en)]),
-    ...(validFrom === null ? [] : [say(`tiếp nhận từ ${day(validFrom)}`, `received from ${day(validFrom)}`)]),
-    ...(validTo === null ? [] : [say(`tiếp nhận trước ${day(validTo)}`, `received before ${day(validTo)}`)]),
+    ...(validFrom === null ? [] : [say(`tiếp nhận từ ${dayWords(validFrom)}`, `received from ${dayWords(validFrom)}`)]),
+    ...(validTo === null ? [] : [say(`tiếp nhận trước ${dayWords(validTo)}`, `received before ${dayWords(validTo)}`)]),
   ]
   return parts.length === 0 ? say('mọi cơ quan, mọi thời gian', 'all agencies, all times') : parts.join(', ')
 }
-
-const day = (date: string) => date.split('-').toReversed().join('/')
 
 export const scopeOf = (image: Image) => ({
   source: image['source'] ?? null,
@@ -69,8 +66,8 @@ export function wishWords(say: Say, wish: Wish): string {
     return say(`không phải ${wish.mapping.nationalCode}: bỏ hẳn`, `never meant ${wish.mapping.nationalCode}: removed`)
   if (wish.verdict === 'end')
     return say(
-      `hết là ${wish.mapping.nationalCode} từ ${day(wish.before)}`,
-      `means ${wish.mapping.nationalCode} no more from ${day(wish.before)}`,
+      `hết là ${wish.mapping.nationalCode} từ ${dayWords(wish.before)}`,
+      `means ${wish.mapping.nationalCode} no more from ${dayWords(wish.before)}`,
     )
   if (wish.verdict === 'reject') return say(`không phải ${wish.nationalCode}`, `does not mean ${wish.nationalCode}`)
   if (wish.verdict === 'reopen') return say('mở lại', 'is open again')

@@ -2,8 +2,10 @@ import { z } from 'zod'
 import type { Console, Visit } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, miniBar, type Html } from '../console/html.ts'
+import { searchForm } from '../console/forms.ts'
 import { countWords, percentWords, sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
+import { rateOf } from '../reconciliation/model.ts'
 import type { Advice } from './advice.ts'
 import { addAuditPages } from './audit-pages.ts'
 import { addCataloguePages } from './catalogue-pages.ts'
@@ -133,18 +135,13 @@ function listPage(visit: Visit, query: z.output<typeof ListQuery>, list: List): 
             >`,
         )}
       </nav>
-      <form class="find" method="get" action="mappings">
-        <input type="hidden" name="tab" value="${query.tab}" />
-        <input
-          type="search"
-          name="q"
-          value="${query.q}"
-          data-key="/"
-          aria-label="${say('Tìm theo mã hoặc tên', 'Find by code or name')}"
-          placeholder="${say('Mã hoặc tên, không cần dấu', 'Code or name')}"
-        />
-        <button class="plain">${say('Tìm', 'Find')}</button>
-      </form>
+      ${searchForm(say, {
+        action: 'mappings',
+        keep: { tab: query.tab },
+        name: 'q',
+        value: query.q,
+        label: say('Tìm theo mã hoặc tên, không cần dấu', 'Find by code or name'),
+      })}
       ${
         list.shown.length === 0
           ? html`<section>
@@ -181,7 +178,7 @@ function listPage(visit: Visit, query: z.output<typeof ListQuery>, list: List): 
 function summary(language: Language, all: readonly LocalCode[]): Html {
   const say = sayIn(language)
   const done = all.filter(({ standing }) => standing === 'mapped' || standing === 'inside').length
-  const rate = all.length === 0 ? null : Math.floor((done * 1000) / all.length) / 10
+  const rate = rateOf(done, all.length)
   const waiting = all.reduce((sum, local) => sum + (waitsForSomebody(local) ? local.waiting : 0), 0)
   return html`<section>
     <dl class="figures">

@@ -15,7 +15,7 @@ import { localCodes, standings } from './local.ts'
 import { registerNationalRoutes } from './national-routes.ts'
 import type { Desk } from './desk.ts'
 import type { CatalogueSource } from './store.ts'
-import { reasonsInWords, type Reason } from './suggest.ts'
+import { reasonsApart, reasonsInWords, type Reason } from './suggest.ts'
 
 export interface ProcedureRouteDeps {
   readonly sql: Sql
@@ -161,10 +161,8 @@ const inBoth = (reasons: readonly Reason[]) => ({
 })
 
 const viewOf = (reason: Reason) => {
-  const { favours } = mappingReasons[reason.code]
-  const plain = (text: string) => text.replace(/^(?:nhưng|but): /, '')
-  const { vi, en } = inBoth([reason])
-  return { code: reason.code, favours, words: { vi: plain(vi), en: plain(en) } }
+  const [[vi], [en]] = [reasonsApart([reason], 'vi'), reasonsApart([reason], 'en')]
+  return { code: reason.code, favours: vi!.favours, words: { vi: vi!.text, en: en!.text } }
 }
 
 function registerDecisions(app: Http, { sql, desk, authorise }: ProcedureRouteDeps): void {

@@ -298,12 +298,16 @@ const levelText = (kind: Contrast['kind'], text: string) =>
         .join(', ')
     : text
 
-/** The reasons as one line, those for it first. */
-export function reasonsInWords(reasons: readonly Reason[], language: 'vi' | 'en'): string {
-  const worded = reasons.map(({ code, values }) => ({
+/** Each reason by itself. */
+export const reasonsApart = (reasons: readonly Reason[], language: 'vi' | 'en') =>
+  reasons.map(({ code, values }) => ({
     favours: mappingReasons[code].favours,
     text: mappingReasons[code][language].replace(/\{(\w+)\}/g, (_, key: string) => String(values[key] ?? '–')),
   }))
+
+/** The reasons as one line, those for it first. */
+export function reasonsInWords(reasons: readonly Reason[], language: 'vi' | 'en'): string {
+  const worded = reasonsApart(reasons, language)
   const [good, bad] = [worded.filter(({ favours }) => favours), worded.filter(({ favours }) => !favours)]
   const join = (list: typeof worded) => list.map(({ text }) => text).join('; ')
   const but = language === 'vi' ? 'nhưng: ' : 'but: '

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Console } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { both, html, type Html } from '../console/html.ts'
+import { periodForm } from '../console/forms.ts'
 import { causeWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
 import type { Sql } from '../platform/database.ts'
@@ -60,11 +61,7 @@ function reportPage(
   const only = onlyWords(report.only)
   return {
     title: reportWords.title,
-    body: html`<form class="find" method="get" action="report">
-        <input type="date" name="from" value="${report.period.from}" aria-label="${say('Từ ngày', 'From')}" />
-        <input type="date" name="to" value="${report.period.to}" aria-label="${say('Trước ngày', 'Before')}" />
-        <button class="plain">${say('Xem', 'Show')}</button>
-      </form>
+    body: html`${periodForm(say, 'report', report.period)}
       <p>${both(periodWords(report.period))}${only && html` · ${both(only)}`}</p>
       ${
         report.total.received === 0

@@ -160,7 +160,7 @@ describe('the console in a browser', () => {
 
   it('finds a code by what was typed without marks, and a national procedure by its name', async () => {
     await enter('mappings')
-    await page.getByLabel('Tìm theo mã hoặc tên').fill('cap lai gpxd')
+    await page.getByLabel('Tìm theo mã hoặc tên, không cần dấu').fill('cap lai gpxd')
     await page.getByRole('button', { name: 'Tìm' }).click()
     expect(await page.locator('.code-row').count()).toBe(1)
     await page.locator('.code-row a').click()

@@ -349,6 +349,7 @@ describe('deciding about local codes', () => {
     const sum = after.byAgency.reduce((all, { codes }) => all + codes, 0)
     expect(sum).toBe(after.total.codes)
     expect((await call('GET', '/v1/mappings/audit')).status).toBe(422)
+    expect((await call('GET', '/v1/mappings/audit?from=2026-01-01&to=2026-01-01')).status).toBe(422)
   })
 
   it('suggests from the catalogue, its former names included', async () => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { percentWords, type Language } from '../../console/words.ts'
+import { chunks } from '../../delivery/store.ts'
 import { vietnamDate } from '../../dossiers/model.ts'
 import type { Ground } from '../../main.ts'
 import { writeTable } from '../../platform/files.ts'
@@ -126,7 +127,7 @@ async function worksheetRows(ground: Ground, lang: Language): Promise<(string | 
   const progress = startProgress('Comparing')
   try {
     const rows: (string | number)[][] = []
-    for (const some of chunksOf(pending, 100)) {
+    for (const some of chunks(pending, 100)) {
       const suggestions = await advice.suggest(
         some.map(({ code, name }) => ({ code, name: name ?? '' })),
         proposed,
@@ -146,6 +147,3 @@ async function worksheetRows(ground: Ground, lang: Language): Promise<(string | 
     await advice.stop()
   }
 }
-
-const chunksOf = <T>(items: readonly T[], size: number): T[][] =>
-  Array.from({ length: Math.ceil(items.length / size) }, (_, place) => items.slice(place * size, (place + 1) * size))
