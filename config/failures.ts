@@ -224,6 +224,28 @@ export const failures = {
       'Import it with "dvcqg import agencies", or correct its code.',
     ],
   ),
+  'agency-closed': failure(
+    422,
+    [
+      'Cơ quan xử lý đã chấm dứt trước ngày tiếp nhận và chưa rõ cơ quan nào kế tiếp.',
+      'Chọn cơ quan kế tiếp ở trang "Cơ quan", hoặc nhập bằng "dvcqg import successions".',
+    ],
+    [
+      'The handling agency was closed before the day of reception, and nobody said who follows it.',
+      'Name its successor on the page "Agencies", or with "dvcqg import successions".',
+    ],
+  ),
+  'agency-split': failure(
+    422,
+    [
+      'Cơ quan xử lý đã được chia cho nhiều cơ quan; hệ thống không tự đoán.',
+      'Chọn cơ quan tiếp nhận nhiệm vụ ở trang "Cơ quan", cho tất cả hoặc cho từng thủ tục.',
+    ],
+    [
+      'The handling agency was divided among several; which one handles the dossier is not guessed.',
+      'Choose it on the page "Agencies", for all dossiers or for one procedure.',
+    ],
+  ),
   'unmapped-status': failure(
     422,
     ['Trạng thái của hệ thống một cửa chưa được ánh xạ.', 'Nhập ánh xạ bằng "dvcqg import statuses".'],

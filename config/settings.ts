@@ -188,6 +188,12 @@ const table = {
     about:
       'After a step that the portal refused, the later steps of the dossier wait for a person (wait) or are sent without it (go)',
   },
+  AGENCY_DAY: {
+    schema: defaulted(z.enum(['reception', 'change']), 'reception'),
+    secret: false,
+    about:
+      'Which day decides about the unit of a dossier when units were merged or renamed: that of its reception, or that of its newest change',
+  },
   EXCHANGE_BODY_DAYS: {
     schema: defaulted(whole(0, 3650), 90),
     secret: false,

@@ -48,6 +48,11 @@ import type { Sender } from './events/sender.ts'
 import { rotateEvents } from './events/store.ts'
 import { collectEvents, evaluateAlerts } from './events/watch.ts'
 import { registerDossierRoutes } from './dossiers/routes.ts'
+import { topOf, unitOf } from './organisations/model.ts'
+import { addOrganisationPages } from './organisations/pages.ts'
+import { registerOrganisationRoutes } from './organisations/routes.ts'
+import type { LookAt } from './organisations/store.ts'
+import { createUnits } from './organisations/units.ts'
 import { createAuthority } from './platform/auth.ts'
 import { createVault, type Vault } from './platform/crypto.ts'
 import { openDatabase, type Sql } from './platform/database.ts'
@@ -166,7 +171,7 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
   })
   const portal =
     settings.PORTAL_URL === undefined ? null : connectPortal(settings, dialect, pace, createSessionStore(sql, vault))
-  const catalogue = createCatalogueSource(sql)
+  const catalogue = createCatalogueSource(sql, settings.AGENCY_DAY)
   return {
     settings,
     log,
@@ -390,9 +395,19 @@ export const openDesk = ({ sql, catalogue, log }: Pick<Ground, 'sql' | 'catalogu
     sql,
     catalogue,
     log,
-    release: (known, codes) => releaseUnder(sql, known, codes),
-    foresee: releaseForeseen,
+    release: (known, localCodes) => releaseUnder(sql, known, { localCodes }),
+    foresee: (tx, known, localCodes) => releaseForeseen(tx, known, { localCodes }),
   })
+
+/** The province's units as they are now. */
+export const openUnits = ({ sql, catalogue, settings }: Pick<Ground, 'sql' | 'catalogue' | 'settings'>) =>
+  createUnits(sql, catalogue.fresh, settings.PORTAL_UNIT === undefined ? null : topOf(settings.PORTAL_UNIT))
+
+/** What a change of units means for the dossiers that wait because of them. */
+const lookAtUnits =
+  ({ catalogue }: Pick<Ground, 'catalogue'>): LookAt =>
+  async (tx, agencyCodes) =>
+    releaseForeseen(tx, await catalogue.within(tx), { agencyCodes })
 
 async function registerApi(app: Http, ground: Ground): Promise<void> {
   const { sql, vault, settings, catalogue, portal, metrics, pace, sender, policies, alertRules } = ground
@@ -403,6 +418,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
     vault,
     lanes,
     refresh: catalogue.current,
+    spelling: (code) => unitOf(catalogue.last().register, code)?.code ?? code,
     statusOf: (source, word) => statusOf(catalogue.last(), source, word),
     onResult: (result) => metrics.intake.inc({ result }),
   })
@@ -435,6 +451,11 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
     desk,
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
+  const organisations = { sql, catalogue, units: openUnits(ground), look: lookAtUnits(ground) }
+  registerOrganisationRoutes(app, {
+    ...organisations,
+    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
+  })
   registerPaceRoutes(app, {
     state: () => pace.state(),
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
@@ -442,6 +463,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
   addReportPages(console, { sql })
   addProcedurePages(console, { sql, catalogue, advice, desk, localCodes: createLocalCodes(sql, catalogue) })
+  addOrganisationPages(console, organisations)
   await console.open(app)
 }
 

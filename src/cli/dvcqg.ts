@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Adder>>> = {
   demo: async () => (await import('./commands/demo.ts')).addDemo,
   import: async () => (await import('./commands/import.ts')).addImport,
   procedures: async () => (await import('./commands/procedures.ts')).addProcedures,
+  organisations: async () => (await import('./commands/organisations.ts')).addOrganisations,
   catalogue: async () => (await import('./commands/catalogue.ts')).addCatalogue,
   mappings: async () => (await import('./commands/mappings.ts')).addMappings,
   report: async () => (await import('./commands/report.ts')).addReport,

@@ -1,13 +1,23 @@
 import { z } from 'zod'
 import { statuses } from '../../config/statuses.ts'
-import { levels } from '../organisations/model.ts'
-import { importAgencies, importLocalProcedures, importStatuses, type LocalProcedure } from '../procedures/store.ts'
+import { importCommunes, type CommuneRow } from '../organisations/communes.ts'
+import { levels, transfers, type Succession } from '../organisations/model.ts'
+import { importAgencies, succeed, type AgencyRow } from '../organisations/store.ts'
+import { importLocalProcedures, importStatuses, type LocalProcedure } from '../procedures/store.ts'
 import { acceptAll } from '../procedures/decisions.ts'
 import { NationalCode } from '../procedures/codes.ts'
 import type { Mapping } from '../procedures/model.ts'
 import type { Sql } from '../platform/database.ts'
 import { type TableShape } from '../platform/table.ts'
+import { UsageError } from './exits.ts'
 import { dayOf } from './options.ts'
+
+export interface ImportOptions {
+  /** Changed names are corrections of mistakes. */
+  readonly corrections?: boolean
+  /** The day that the whole list speaks of. */
+  readonly day?: string
+}
 
 /** The tables a province imports, row by row, and what storing them means. */
 export interface TableImport<T> {
@@ -17,7 +27,7 @@ export interface TableImport<T> {
   /** Whether dossiers may be blocked for want of these rows. */
   readonly releases: boolean
   /** Stores the rows and returns how many were new or different. */
-  store(sql: Sql, rows: readonly T[], by: string): Promise<number>
+  store(sql: Sql, rows: readonly T[], by: string, options: ImportOptions): Promise<number>
 }
 
 const sound = z
@@ -45,14 +55,125 @@ const day = z.string().transform((value, context) => {
   return z.NEVER
 })
 
-export const agencies: TableImport<{ code: string; name: string; level: (typeof levels)[number] }> = {
+const yesNo = z
+  .string()
+  .toLowerCase()
+  .transform((value, context) => {
+    if (['yes', 'có', 'co', '1', 'x'].includes(value)) return true
+    if (['no', 'không', 'khong', '0'].includes(value)) return false
+    context.addIssue({ code: 'custom', message: 'It must be yes or no (có, không)' })
+    return z.NEVER
+  })
+
+export const agencies: TableImport<AgencyRow> = {
   shape: {
     headers: ['code', 'name', 'level'],
-    row: z.object({ code, name: needed, level }),
+    optional: ['valid_from', 'valid_to', 'renamed_on', 'beneficiary_account'],
+    row: z
+      .object({
+        code,
+        name: needed,
+        level,
+        valid_from: blankIsNull(day).default(null),
+        valid_to: blankIsNull(day).default(null),
+        renamed_on: blankIsNull(day).default(null),
+        beneficiary_account: blankIsNull(yesNo).default(null),
+      })
+      .transform(({ valid_from, valid_to, renamed_on, beneficiary_account, ...row }) => ({
+        ...row,
+        validFrom: valid_from,
+        validTo: valid_to,
+        renamedOn: renamed_on,
+        beneficiaryAccount: beneficiary_account,
+      })),
     key: (row) => row.code,
   },
   releases: true,
-  store: (sql, rows) => importAgencies(sql, rows),
+  store: (sql, rows, _by, { corrections = false }) => importAgencies(sql, rows, { corrections }),
+}
+
+const transfer = z.enum(transfers, { error: `It must be one of ${transfers.join(', ')}` })
+
+type SuccessionRow = Omit<Succession, 'newCode'> & { readonly newCode: string | null; readonly why: string }
+
+/** What a worksheet says to whoever fills it in; not read back. */
+export const successionRemarks = ['old_name', 'waiting', 'proposals'] as const
+
+export const successions: TableImport<SuccessionRow> = {
+  shape: {
+    headers: ['old_code', 'new_code', 'day'],
+    optional: ['transfer', 'procedure_code', 'why', ...successionRemarks],
+    row: z
+      .object({
+        old_code: code,
+        new_code: blankIsNull(code),
+        day: blankIsNull(day),
+        transfer: z.union([z.literal('').transform(() => 'whole' as const), transfer]).default('whole'),
+        procedure_code: blankIsNull(localCode).default(null),
+        why: sound.default(''),
+      })
+      .refine((row) => row.new_code === null || row.day !== null, { path: ['day'], message: 'It must not be blank' })
+      .transform((row) => ({
+        oldCode: row.old_code,
+        newCode: row.new_code,
+        day: row.day ?? '',
+        transfer: row.transfer,
+        procedureCode: row.procedure_code,
+        why: row.why,
+      })),
+    key: (row) => JSON.stringify([row.oldCode, row.newCode, row.day, row.transfer, row.procedureCode]),
+  },
+  releases: true,
+  undecided: ({ newCode }) => newCode === null,
+  async store(sql, rows, by) {
+    const wishes = rows.flatMap(({ why: _why, newCode, ...row }) => (newCode === null ? [] : [{ ...row, newCode }]))
+    return (await succeed(sql, wishes, { by, why: rows.find(({ why }) => why !== '')?.why ?? 'import' })).changed
+  },
+}
+
+/** The form in which the country's changes of 2025 are published. */
+export const communes: TableImport<CommuneRow> = {
+  shape: {
+    headers: [
+      'old_code',
+      'old_name',
+      'old_district',
+      'old_province',
+      'new_code',
+      'new_name',
+      'new_province',
+      'transfer',
+    ],
+    ignoresOthers: true,
+    row: z
+      .object({
+        old_code: sound,
+        old_name: sound,
+        old_district: needed,
+        old_province: needed,
+        new_code: code,
+        new_name: needed,
+        new_province: needed,
+        transfer,
+      })
+      .transform((row) => ({
+        oldCode: row.old_code,
+        oldName: row.old_name,
+        oldDistrict: row.old_district,
+        oldProvince: row.old_province,
+        newCode: row.new_code,
+        newName: row.new_name,
+        newProvince: row.new_province,
+        transfer: row.transfer,
+      })),
+    key: (row) => `${row.oldCode}|${row.newCode}`,
+  },
+  releases: false,
+  async store(sql, rows, _by, { day: since }) {
+    if (since === undefined)
+      throw new UsageError(['--day says since when the new communes exist, for example 2025-07-01.'])
+    return importCommunes(sql, since, rows)
+  },
 }
 
 export const procedures: TableImport<LocalProcedure> = {

@@ -98,7 +98,7 @@ input[type=radio],input[type=checkbox]{width:18px;height:18px;vertical-align:-3p
 .find input[type=search]{flex:1 1 160px;min-width:0}
 main>h1{margin-bottom:14px}
 section>details>summary{list-style-position:inside}
-label+p,label+.actions{margin-top:12px}
+label+p,label+.actions,.fields+.actions{margin-top:12px}
 .changes .soft{display:block}
 .bulk{display:flex;flex-wrap:wrap;gap:8px 20px;align-items:center;margin:0 0 10px}
 .code-row{display:grid;grid-template-columns:24px 1fr auto;gap:4px 12px;padding:12px 0;border-top:1px solid var(--line)}

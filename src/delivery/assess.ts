@@ -1,12 +1,22 @@
 import type { FailureCode } from '../../config/failures.ts'
 import { vietnamDate, type DossierContent } from '../dossiers/model.ts'
-import { findNational, statusOf, type Catalogue } from '../procedures/model.ts'
+import { handlingUnit, unitOf, type Level, type UnitAnswer } from '../organisations/model.ts'
+import {
+  findNational,
+  procedureCodesOf,
+  statusOf,
+  type Catalogue,
+  type NationalProcedure,
+} from '../procedures/model.ts'
+import type { Status } from '../../config/statuses.ts'
 import type { PortalDossier, PortalProblem } from './portal.ts'
 
 export interface Subject {
   readonly code: string
   readonly source: string
   readonly content: DossierContent
+  /** When the one-stop system made the change. */
+  readonly changedAt: string
 }
 
 export interface Obstacle {
@@ -28,28 +38,80 @@ export type Assessment =
 export function assess(
   catalogue: Catalogue,
   problemsOf: (dossier: PortalDossier) => readonly PortalProblem[],
-  { code, source, content }: Subject,
+  { code, source, content, changedAt }: Subject,
 ): Assessment {
-  const agency = catalogue.agencies.get(content.agencyCode)
-  const procedure = findNational(catalogue, {
-    procedureCode: content.procedureCode,
-    source,
-    agencyCode: content.agencyCode,
-    level: content.level ?? agency?.level ?? null,
-    receivedOn: vietnamDate(content.receivedAt),
-  })
-  if (!procedure.found)
-    return blocked(procedure.reason, 'procedureCode', `procedure ${content.procedureCode}`, procedure.nationalCode)
-  const nationalCode = procedure.procedure.code
-  const status = statusOf(catalogue, source, content.status)
-  if (!status) return blocked('unmapped-status', 'status', `status "${content.status}" of ${source}`, nationalCode)
-  if (!agency) return blocked('unknown-agency', 'agencyCode', `agency ${content.agencyCode}`, nationalCode)
-  const dossier = { code, content, status, procedure: procedure.procedure, agencyName: agency.name }
+  const known = translated(catalogue, { ...content, source, changedAt })
+  if (!known.found) return { ready: false, obstacle: known.obstacle, nationalCode: known.nationalCode }
+  const { procedure, status, agencyName } = known
+  const dossier = { code, content, status, procedure, agencyName }
   const problem = problemsOf(dossier)[0]
-  if (problem) return blocked(problem.code, problem.field, problem.detail, nationalCode)
-  return { ready: true, dossier }
+  if (!problem) return { ready: true, dossier }
+  return {
+    ready: false,
+    obstacle: { reason: problem.code, field: problem.field, text: problem.detail },
+    nationalCode: procedure.code,
+  }
 }
 
-function blocked(reason: FailureCode, field: string, text: string, nationalCode: string | null = null): Assessment {
-  return { ready: false, obstacle: { reason, field, text }, nationalCode }
+/** What of a dossier is said in the province's own words. */
+interface Local {
+  readonly procedureCode: string
+  readonly source: string
+  readonly agencyCode: string
+  readonly level?: Level | undefined
+  readonly status: string
+  readonly receivedAt: string
+  readonly changedAt: string
 }
+
+type Translated =
+  | {
+      readonly found: true
+      readonly procedure: NationalProcedure
+      readonly status: Status
+      readonly agencyName: string
+    }
+  | { readonly found: false; readonly obstacle: Obstacle; readonly nationalCode: string | null }
+
+/** The province's words in the nation's: procedure, status and unit, by the rules of the day of reception. */
+export function translated(catalogue: Catalogue, local: Local): Translated {
+  const { procedureCode, source, agencyCode } = local
+  const unit = unitFor(catalogue, local)
+  const agency = unit.found ? unit.agency : unitOf(catalogue.register, agencyCode)
+  const procedure = findNational(catalogue, {
+    procedureCode,
+    source,
+    agencyCode,
+    ...(agency && { handlingCode: agency.code }),
+    // A closed unit's level says nothing about the one that follows.
+    level: (unit.found && unit.follows ? null : local.level) ?? agency?.level ?? null,
+    receivedOn: vietnamDate(local.receivedAt),
+  })
+  if (!procedure.found)
+    return untold(procedure.reason, 'procedureCode', `procedure ${procedureCode}`, procedure.nationalCode)
+  const nationalCode = procedure.procedure.code
+  const status = statusOf(catalogue, source, local.status)
+  if (!status) return untold('unmapped-status', 'status', `status "${local.status}" of ${source}`, nationalCode)
+  if (!unit.found) return untold(unit.reason, 'agencyCode', agencyText(agencyCode, unit.among), nationalCode)
+  return { found: true, procedure: procedure.procedure, status, agencyName: unit.name }
+}
+
+/** The unit that handles it, on the day that decides. */
+export const unitFor = (
+  { register }: Catalogue,
+  local: Pick<Local, 'agencyCode' | 'procedureCode' | 'receivedAt' | 'changedAt'>,
+): UnitAnswer =>
+  handlingUnit(register, {
+    agencyCode: local.agencyCode,
+    procedureCodes: procedureCodesOf(local.procedureCode),
+    day: vietnamDate(register.day === 'reception' ? local.receivedAt : local.changedAt),
+  })
+
+const agencyText = (code: string, among: readonly string[]) =>
+  among.length === 0 ? `agency ${code}` : `agency ${code}: ${among.join(', ')}`
+
+const untold = (reason: FailureCode, field: string, text: string, nationalCode: string | null = null): Translated => ({
+  found: false,
+  obstacle: { reason, field, text },
+  nationalCode,
+})

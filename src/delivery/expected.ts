@@ -1,7 +1,7 @@
 import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
 import { statusOf, type Catalogue } from '../procedures/model.ts'
-import { assess } from './assess.ts'
+import { assess, unitFor } from './assess.ts'
 import type { PortalDossier, PortalStep } from './portal.ts'
 import { readDelivered, type DeliveredRow } from './store.ts'
 
@@ -41,13 +41,13 @@ function expectedOf(
 /** By the code it was sent under, even if the procedure was closed or mapped anew since: what was delivered stays delivered. */
 function sentAs(
   catalogue: Catalogue,
-  { code, source, nationalCode }: DeliveredRow,
+  { code, source, nationalCode, changedAt }: DeliveredRow,
   content: NonNullable<DeliveredRow['content']>,
 ): PortalDossier | null {
   const procedure = nationalCode === null ? undefined : catalogue.national.get(nationalCode)
-  const agencyName = catalogue.agencies.get(content.agencyCode)?.name
+  const unit = unitFor(catalogue, { ...content, changedAt })
   const status = statusOf(catalogue, source, content.status)
-  if (procedure && agencyName && status) return { code, content, status, procedure, agencyName }
-  const judged = assess(catalogue, () => [], { code, source, content })
+  if (procedure && unit.found && status) return { code, content, status, procedure, agencyName: unit.name }
+  const judged = assess(catalogue, () => [], { code, source, content, changedAt })
   return judged.ready ? judged.dossier : null
 }

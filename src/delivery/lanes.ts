@@ -1,8 +1,8 @@
 import type { LaneWish, Lanes } from '../dossiers/lanes.ts'
-import { vietnamDate } from '../dossiers/model.ts'
+import type { Level } from '../organisations/model.ts'
 import type { Sql, Tx } from '../platform/database.ts'
-import { findNational, statusOf, type Catalogue, type Release } from '../procedures/model.ts'
-import { assess } from './assess.ts'
+import type { Catalogue, Release } from '../procedures/model.ts'
+import { assess, translated } from './assess.ts'
 import type { StepsAfterRefused } from './model.ts'
 import type { Portal } from './portal.ts'
 import {
@@ -14,6 +14,7 @@ import {
   settleCodes,
   wakeLanes,
   type BlockedLane,
+  type Concerned,
 } from './store.ts'
 
 /** Delivery's side of intake's port: each wish is assessed by the catalogue last loaded, and the lane says so at once. */
@@ -77,27 +78,27 @@ async function* pages(next: (after: number) => Promise<BlockedLane[]>): AsyncGen
 }
 
 /** What `releaseUnder` would do by this catalogue; changes nothing. */
-export const releaseForeseen = (sql: Sql | Tx, catalogue: Catalogue, localCodes: readonly string[]): Promise<Release> =>
-  release(sql, catalogue, localCodes, () => Promise.resolve())
+export const releaseForeseen = (sql: Sql | Tx, catalogue: Catalogue, some: Concerned): Promise<Release> =>
+  release(sql, catalogue, some, () => Promise.resolve())
 
 /**
- * Releases blocked lanes of these local codes at once. The relay's sweep does the same within a second; whoever
+ * Releases these blocked lanes at once. The relay's sweep does the same within a second; whoever
  * comes first, the counts are those of the catalogue.
  */
-export const releaseUnder = (sql: Sql, catalogue: Catalogue, localCodes: readonly string[]): Promise<Release> =>
-  release(sql, catalogue, localCodes, async (lanes) => {
+export const releaseUnder = (sql: Sql, catalogue: Catalogue, some: Concerned): Promise<Release> =>
+  release(sql, catalogue, some, async (lanes) => {
     await reassessed(sql, catalogue.version, lanes)
   })
 
 async function release(
   sql: Sql | Tx,
   catalogue: Catalogue,
-  localCodes: readonly string[],
+  some: Concerned,
   act: (lanes: readonly Judged[]) => Promise<void>,
 ): Promise<Release> {
   const still: Record<string, number> = {}
   let [blocked, released] = [0, 0]
-  for await (const lanes of pages((after) => blockedUnder(sql, localCodes, after, atOnce))) {
+  for await (const lanes of pages((after) => blockedUnder(sql, some, after, atOnce))) {
     const verdicts = judged(catalogue, lanes)
     await act(verdicts)
     blocked += lanes.length
@@ -121,20 +122,16 @@ const judged = (catalogue: Catalogue, lanes: readonly BlockedLane[]): Judged[] =
   lanes.map((lane) => ({ id: lane.id, was: lane.reason, ...obstacleOf(catalogue, lane) }))
 
 function obstacleOf(catalogue: Catalogue, lane: BlockedLane): { reason: string | null; nationalCode: string | null } {
-  const agency = catalogue.agencies.get(lane.agencyCode)
-  const procedure = findNational(catalogue, {
-    procedureCode: lane.procedureCode,
-    source: lane.source,
-    agencyCode: lane.agencyCode,
-    level: (lane.level as never) ?? agency?.level ?? null,
-    receivedOn: vietnamDate(lane.receivedAt.toISOString()),
+  const known = translated(catalogue, {
+    ...lane,
+    level: (lane.level as Level | null) ?? undefined,
+    status: lane.sourceStatus,
+    receivedAt: lane.receivedAt.toISOString(),
+    changedAt: lane.changedAt.toISOString(),
   })
-  if (!procedure.found) return { reason: procedure.reason, nationalCode: procedure.nationalCode ?? null }
-  const nationalCode = procedure.procedure.code
-  if (!statusOf(catalogue, lane.source, lane.sourceStatus)) return { reason: 'unmapped-status', nationalCode }
-  if (!agency) return { reason: 'unknown-agency', nationalCode }
+  if (!known.found) return { reason: known.obstacle.reason, nationalCode: known.nationalCode }
   // Where the content itself is at fault no catalogue can mend it; where a name of the catalogue was missing, it may have come.
   const ofCatalogue = lane.field?.startsWith('procedure.') === true || lane.field === 'agencyName'
   const ofContent = !ofCatalogue && (lane.reason === 'missing-for-portal' || lane.reason === 'invalid-for-portal')
-  return { reason: ofContent ? lane.reason : null, nationalCode }
+  return { reason: ofContent ? lane.reason : null, nationalCode: known.procedure.code }
 }

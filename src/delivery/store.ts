@@ -28,7 +28,7 @@ export async function armLanes(tx: Tx, version: number, lanes: readonly ArmedLan
     select r.id, r.agency, r.state, r.reason, r.detail::jsonb, r.change_id, r.steps, r.priority, ${version}, r.national_code
     from unnest(
       ${sorted.map(({ wish }) => wish.dossierId)}::bigint[],
-      ${sorted.map(({ wish }) => wish.content.agencyCode)}::text[],
+      ${sorted.map(({ wish }) => wish.agencyCode)}::text[],
       ${sorted.map(({ assessment }) => (assessment.ready ? 'waiting' : 'blocked'))}::text[],
       ${sorted.map(({ assessment }) => (assessment.ready ? null : assessment.obstacle.reason))}::text[],
       ${sorted.map(({ assessment }) => detailOf(assessment))}::text[],
@@ -241,6 +241,8 @@ export interface Lane {
   readonly code: string
   readonly source: string
   readonly content: DossierContent
+  /** When the one-stop system made the change. */
+  readonly changedAt: string
   /** The newest change at the moment of the claim: what this worker will send. */
   readonly changeId: number
   readonly contentDelivered: boolean
@@ -256,11 +258,15 @@ export interface Lane {
   readonly steps: readonly LaneStep[]
 }
 
+/** Read after the claim. */
+type Sealed = 'code' | 'source' | 'content' | 'changedAt'
+
 interface ClaimedRow {
   id: number
   code: string
   source: string
   content: Buffer
+  changedAt: Date
   changeId: number
   contentDelivered: boolean
   presence: Lane['presence']
@@ -279,7 +285,7 @@ export async function claimLanes(
   vault: Vault,
   claim: { ids: readonly number[]; urgency: Urgency; token: string; leaseFor: number },
 ): Promise<{ lanes: Lane[]; unreadable: UnreadableLane[] }> {
-  const claimed = await sql<Omit<ClaimedRow, 'code' | 'source' | 'content'>[]>`
+  const claimed = await sql<Omit<ClaimedRow, Sealed>[]>`
     with picked as (
       select dossier_id, state from deliveries
       where dossier_id = any(${[...claim.ids]}::bigint[]) and state in ('waiting', 'unknown') and next_at <= now()
@@ -322,6 +328,7 @@ interface SealedRow {
   /** Of the dossier; null in the row of a step. */
   readonly code: string | null
   readonly source: string
+  readonly changedAt: Date
   readonly content: Buffer
   readonly stepId: number
   readonly stepState: string
@@ -333,20 +340,20 @@ interface SealedRow {
  */
 async function sealedOf(
   sql: Sql,
-  claimed: readonly Omit<ClaimedRow, 'code' | 'source' | 'content'>[],
+  claimed: readonly Omit<ClaimedRow, Sealed>[],
 ): Promise<{ rows: ClaimedRow[]; steps: Map<number, SealedStep[]> }> {
   const withSteps = claimed.filter((lane) => lane.steps > 0).map((lane) => lane.id)
   const sealed = await sql<SealedRow[]>`
-    select d.id as "dossierId", d.code, d.source, c.content, null::bigint as "stepId", null::text as "stepState", null::timestamptz as at
+    select d.id as "dossierId", d.code, d.source, c.changed_at as "changedAt", c.content, null::bigint as "stepId", null::text as "stepState", null::timestamptz as at
     from changes c join dossiers d on d.id = c.dossier_id where c.id = any(${claimed.map(({ changeId }) => changeId)}::bigint[])
     union all
-    select dossier_id, null, null, content, id, state, at from steps
+    select dossier_id, null, null, null, content, id, state, at from steps
     where dossier_id = any(${withSteps}::bigint[]) and state <> 'delivered'
     order by "dossierId", at, "stepId"`
-  const contents = new Map<number, Pick<ClaimedRow, 'code' | 'source' | 'content'>>()
+  const contents = new Map<number, Pick<ClaimedRow, Sealed>>()
   const steps = new Map<number, SealedStep[]>(withSteps.map((id) => [id, []]))
-  for (const { dossierId, code, source, content, stepId, stepState } of sealed)
-    if (code !== null) contents.set(dossierId, { code, source, content })
+  for (const { dossierId, code, source, content, changedAt, stepId, stepState } of sealed)
+    if (code !== null) contents.set(dossierId, { code, source, content, changedAt })
     else steps.get(dossierId)!.push({ id: stepId, content, state: stepState })
   return { rows: claimed.map((row) => ({ ...row, ...contents.get(row.id)! })), steps }
 }
@@ -363,6 +370,7 @@ function openLane(vault: Vault, row: ClaimedRow, steps: readonly SealedStep[]): 
     code: row.code,
     source: row.source,
     content: JSON.parse(vault.open(row.content, `change:${row.code}`)) as DossierContent,
+    changedAt: row.changedAt.toISOString(),
     changeId: row.changeId,
     contentDelivered: row.contentDelivered,
     presence: row.presence,
@@ -647,12 +655,13 @@ export interface BlockedLane {
   readonly source: string
   readonly sourceStatus: string
   readonly receivedAt: Date
+  readonly changedAt: Date
 }
 
 /** Lanes that were blocked under an older catalogue than `version`, in order after `after`. */
 const blockedColumns = (sql: Sql | Tx) => sql`
   l.dossier_id as id, l.reason, l.detail->>'field' as field, d.procedure_code as "procedureCode", d.agency_code as "agencyCode", d.level,
-  d.source, d.source_status as "sourceStatus", d.received_at as "receivedAt"`
+  d.source, d.source_status as "sourceStatus", d.received_at as "receivedAt", d.changed_at as "changedAt"`
 
 /** Lanes that were blocked before the catalogue last changed in a way that can concern any of them. */
 export const blockedBeforeGeneral = (sql: Sql, after: number, limit: number): Promise<BlockedLane[]> => sql<
@@ -685,15 +694,22 @@ export async function settleCodes(sql: Sql, version: number): Promise<void> {
     where not settled and version <= ${version} and raised_at < now() - interval '5 minutes'`
 }
 
-/** Blocked lanes of these local codes. */
+/** Lanes that a decision concerns: those under local codes, or those of units. */
+export type Concerned = { readonly localCodes: readonly string[] } | { readonly agencyCodes: readonly string[] }
+
+/** The blocked ones among them. */
 export const blockedUnder = (
   sql: Sql | Tx,
-  codes: readonly string[],
+  some: Concerned,
   after: number,
   limit: number,
 ): Promise<BlockedLane[]> => sql<BlockedLane[]>`
   select ${blockedColumns(sql)} from dossiers d join deliveries l on l.dossier_id = d.id
-  where d.procedure_code = any(${[...codes]}::text[]) and l.state = 'blocked' and d.id > ${after}
+  where l.state = 'blocked' and d.id > ${after} and ${
+    'localCodes' in some
+      ? sql`d.procedure_code = any(${[...some.localCodes]}::text[])`
+      : sql`l.agency_code = any(${[...some.agencyCodes]}::text[])`
+  }
   order by d.id limit ${limit}`
 
 /** Releases lanes whose obstacle is gone and renews the reason of the others; returns how many were released. */
@@ -789,6 +805,8 @@ export interface DeliveredRow {
   readonly source: string
   /** Null when nothing of this dossier was delivered. */
   readonly content: DossierContent | null
+  /** When the one-stop system made that change. */
+  readonly changedAt: string
   /** The national code of the newest change, when that is the delivered one. */
   readonly nationalCode: string | null
   readonly steps: readonly Step[]
@@ -797,8 +815,8 @@ export interface DeliveredRow {
 /** What the portal took of these dossiers: the delivered change and the delivered steps in their order. */
 export async function readDelivered(sql: Sql, vault: Vault, ids: readonly number[]): Promise<DeliveredRow[]> {
   const [rows, steps] = await Promise.all([
-    sql<{ id: number; code: string; source: string; content: Buffer | null; nationalCode: string | null }[]>`
-      select d.id, d.code, d.source, c.content,
+    sql<(Omit<DeliveredRow, 'content' | 'changedAt' | 'steps'> & { content: Buffer | null; changedAt: Date | null })[]>`
+      select d.id, d.code, d.source, c.content, c.changed_at as "changedAt",
         case when l.delivered_change_id = l.wanted_change_id then l.national_code end as "nationalCode"
       from deliveries l join dossiers d on d.id = l.dossier_id
       left join changes c on c.id = l.delivered_change_id where l.dossier_id = any(${[...ids]}::bigint[])`,
@@ -807,12 +825,12 @@ export async function readDelivered(sql: Sql, vault: Vault, ids: readonly number
       where dossier_id = any(${[...ids]}::bigint[]) and state = 'delivered' order by dossier_id, acknowledged_at, at, id`,
   ])
   const byDossier = Map.groupBy(steps, (step) => step.dossierId)
-  return rows.map(({ id, code, source, content, nationalCode }) => ({
-    id,
-    code,
-    source,
-    nationalCode,
-    content: content ? (JSON.parse(vault.open(content, `change:${code}`)) as DossierContent) : null,
-    steps: (byDossier.get(id) ?? []).map((step) => JSON.parse(vault.open(step.content, `step:${code}`)) as Step),
+  return rows.map(({ content, changedAt, ...row }) => ({
+    ...row,
+    changedAt: changedAt?.toISOString() ?? '',
+    content: content ? (JSON.parse(vault.open(content, `change:${row.code}`)) as DossierContent) : null,
+    steps: (byDossier.get(row.id) ?? []).map(
+      (step) => JSON.parse(vault.open(step.content, `step:${row.code}`)) as Step,
+    ),
   }))
 }

@@ -45,6 +45,8 @@ export interface IntakeDeps {
   readonly lanes: Lanes
   /** Awaited before each push: the catalogue that `statusOf` and `lanes` judge by is at most a second old afterwards. */
   readonly refresh: () => Promise<unknown>
+  /** One code for one unit: the one that the list of agencies has, whichever notation was pushed. */
+  readonly spelling: (agencyCode: string) => string
   /** What a source's status word means, null when nobody has mapped it yet. */
   readonly statusOf: (source: string, word: string) => Status | null
   readonly onResult?: (result: IntakeResult['result']) => void
@@ -105,7 +107,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       return transaction(deps.sql, async (tx) => {
         const row = (await lockDossiers(tx, [code])).get(code)
         if (!row) return null
-        if (!speaksFor(client, row.agencyCode)) return outOfScope(code)
+        if (!speaks(deps, client, row.agencyCode)) return outOfScope(code)
         const stored = await insertSteps(tx, sealSteps(deps, [{ client, row, steps, isNew: false }]))
         const count = stored.get(row.id) ?? 0
         const news = count > 0 ? [{ dossierId: row.id, count, backfill: false }] : []
@@ -127,10 +129,14 @@ function judgeAlone(deps: IntakeDeps, client: ApiClient, value: unknown, now: nu
   const { code, changedAt, version: _version, backfill: _backfill, steps, ...content } = parsed.data
   const future = inFuture(now, [['changedAt', changedAt], ['receivedAt', content.receivedAt], ...timesOf(steps ?? [])])
   if (future) return { refused: refusal(code, [future]) }
-  if (!speaksFor(client, content.agencyCode)) return { refused: outOfScope(code) }
+  if (!speaks(deps, client, content.agencyCode)) return { refused: outOfScope(code) }
   const text = JSON.stringify(content)
   return { client, change: parsed.data, content, text, hash: deps.vault.fingerprint(text) }
 }
+
+/** Whichever notation the key and the dossier have. */
+const speaks = ({ spelling }: IntakeDeps, client: ApiClient, agencyCode: string) =>
+  speaksFor(client, agencyCode) || client.agencies.map(spelling).includes(spelling(agencyCode))
 
 const timesOf = (steps: readonly Step[]) => steps.map((step, position) => [`steps[${position}].at`, step.at] as const)
 
@@ -191,6 +197,8 @@ function waves(items: readonly Accepted[]): Accepted[][] {
 interface Judged {
   readonly item: Accepted
   readonly row: DossierRow
+  /** As the list of agencies writes it. */
+  readonly agencyCode: string
   /** The ledger has not seen this dossier before. */
   readonly isNew: boolean
   readonly verdict: Verdict
@@ -206,7 +214,7 @@ async function storeWave(deps: IntakeDeps, tx: Tx, wave: readonly Accepted[]): P
   const [rows, ids] = await Promise.all([lockDossiers(tx, codes), takeIds(tx, wave.length)])
   const inScope = ({ change, client }: Accepted) => {
     const row = rows.get(change.code)
-    return !row || speaksFor(client, row.agencyCode)
+    return !row || speaks(deps, client, row.agencyCode)
   }
   const allowed = wave.filter(inScope)
   const seen = await knownHashes(tx, olderThanCurrent(allowed, rows))
@@ -233,10 +241,11 @@ function judgeAgainst(
   seen: ReadonlySet<string>,
 ): Judged {
   const status = deps.statusOf(item.client.source, item.content.status)
+  const agencyCode = deps.spelling(item.content.agencyCode)
   const fresh = (): DossierRow => ({
     id: ids.dossier,
     code: item.change.code,
-    agencyCode: item.content.agencyCode,
+    agencyCode,
     changedAt: item.change.changedAt,
     version: item.change.version ?? null,
     hash: item.hash,
@@ -244,7 +253,7 @@ function judgeAgainst(
     changes: 0,
   })
   const number = (row?.changes ?? 0) + 1
-  const base = { item, row: row ?? fresh(), isNew: !row, changeId: ids.change, number, status }
+  const base = { item, agencyCode, row: row ?? fresh(), isNew: !row, changeId: ids.change, number, status }
   if (!row) return { ...base, verdict: 'stored', flags: [] }
   if (row.hash.equals(item.hash)) return { ...base, verdict: 'unchanged', flags: [] }
   if (isOlder(age(item.change), row)) {
@@ -309,11 +318,13 @@ function movesOn({ isNew, verdict, row, item }: Judged): boolean {
   return verdict === 'unchanged' && isOlder(row, age(item.change)) && row.hash.equals(item.hash)
 }
 
-const asDossier = ({ item, row, status, changeId, flags }: Judged) => ({
+const asDossier = ({ item, row, agencyCode, status, changeId, flags }: Judged) => ({
   id: row.id,
   code: item.change.code,
   source: item.client.source,
-  agencyCode: item.content.agencyCode,
+  agencyCode,
+  intakeAgencyCode: item.content.intakeAgencyCode ?? null,
+  receivingAgencyCode: item.content.receivingAgencyCode ?? null,
   level: item.content.level ?? null,
   procedureCode: item.content.procedureCode,
   status,
@@ -388,12 +399,14 @@ async function tellDelivery(
   const changed = judged.filter((one) => one.verdict === 'stored')
   const arming = deps.lanes.arm(
     tx,
-    changed.map(({ item, row, changeId }) => ({
+    changed.map(({ item, row, agencyCode, changeId }) => ({
       dossierId: row.id,
       code: row.code,
       source: item.client.source,
       changeId,
+      agencyCode,
       content: item.content,
+      changedAt: item.change.changedAt,
       newSteps: newSteps.get(row.id) ?? 0,
       backfill: item.change.backfill ?? false,
     })),

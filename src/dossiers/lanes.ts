@@ -24,7 +24,11 @@ export interface LaneWish {
   readonly code: string
   readonly source: string
   readonly changeId: number
+  /** As the list of agencies writes it. */
+  readonly agencyCode: string
   readonly content: DossierContent
+  /** When the one-stop system made the change. */
+  readonly changedAt: string
   readonly newSteps: number
   readonly backfill: boolean
 }

@@ -18,6 +18,9 @@ export interface NewDossier {
   readonly code: string
   readonly source: string
   readonly agencyCode: string
+  /** Where it was handed in, and who officially receives it, where those are other units. */
+  readonly intakeAgencyCode: string | null
+  readonly receivingAgencyCode: string | null
   readonly level: string | null
   readonly procedureCode: string
   readonly status: string | null
@@ -100,10 +103,10 @@ export async function insertDossiers(tx: Tx, rows: readonly NewDossier[]): Promi
   const sorted = [...rows].sort((a, b) => (a.code < b.code ? -1 : 1))
   const created = await tx`
     insert into dossiers (id, code, source, agency_code, level, procedure_code, status, source_status, channel, received_at,
-      promised_at, finished_at, changed_at, version, hash, change_id)
+      promised_at, finished_at, changed_at, version, hash, change_id, intake_agency_code, receiving_agency_code)
     overriding system value
     select r.id, r.code, r.source, r.agency_code, r.level, r.procedure_code, r.status, r.source_status, r.channel, r.received_at,
-      r.promised_at, r.finished_at, r.changed_at, r.version, decode(r.hash, 'hex'), r.change_id
+      r.promised_at, r.finished_at, r.changed_at, r.version, decode(r.hash, 'hex'), r.change_id, r.intake_agency_code, r.receiving_agency_code
     from ${rowsOf(tx, sorted)}
     on conflict (code) do nothing`
   return created.count
@@ -118,7 +121,8 @@ export async function updateDossiers(tx: Tx, rows: readonly (NewDossier & { isCh
         agency_code = r.agency_code, level = r.level, procedure_code = r.procedure_code, status = r.status,
         source_status = r.source_status, channel = r.channel, received_at = r.received_at, promised_at = r.promised_at,
         finished_at = r.finished_at, changed_at = r.changed_at, version = coalesce(r.version, d.version),
-        hash = decode(r.hash, 'hex'), change_id = r.change_id,
+        hash = decode(r.hash, 'hex'), change_id = r.change_id, intake_agency_code = r.intake_agency_code,
+        receiving_agency_code = r.receiving_agency_code,
         flags = (select coalesce(array_agg(distinct flag), '{}') from unnest(d.flags || string_to_array(nullif(r.flags, ''), ',')) flag),
         changes = d.changes + 1, updated_at = now()
       from ${rowsOf(tx, changes)} where d.id = r.id`
@@ -137,9 +141,10 @@ function rowsOf(tx: Tx, rows: readonly NewDossier[]) {
     ${column('sourceStatus')}::text[], ${column('channel')}::text[], ${plain(column('receivedAt'))}::timestamptz[],
     ${plain(column('promisedAt'))}::timestamptz[], ${plain(column('finishedAt'))}::timestamptz[],
     ${plain(column('changedAt'))}::timestamptz[], ${plain(column('version'))}::bigint[],
-    ${hex(column('hash'))}::text[], ${plain(column('changeId'))}::bigint[], ${flagged(rows)}::text[]
+    ${hex(column('hash'))}::text[], ${plain(column('changeId'))}::bigint[], ${flagged(rows)}::text[],
+    ${column('intakeAgencyCode')}::text[], ${column('receivingAgencyCode')}::text[]
   ) as r(id, code, source, agency_code, level, procedure_code, status, source_status, channel, received_at, promised_at,
-    finished_at, changed_at, version, hash, change_id, flags)`
+    finished_at, changed_at, version, hash, change_id, flags, intake_agency_code, receiving_agency_code)`
 }
 
 export async function insertChanges(tx: Tx, rows: readonly NewChange[]): Promise<void> {

@@ -2,7 +2,7 @@ import { Refusal, type Finding } from '../platform/problems.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
 import type { Level } from '../organisations/model.ts'
 import type { Mapping, Release } from './model.ts'
-import { lockCatalogue, raiseVersion } from './store.ts'
+import { lockCatalogue, raiseVersion } from './catalogue-version.ts'
 
 /** What a person says about local codes: applied as a whole or not at all, kept with who and why, undone as a whole. */
 

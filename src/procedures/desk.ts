@@ -2,7 +2,7 @@ import type { Sql, Tx } from '../platform/database.ts'
 import type { Logger } from '../platform/log.ts'
 import { decide, preview, undo, type Decided, type Decision, type Look } from './decisions.ts'
 import type { Catalogue, Release } from './model.ts'
-import { readCatalogue, type CatalogueSource } from './store.ts'
+import type { CatalogueSource } from './store.ts'
 
 /** A decision, or what it would be. */
 export interface Outcome extends Pick<Decided, 'changed' | 'already'> {
@@ -34,7 +34,7 @@ export interface DeskDeps {
 const released = 5_000
 
 export function createDesk({ sql, catalogue, release, foresee, log }: DeskDeps): Desk {
-  const look: Look = async (tx, localCodes) => foresee(tx, await readCatalogue(tx), localCodes)
+  const look: Look = async (tx, localCodes) => foresee(tx, await catalogue.within(tx), localCodes)
   const outcomeOf = ({ id, changed, already, dossiers }: Decided): Outcome => ({
     decision: id,
     changed,

@@ -1,5 +1,5 @@
 import { statuses, type Status } from '../../config/statuses.ts'
-import type { Agency, Level } from '../organisations/model.ts'
+import type { Level, Register } from '../organisations/model.ts'
 import { portalForm } from './codes.ts'
 
 /** A procedure of the national catalogue, as last pulled. `publishedOn` is a Vietnam date `yyyy-MM-dd`, null when the portal does not say. */
@@ -28,7 +28,7 @@ export interface Catalogue {
   readonly version: number
   readonly national: ReadonlyMap<string, NationalProcedure>
   readonly mappings: ReadonlyMap<string, readonly Mapping[]>
-  readonly agencies: ReadonlyMap<string, Agency>
+  readonly register: Register
   /** Key: `local code|national code`, for every agency: a person said that the national code inside the local one is not meant. */
   readonly rejected: ReadonlySet<string>
   /** Key: `source|local status` of a one-stop system that uses its own status words. */
@@ -40,6 +40,8 @@ export interface ProcedureQuestion {
   /** The one-stop system whose code it is. */
   readonly source: string
   readonly agencyCode: string
+  /** The unit that handles it, when that is another one by now; a mapping for either holds. */
+  readonly handlingCode?: string
   readonly level: Level | null
   /** Vietnam date of reception; a dossier is mapped by the rules valid on that day. */
   readonly receivedOn: string
@@ -77,7 +79,9 @@ export function findNational(catalogue: Catalogue, question: ProcedureQuestion):
 function applies(mapping: Mapping, question: ProcedureQuestion): boolean {
   return (
     (mapping.source === null || mapping.source === question.source) &&
-    (mapping.agencyCode === null || mapping.agencyCode === question.agencyCode) &&
+    (mapping.agencyCode === null ||
+      mapping.agencyCode === question.agencyCode ||
+      mapping.agencyCode === question.handlingCode) &&
     (mapping.level === null || mapping.level === question.level) &&
     (mapping.validFrom === null || mapping.validFrom <= question.receivedOn) &&
     (mapping.validTo === null || question.receivedOn < mapping.validTo)
@@ -111,6 +115,12 @@ function checked(
   const early = procedure.publishedOn !== null && question.receivedOn < procedure.publishedOn
   if (early && !datedByPerson) return { found: false, reason: 'predates-publication', nationalCode: procedure.code }
   return { found: true, procedure, how }
+}
+
+/** The codes that a procedure may be spoken of by: the local one, and the national one inside it. */
+export function procedureCodesOf(localCode: string): string[] {
+  const inside = portalForm(localCode)?.national
+  return [localCode.trim(), ...(inside === undefined ? [] : [inside])]
 }
 
 /** What a decision about local codes does, or would do, for the dossiers that are blocked under them. */

@@ -3,7 +3,7 @@ import { bools, transaction, type Sql, type Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/problems.ts'
 import { changesOf, type KnownProcedure, type NationalChange } from './national-changes.ts'
 import { portalForm } from './codes.ts'
-import { lockCatalogue, raiseVersion } from './store.ts'
+import { lockCatalogue, raiseVersion } from './catalogue-version.ts'
 
 /** The national catalogue in the ledger: lists that come are applied or held as a whole, and what they changed is kept. */
 

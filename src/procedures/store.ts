@@ -1,33 +1,13 @@
 import { isStatus } from '../dossiers/model.ts'
 import type { Status } from '../../config/statuses.ts'
-import type { Agency, Level } from '../organisations/model.ts'
+import { createRegister, type Level, type UnitDay } from '../organisations/model.ts'
+import { readRegister } from '../organisations/register.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
+import { raiseVersion } from './catalogue-version.ts'
 import type { Catalogue, Mapping, NationalProcedure } from './model.ts'
 import type { NationalEntry } from './suggest.ts'
 
-/**
- * Raises the catalogue's version. Held to commit, so versions follow the order in which changes become visible. With local codes, only
- * dossiers under these are judged again; without, all that are blocked.
- */
-export async function raiseVersion(tx: Tx, localCodes?: readonly string[]): Promise<void> {
-  await tx`update catalogue_version set version = version + 1, narrow = ${localCodes !== undefined}`
-  if (localCodes === undefined) return
-  await tx`
-    insert into catalogue_codes (local_code, version)
-    select distinct code, (select version from catalogue_version) from unnest(${[...localCodes]}::text[]) as code
-    on conflict (local_code) do update set version = excluded.version, raised_at = now(), settled = false`
-}
-
-/** Nobody else changes the catalogue until this transaction ends: whoever decides sees what was decided before. */
-export async function lockCatalogue(tx: Tx): Promise<void> {
-  await tx`select version from catalogue_version for update`
-}
-
-/** Version and data come from one snapshot: a stamped version never claims more than the data that was used. */
-const load = (sql: Sql): Promise<Catalogue> => sql.begin('isolation level repeatable read read only', readCatalogue)
-
-/** The catalogue as this transaction sees it, its own changes included. */
-export async function readCatalogue(tx: Tx): Promise<Catalogue> {
+async function readCatalogue(tx: Tx, unitDay: UnitDay): Promise<Catalogue> {
   const [current] = await tx<{ version: number }[]>`select version from catalogue_version`
   const national = await tx<NationalProcedure[]>`
     select code, name, field_code as "fieldCode", field_name as "fieldName",
@@ -37,7 +17,7 @@ export async function readCatalogue(tx: Tx): Promise<Catalogue> {
       to_char(valid_from, 'YYYY-MM-DD') as "validFrom", to_char(valid_to, 'YYYY-MM-DD') as "validTo" from mappings`
   const rejected = await tx<{ key: string }[]>`
     select local_code || '|' || national_code as key from mapping_verdicts where verdict = 'rejected' and agency_code is null`
-  const agencies = await tx<Agency[]>`select code, name, level from agencies`
+  const register = await readRegister(tx, unitDay)
   const words = await tx<{ source: string; word: string; status: string }[]>`
     select source, local_status as word, status from status_mappings`
   return {
@@ -45,7 +25,7 @@ export async function readCatalogue(tx: Tx): Promise<Catalogue> {
     national: new Map(national.map((procedure) => [procedure.code, procedure])),
     mappings: Map.groupBy(mappings, (mapping) => mapping.localCode),
     rejected: new Set(rejected.map(({ key }) => key)),
-    agencies: new Map(agencies.map((agency) => [agency.code, agency])),
+    register,
     statuses: new Map(
       words.flatMap(({ source, word, status }) => (isStatus(status) ? [[`${source}|${word}`, status] as const] : [])),
     ),
@@ -57,6 +37,8 @@ export interface CatalogueSource {
   readonly current: () => Promise<Catalogue>
   /** The catalogue as of now. */
   readonly fresh: () => Promise<Catalogue>
+  /** The catalogue as this transaction sees it, its own changes included. */
+  readonly within: (tx: Tx) => Promise<Catalogue>
   /** The one last loaded, without waiting; empty before the first load. */
   readonly last: () => Catalogue
 }
@@ -67,19 +49,21 @@ const nothing: Catalogue = {
   national: new Map(),
   mappings: new Map(),
   rejected: new Set(),
-  agencies: new Map(),
+  register: createRegister([]),
   statuses: new Map(),
 }
 
 /** Keeps the catalogue in memory and looks once a second, whatever the host's clock says, whether its version moved. */
-export function createCatalogueSource(sql: Sql): CatalogueSource {
+export function createCatalogueSource(sql: Sql, unitDay: UnitDay): CatalogueSource {
+  const within = (tx: Tx) => readCatalogue(tx, unitDay)
   let held = nothing
   let checkedAt = -checkEvery
   let loading: Promise<Catalogue> | undefined
   const refresh = async (): Promise<Catalogue> => {
     const at = performance.now()
     const [current] = await sql<{ version: number }[]>`select version from catalogue_version`
-    if (current!.version !== held.version) held = await load(sql)
+    // Version and data come from one snapshot: a stamped version never claims more than the data that was used.
+    if (current!.version !== held.version) held = await sql.begin('isolation level repeatable read read only', within)
     checkedAt = at
     return held
   }
@@ -90,6 +74,7 @@ export function createCatalogueSource(sql: Sql): CatalogueSource {
   return {
     fresh,
     current: async () => (performance.now() - checkedAt < checkEvery ? held : fresh()),
+    within,
     last: () => held,
   }
 }
@@ -99,19 +84,6 @@ export interface LocalProcedure {
   readonly name: string
   readonly level: Level | null
   readonly agencyCode: string | null
-}
-
-export async function importAgencies(sql: Sql, rows: readonly Agency[]): Promise<number> {
-  return transaction(sql, async (tx) => {
-    const changed = await tx`
-      insert into agencies (code, name, level)
-      select * from unnest(${rows.map((row) => row.code)}::text[], ${rows.map((row) => row.name)}::text[], ${rows.map((row) => row.level)}::text[])
-      on conflict (code) do update set name = excluded.name, level = excluded.level
-      where (agencies.name, agencies.level) is distinct from (excluded.name, excluded.level)
-      returning 1`
-    if (changed.length > 0) await raiseVersion(tx)
-    return changed.length
-  })
 }
 
 export async function importLocalProcedures(sql: Sql, rows: readonly LocalProcedure[]): Promise<number> {

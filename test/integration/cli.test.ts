@@ -280,6 +280,59 @@ describe('dvcqg beside a running service', () => {
     expect((await run(['reconcile', '--agency', 'H34.77'])).out).toContain('Agreement: 100 %')
   })
 
+  it('takes what became of units from a worksheet, names the rows that cannot be, and takes it back', async () => {
+    const dossier = change({ agencyCode: 'H34.81', receivedAt: '2025-08-01T08:00:00+07:00' })
+    await province.push([dossier])
+    const head = 'code,name,level,valid_to,beneficiary_account\n'
+    const list = `${head}H34.81,UBND huyện Mẫu,district,01/07/2025,\nH34.82,UBND xã Mẫu Mới,commune,,có\n`
+    await json(['import', 'agencies', await file('units.csv', list)])
+    const renamed = await run([
+      'import',
+      'agencies',
+      await file('renamed.csv', `${head}H34.82,UBND phường Khác,commune,,\n`),
+    ])
+    expect(renamed).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/^Row 2: H34\.82 is called "UBND xã Mẫu Mới"/) as string,
+    })
+
+    const sheet = join(folder, 'units.xlsx')
+    expect(await json(['organisations', 'worksheet', sheet])).toMatchObject({ rows: 1 })
+    const columns = [
+      'old_code',
+      'new_code',
+      'day',
+      'transfer',
+      'procedure_code',
+      'why',
+      'old_name',
+      'waiting',
+      'proposals',
+    ]
+    const read = readTable(await readFile(sheet), {
+      headers: columns,
+      row: z.object(Object.fromEntries(columns.map((name) => [name, z.string()]))),
+    })
+    expect(read.ok && read.rows).toMatchObject([{ old_code: 'H34.81', new_code: '', day: '2025-07-01', waiting: '1' }])
+    const filled = (newCode: string) => [['H34.81', newCode, '2025-07-01', '', '', 'NQ 1', 'UBND huyện Mẫu', 1, '']]
+    await writeTable(sheet, columns, filled('H34.99'), { excel: false })
+    expect((await run(['import', 'successions', sheet])).out).toMatch(/^Row 2: H34\.99 is not in the list of agencies/)
+    await writeTable(sheet, columns, filled(''), { excel: false })
+    expect(await json(['import', 'successions', sheet])).toMatchObject({ changed: 0, undecided: 1 })
+    await writeTable(sheet, columns, filled('H34.82'), { excel: false })
+    expect(await json(['import', 'successions', sheet])).toMatchObject({ changed: 1, released: 1 })
+    await province.until(async () => (await stateOf(dossier.code))?.state === 'delivered', 'the delivery')
+    expect((await run(['organisations', 'list'])).out).toMatch(/H34\.81 +follows +H34\.82/)
+    const said = await json<{ id: number }[]>(['organisations', 'successions'])
+    expect(await json(['organisations', 'withdraw', String(said[0]!.id), '--why', 'a slip'])).toEqual({ released: 0 })
+    expect(await run(['organisations', 'withdraw', '99999', '--why', 'x'])).toMatchObject({ code: 1 })
+    expect(await run(['organisations', 'commune', '00004'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/dvcqg import communes/) as string,
+    })
+    expect(await run(['import', 'communes', await file('c.csv', 'old_code\n1\n')])).toMatchObject({ code: 1 })
+  })
+
   it('shows what waits and what stopped', async () => {
     await province.push([change({ procedureCode: 'TT-LOCAL-2' })])
     const status = await json<{ backlog: Record<string, unknown>[] }>(['status'], 0, runAlone)

@@ -57,6 +57,7 @@ describe('a transaction that is broken off', () => {
         vault,
         lanes: createLanes(catalogue.last, () => [], 'wait'),
         refresh: async () => undefined,
+        spelling: (code) => code,
         statusOf(source, word) {
           if (isArmed) createElsewhere(province.servers.databaseUrl, old[0]!.code, stranger.code)
           isArmed = false

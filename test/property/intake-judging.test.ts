@@ -11,6 +11,7 @@ const intake = createIntake({
   vault: createVault([{ id: 'k', key: Buffer.alloc(32) }]),
   lanes: { arm: async () => new Map(), wake: async () => new Map() },
   refresh: async () => undefined,
+  spelling: (code) => code,
   statusOf: () => null,
   now: () => Date.parse('2020-07-04T00:00:00Z'),
 })

@@ -5,7 +5,7 @@ import type { SandboxOptions } from '../../adapters/sandbox/settings.ts'
 import { prepareGround, startHouse, type Ground, type House, type Policies } from '../../src/main.ts'
 import { createKey, rights } from '../../src/platform/auth.ts'
 import { createLog } from '../../src/platform/log.ts'
-import { importAgencies } from '../../src/procedures/store.ts'
+import { importAgencies } from '../../src/organisations/store.ts'
 import { startServers } from './house.ts'
 
 /** National codes that the sandbox's catalogue holds. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { failures } from '../../config/failures.ts'
+import { createRegister } from '../../src/organisations/model.ts'
 import { assess, type Subject } from '../../src/delivery/assess.ts'
 import type { PortalDossier, PortalProblem } from '../../src/delivery/portal.ts'
 import { DossierContent } from '../../src/dossiers/model.ts'
@@ -15,6 +16,7 @@ const content = DossierContent.parse({
 const subject = (more: Partial<DossierContent> = {}): Subject => ({
   code: 'H34-1',
   source: 'one-stop',
+  changedAt: '2020-07-05T00:00:00.000Z',
   content: { ...content, ...more },
 })
 const procedure = { code: '1.000010', name: 'n', fieldCode: 'f', fieldName: 'f', publishedOn: '2020-07-04', open: true }
@@ -23,7 +25,7 @@ const catalogue = (more: Partial<Catalogue> = {}): Catalogue => ({
   national: new Map([[procedure.code, procedure]]),
   mappings: new Map(),
   rejected: new Set(),
-  agencies: new Map([['H34.01', { code: 'H34.01', name: 'Sở Tư pháp', level: 'province' }]]),
+  register: createRegister([{ code: 'H34.01', name: 'Sở Tư pháp', level: 'province' }]),
   statuses: new Map(),
   ...more,
 })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parse } from 'csv-parse/sync'
 import { describe, expect, test } from 'vitest'
+import { createRegister } from '../../src/organisations/model.ts'
 import { assumed, figuresNote, konTum, published, type KonTum } from '../../src/demo/kon-tum/generator.ts'
 import { DossierChange, isLegalMove, isStatus, vietnamDate } from '../../src/dossiers/model.ts'
 import type { Level } from '../../src/organisations/model.ts'
@@ -18,7 +19,7 @@ function catalogueOf(province: KonTum, mappings: readonly Mapping[]): Catalogue 
     national: new Map(national),
     mappings: byCode,
     rejected: new Set(),
-    agencies: new Map(province.agencies.map((agency) => [agency.code, agency])),
+    register: createRegister(province.agencies),
     statuses: new Map(),
   }
 }
@@ -42,7 +43,7 @@ function judge(catalogue: Catalogue, dossier: DossierChange): string {
   const receivedOn = vietnamDate(receivedAt)
   const answer = findNational(catalogue, { procedureCode, source: 'x', agencyCode, level: level ?? null, receivedOn })
   if (!answer.found) return answer.reason
-  if (!catalogue.agencies.has(agencyCode)) return 'unknown-agency'
+  if (!catalogue.register.agencies.has(agencyCode)) return 'unknown-agency'
   if (!owner.name) return 'missing-for-portal'
   const short = owner.identities?.some(({ type, number }) => number.length !== (type === '1' ? 12 : 9))
   return short ? 'invalid-for-portal' : 'resolvable'

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createRegister } from '../../src/organisations/model.ts'
 import { audited, matchRate } from '../../src/procedures/audit.ts'
 import type { Catalogue, Mapping } from '../../src/procedures/model.ts'
 
@@ -19,7 +20,7 @@ const catalogue = (mappings: readonly Mapping[]): Catalogue => ({
   national: new Map([national('1.000001'), national('1.000002', false)]),
   mappings: Map.groupBy(mappings, ({ localCode }) => localCode),
   rejected: new Set(),
-  agencies: new Map(),
+  register: createRegister([]),
   statuses: new Map(),
 })
 const use = (agencyCode: string, localCode: string, more: object = {}) => ({

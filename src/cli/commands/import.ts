@@ -6,23 +6,41 @@ import { describeProblem, type TableProblem } from '../../platform/table.ts'
 import { Refusal } from '../../platform/problems.ts'
 import { exits, Interrupted, UsageError } from '../exits.ts'
 import { stoppable, withGround } from '../ground.ts'
-import { actor } from '../options.ts'
+import { actor, readDay } from '../options.ts'
 import { answer, plain, remark, say, switchesOf, type Switches } from '../output.ts'
 import { startProgress } from '../progress.ts'
 import { streamDossiers, type LineAnswer } from '../stream.ts'
-import { agencies, mappings, procedures, statusWords, type TableImport } from '../tables.ts'
+import {
+  agencies,
+  communes,
+  mappings,
+  procedures,
+  statusWords,
+  successions,
+  type ImportOptions,
+  type TableImport,
+} from '../tables.ts'
 
 export function addImport(program: Command): void {
   const group = program.command('import').description('Bring tables (CSV, XLSX) or dossiers (NDJSON) in.')
-  addTable(group, 'agencies', 'The units that handle dossiers', agencies)
+  addTable(group, 'agencies', 'The units that handle dossiers', agencies).option(
+    '--corrections',
+    'names that changed were mistakes: units were always called as they are now',
+  )
+  addTable(group, 'successions', 'Which unit follows which, from which day', successions)
+  addTable(group, 'communes', 'What became of the communes on a day', communes).option(
+    '--day <day>',
+    'first day of the new communes, 2025-07-01',
+    readDay,
+  )
   addTable(group, 'procedures', "The province's own procedure codes and names", procedures)
   addTable(group, 'mappings', 'Which national procedure a local code means', mappings)
   addTable(group, 'statuses', "What a one-stop system's own status words mean", statusWords)
   addDossiers(group)
 }
 
-function addTable<T>(group: Command, what: string, about: string, table: TableImport<T>): void {
-  group
+function addTable<T>(group: Command, what: string, about: string, table: TableImport<T>): Command {
+  return group
     .command(`${what} <file>`)
     .description(`${about}. Columns: ${table.shape.headers.join(', ')}.`)
     .option('--sheet <name>', 'the sheet of a workbook; without it, the first that has the columns')
@@ -30,12 +48,12 @@ function addTable<T>(group: Command, what: string, about: string, table: TableIm
       'after',
       '\nAn Excel workbook, or CSV separated by comma, semicolon or tab. If one row is wrong, nothing is imported.',
     )
-    .action(async (file: string, { sheet }: { sheet?: string }, command: Command) => {
+    .action(async (file: string, { sheet, ...options }: ImportOptions & { sheet?: string }, command: Command) => {
       const switches = switchesOf(command)
       const read = readTable(await readFile(file), table.shape, sheet)
       if (!read.ok) return refuse(what, read.problems, switches)
       try {
-        await importRows(what, table, read.rows, switches)
+        await importRows({ what, table, rows: read.rows, options }, switches)
       } catch (error) {
         if (!(error instanceof Refusal) || error.findings.length === 0) throw error
         // What was undecided never came before the ledger.
@@ -60,14 +78,16 @@ function problemsOf({ findings }: Refusal, numbers: readonly number[]): TablePro
   })
 }
 
-async function importRows<T>(
-  what: string,
-  table: TableImport<T>,
-  rows: readonly T[],
-  switches: Switches,
-): Promise<void> {
+interface ImportWish<T> {
+  readonly what: string
+  readonly table: TableImport<T>
+  readonly rows: readonly T[]
+  readonly options: ImportOptions
+}
+
+async function importRows<T>({ what, table, rows, options }: ImportWish<T>, switches: Switches): Promise<void> {
   const done = await withGround(async ({ sql, catalogue }) => {
-    const changed = await table.store(sql, rows, actor())
+    const changed = await table.store(sql, rows, actor(), options)
     const released = table.releases ? await sweepBlocked(sql, await catalogue.fresh()) : 0
     return { changed, released }
   })
@@ -75,9 +95,7 @@ async function importRows<T>(
   answer(switches, { what, imported: true, rows: rows.length, undecided, ...done }, () =>
     [
       `${rows.length} rows read, ${done.changed} of them new or changed.`,
-      ...(undecided > 0
-        ? [`${undecided} rows without a national code were left as they are: nobody decided them.`]
-        : []),
+      ...(undecided > 0 ? [`${undecided} rows without a code were left as they are: nobody decided them.`] : []),
       ...(table.releases ? [`${done.released} blocked dossiers were released.`] : []),
     ].join('\n'),
   )

@@ -1,0 +1,115 @@
+/**
+ * Organisation codes of the nation's top units (Decision 20/2020, amended by 09/2025): provinces (H) with the one they belong to since
+ * 1 July 2025, ministries and central bodies (G) with the one they were merged into. A merged province keeps the code of the
+ * old province whose name it keeps. Some rows were never met in field data, so this makes remarks and proposals, and decides nothing.
+ */
+export interface TopUnit {
+  readonly code: string
+  readonly name: string
+  /** Its own code while it goes on. */
+  readonly now: string
+}
+
+const top = (code: string, name: string, now: string): TopUnit => ({ code, name, now })
+
+export const topUnits: readonly TopUnit[] = [
+  top('H01', 'An Giang', 'H01'),
+  top('H02', 'Bắc Giang', 'H05'),
+  top('H03', 'Bắc Kạn', 'H55'),
+  top('H04', 'Bạc Liêu', 'H12'),
+  top('H05', 'Bắc Ninh', 'H05'),
+  top('H06', 'Bà Rịa - Vũng Tàu', 'H29'),
+  top('H07', 'Bến Tre', 'H61'),
+  top('H08', 'Bình Định', 'H21'),
+  top('H09', 'Bình Dương', 'H29'),
+  top('H10', 'Bình Phước', 'H19'),
+  top('H11', 'Bình Thuận', 'H36'),
+  top('H12', 'Cà Mau', 'H12'),
+  top('H13', 'Cần Thơ', 'H13'),
+  top('H14', 'Cao Bằng', 'H14'),
+  top('H15', 'Đắk Lắk', 'H15'),
+  top('H16', 'Đắk Nông', 'H36'),
+  top('H17', 'Đà Nẵng', 'H17'),
+  top('H18', 'Điện Biên', 'H18'),
+  top('H19', 'Đồng Nai', 'H19'),
+  top('H20', 'Đồng Tháp', 'H20'),
+  top('H21', 'Gia Lai', 'H21'),
+  top('H22', 'Hà Giang', 'H60'),
+  top('H23', 'Hải Dương', 'H24'),
+  top('H24', 'Hải Phòng', 'H24'),
+  top('H25', 'Hà Nam', 'H42'),
+  top('H26', 'Hà Nội', 'H26'),
+  top('H27', 'Hà Tĩnh', 'H27'),
+  top('H28', 'Hòa Bình', 'H44'),
+  top('H29', 'Hồ Chí Minh', 'H29'),
+  top('H30', 'Hậu Giang', 'H13'),
+  top('H31', 'Hưng Yên', 'H31'),
+  top('H32', 'Khánh Hòa', 'H32'),
+  top('H33', 'Kiên Giang', 'H01'),
+  top('H34', 'Kon Tum', 'H48'),
+  top('H35', 'Lai Châu', 'H35'),
+  top('H36', 'Lâm Đồng', 'H36'),
+  top('H37', 'Lạng Sơn', 'H37'),
+  top('H38', 'Lào Cai', 'H38'),
+  top('H39', 'Long An', 'H53'),
+  top('H40', 'Nam Định', 'H42'),
+  top('H41', 'Nghệ An', 'H41'),
+  top('H42', 'Ninh Bình', 'H42'),
+  top('H43', 'Ninh Thuận', 'H32'),
+  top('H44', 'Phú Thọ', 'H44'),
+  top('H45', 'Phú Yên', 'H15'),
+  top('H46', 'Quảng Bình', 'H50'),
+  top('H47', 'Quảng Nam', 'H17'),
+  top('H48', 'Quảng Ngãi', 'H48'),
+  top('H49', 'Quảng Ninh', 'H49'),
+  top('H50', 'Quảng Trị', 'H50'),
+  top('H51', 'Sóc Trăng', 'H13'),
+  top('H52', 'Sơn La', 'H52'),
+  top('H53', 'Tây Ninh', 'H53'),
+  top('H54', 'Thái Bình', 'H31'),
+  top('H55', 'Thái Nguyên', 'H55'),
+  top('H56', 'Thanh Hóa', 'H56'),
+  top('H57', 'Huế', 'H57'),
+  top('H58', 'Tiền Giang', 'H20'),
+  top('H59', 'Trà Vinh', 'H61'),
+  top('H60', 'Tuyên Quang', 'H60'),
+  top('H61', 'Vĩnh Long', 'H61'),
+  top('H62', 'Vĩnh Phúc', 'H44'),
+  top('H63', 'Yên Bái', 'H38'),
+  top('G01', 'Bộ Công an', 'G01'),
+  top('G02', 'Bộ Công Thương', 'G02'),
+  top('G03', 'Bộ Giáo dục và Đào tạo', 'G03'),
+  top('G06', 'Bộ Khoa học và Công nghệ', 'G06'),
+  top('G08', 'Bộ Ngoại giao', 'G08'),
+  top('G09', 'Bộ Nội vụ', 'G09'),
+  top('G10', 'Bộ Nông nghiệp và Môi trường', 'G10'),
+  top('G11', 'Bộ Quốc phòng', 'G11'),
+  top('G12', 'Bộ Tài chính', 'G12'),
+  top('G15', 'Bộ Tư pháp', 'G15'),
+  top('G16', 'Bộ Văn hóa, Thể thao và Du lịch', 'G16'),
+  top('G17', 'Bộ Xây dựng', 'G17'),
+  top('G18', 'Bộ Y tế', 'G18'),
+  top('G19', 'Ngân hàng Nhà nước Việt Nam', 'G19'),
+  top('G20', 'Thanh tra Chính phủ', 'G20'),
+  top('G21', 'Bộ Dân tộc và Tôn giáo', 'G21'),
+  top('G22', 'Văn phòng Chính phủ', 'G22'),
+  top('G27', 'Đài Tiếng nói Việt Nam', 'G27'),
+  top('G28', 'Đài Truyền hình Việt Nam', 'G28'),
+  top('G30', 'Thông tấn xã Việt Nam', 'G30'),
+  top('G31', 'Viện Hàn lâm Khoa học và Công nghệ Việt Nam', 'G31'),
+  top('G32', 'Viện Hàn lâm Khoa học xã hội Việt Nam', 'G32'),
+  top('G35', 'Ủy ban An toàn giao thông Quốc gia', 'G35'),
+  top('G38', 'Ủy ban sông Mê Công Việt Nam', 'G38'),
+  top('G39', 'Hội đồng đánh giá trữ lượng khoáng sản quốc gia', 'G39'),
+  top('G04', 'Bộ Giao thông vận tải', 'G17'),
+  top('G05', 'Bộ Kế hoạch và Đầu tư', 'G12'),
+  top('G07', 'Bộ Lao động - Thương binh và Xã hội', 'G09'),
+  top('G13', 'Bộ Tài nguyên và Môi trường', 'G10'),
+  top('G14', 'Bộ Thông tin và Truyền thông', 'G06'),
+]
+
+/** The units whose codes a province meets in its own dossiers: itself, and those that were merged into it. */
+export function ownTops(code: string): ReadonlySet<string> {
+  const now = topUnits.find((unit) => unit.code === code)?.now ?? code
+  return new Set([code, ...topUnits.filter((unit) => unit.now === now).map((unit) => unit.code)])
+}
