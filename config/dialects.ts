@@ -69,6 +69,8 @@ export const Dialect = z.strictObject({
   catalogue: z.strictObject({
     /** Column of a procedure row with its publication date, null when the portal does not say. */
     publishedColumn: z.string().nullable(),
+    /** Column with the first day on which the procedure no longer holds, null when the portal does not say. A blank cell says nothing. */
+    endsColumn: z.string().nullable(),
     /** Values of TRANGTHAI that mean the procedure is open; empty = the column is not judged. */
     openValues: z.array(z.string()),
   }),
@@ -126,7 +128,7 @@ const xrd2022: Dialect = {
     lists: 'full',
   },
   lookUp: { service: 'TraCuuHoSo', comparable: [], stepsColumn: null },
-  catalogue: { publishedColumn: null, openValues: ['1'] },
+  catalogue: { publishedColumn: null, endsColumn: null, openValues: ['1'] },
   batch: { dossiers: 1, steps: 10, mixDossiersInStepCalls: true },
   timeouts: { call: 30_000, login: 15_000 },
   followRedirects: 0,
@@ -204,7 +206,7 @@ const builtIn: Dialect[] = [
       ],
       stepsColumn: 'DanhSachTienDo',
     },
-    catalogue: { publishedColumn: 'NGAYCONGBO', openValues: ['1'] },
+    catalogue: { publishedColumn: 'NGAYCONGBO', endsColumn: 'NGAYHETHIEULUC', openValues: ['1'] },
     batch: { dossiers: 50, steps: 10, mixDossiersInStepCalls: true },
     timeouts: { call: 10_000, login: 5_000 },
   },

@@ -39,7 +39,7 @@ const readers: { [K in keyof CatalogueRows]: Reader<CatalogueRows[K]> } = {
 function readProcedure(row: Row, dialect: Dialect): CatalogueRows['procedures'] | null {
   const named = codeAndName(row, 'MATTHC', 'TENTTHC')
   if (named === null) return null
-  const { publishedColumn, openValues } = dialect.catalogue
+  const { publishedColumn, endsColumn, openValues } = dialect.catalogue
   const fields = value(row, 'LINHVUCTHUCHIEN')
   const first: unknown = Array.isArray(fields) ? fields[0] : fields
   const field = isRecord(first) ? first : row
@@ -49,6 +49,7 @@ function readProcedure(row: Row, dialect: Dialect): CatalogueRows['procedures'] 
     ...optional('fieldCode', column(field, 'MALINHVUC')),
     ...optional('fieldName', column(field, 'TENLINHVUC')),
     ...(publishedColumn === null ? {} : { publishedOn: calendarDate(column(row, publishedColumn)) }),
+    ...optional('endsOn', endsColumn === null ? null : calendarDate(column(row, endsColumn))),
     ...(state === null || openValues.length === 0 ? {} : { open: openValues.includes(state) }),
     ...levelsOf(value(row, 'CAPTHUCHIEN')),
     raw: sameLinks(row),

@@ -14,12 +14,15 @@ export interface Procedure {
   readonly online: boolean
   /** `yyyyMMdd`, or empty when the portal does not say. */
   readonly publishedOn: string
+  /** `yyyyMMdd`, the first day on which it no longer holds; empty when the portal does not say. */
+  readonly endsOn: string
   readonly open: boolean
 }
 
 export interface ProcedureChange {
   readonly name?: string | undefined
   readonly publishedOn?: string | undefined
+  readonly endsOn?: string | undefined
   readonly open?: boolean | undefined
 }
 
@@ -129,6 +132,7 @@ export class Catalogue {
       decision: row.decision,
       online: !['', 'khong_truc_tuyen'].includes(row.online_level),
       publishedOn,
+      endsOn: '',
       open: true,
     }
   }
@@ -184,6 +188,7 @@ function summary(procedure: Procedure, suffix: string): Row {
     MALINHVUC: procedure.fieldCode,
     TENLINHVUC: procedure.fieldName,
     NGAYCONGBO: procedure.publishedOn,
+    NGAYHETHIEULUC: procedure.endsOn,
     TRANGTHAI: procedure.open ? '1' : '0',
   }
 }

@@ -135,6 +135,7 @@ export interface CatalogueRows {
     fieldCode?: string
     fieldName?: string
     publishedOn?: string | null
+    endsOn?: string
     open?: boolean
     /** Of a full record. */
     levels?: readonly Level[]

@@ -12,6 +12,7 @@ import {
   listChanges,
   listPulls,
   type ChangeLine,
+  type Danger,
   type Endangered,
   type PullLine,
 } from './national.ts'
@@ -66,6 +67,8 @@ export const kindWords: Readonly<Record<ChangeKind, Words>> = {
   'other-field': { vi: 'Đổi lĩnh vực', en: 'Another field' },
   missing: { vi: 'Vắng trong danh mục', en: 'Missing in the list' },
   found: { vi: 'Có lại trong danh mục', en: 'In the list again' },
+  'end-set': { vi: 'Đổi ngày hết hiệu lực', en: 'Another day of its end' },
+  'legal-basis': { vi: 'Đổi căn cứ pháp lý', en: 'Another legal basis' },
 }
 
 interface Shown {
@@ -149,10 +152,15 @@ function heldSection(say: Say, held: PullLine, mayDecide: boolean): Html {
   </section>`
 }
 
-const dangers: Readonly<Record<Endangered['why'], Words>> = {
+const dangerWords: Readonly<Record<Danger, Words>> = {
   withdrawn: { vi: 'đã bị bãi bỏ', en: 'was withdrawn' },
+  ending: { vi: 'hết hiệu lực từ ngày', en: 'no longer holds from' },
   missing: { vi: 'vắng trong danh mục mới nhất', en: 'is missing in the newest list' },
   unknown: { vi: 'không có trong danh mục', en: 'is not in the catalogue' },
+  'mapping-ending': {
+    vi: ': ánh xạ này hết hiệu lực, chưa có ánh xạ thay thế, từ ngày',
+    en: ': this mapping ends, and none takes its place, on',
+  },
 }
 
 function endangeredSection(language: Language, endangered: readonly Endangered[]): Html | false {
@@ -162,10 +170,10 @@ function endangeredSection(language: Language, endangered: readonly Endangered[]
     <h2>${say('Ánh xạ cần xem lại', 'Mappings to look at')}</h2>
     <ul class="changes">
       ${endangered.map(
-        ({ localCode, nationalCode, name, why: danger, open }) =>
+        ({ localCode, nationalCode, name, why: danger, endsOn, open }) =>
           html`<li>
             <a href="${address('mapping', { code: localCode })}"><code>${localCode}</code></a> →
-            <code>${nationalCode}</code> ${dangers[danger][language]}
+            <code>${nationalCode}</code> ${dangerWords[danger][language]} ${endsOn}
             ${open > 0 && html`· <strong>${say(`${open} hồ sơ chưa đồng bộ`, `${open} dossiers not in step`)}</strong>`}
             <span class="soft">${name}</span>
           </li>`,
@@ -187,6 +195,7 @@ function pullRow(language: Language, pull: PullLine, isChosen: boolean): Html {
     <td>
       <span class="tag ${pull.outcome === 'applied' ? 'accept' : 'review'}">${outcomes[pull.outcome]}</span>
       ${countWords(pull.rows)[language]} ${say('thủ tục', 'procedures')}
+      ${pull.origin === 'file' && html`<div class="soft">${fileWords(say, pull)}</div>`}
       ${pull.by !== null && html`<div class="soft">${pull.by}: ${pull.why}</div>`}
       ${pull.outcome === 'failed' && html`<div class="soft">${pull.note}</div>`}
     </td>
@@ -203,17 +212,26 @@ function pullRow(language: Language, pull: PullLine, isChosen: boolean): Html {
   </tr>`
 }
 
+const fileWords = (say: Say, { partial }: PullLine) =>
+  partial ? say('từ tệp, một phần danh mục', 'from a file, a part of the catalogue') : say('từ tệp', 'from a file')
+
+/** Kinds of which before and after say all there is, a day or documents that were not there included. */
+const told: readonly ChangeKind[] = ['end-set', 'legal-basis']
+/** Kinds that do not say the name by themselves. */
+const nameless: readonly ChangeKind[] = ['republished', 'moved', 'other-field', ...told]
+
 function changeRow(language: Language, { code, kind, before, after, name, dossiers, mappings }: ChangeLine): Html {
   const [old, now] = kind === 'moved' ? [levelWords(language, before), levelWords(language, after)] : [before, after]
   const isName = kind === 'new' || kind === 'missing' || kind === 'found'
+  const plain = isName || (old === null && !told.includes(kind))
   return html`<tr>
     <th scope="row">
       <code>${code}</code>
     </th>
     <td>
       <strong>${kindWords[kind][language]}</strong>
-      ${kind === 'renamed' ? renamed(before ?? '', after ?? '') : isName || old === null ? name : html`${old} → ${now}`}
-      ${kind === 'republished' || kind === 'moved' || kind === 'other-field' ? html`<div class="soft">${name}</div>` : null}
+      ${kind === 'renamed' ? renamed(before ?? '', after ?? '') : plain ? name : html`${old ?? '–'} → ${now ?? '–'}`}
+      ${nameless.includes(kind) && html`<div class="soft">${name}</div>`}
     </td>
     <td class="number">${countWords(dossiers)[language]}</td>
     <td class="number">${countWords(mappings)[language]}</td>

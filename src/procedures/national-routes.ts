@@ -4,7 +4,7 @@ import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
 import { ProblemDocument, why, type Http } from '../platform/http.ts'
 import { changeKinds } from './national-changes.ts'
-import { applyHeld, endangeredMappings, listChanges, listPulls } from './national.ts'
+import { applyHeld, dangers, endangeredMappings, listChanges, listPulls, pullOrigins } from './national.ts'
 
 export interface NationalRouteDeps {
   readonly sql: Sql
@@ -33,6 +33,8 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
             z.object({
               id: count,
               at: z.string(),
+              origin: z.enum(pullOrigins),
+              partial: z.boolean().describe('It covered a part of the catalogue: nothing is missing in it'),
               outcome: z.enum(['applied', 'held', 'failed']),
               rows: count,
               note: z.string(),
@@ -103,7 +105,8 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
     url: '/v1/mappings/endangered',
     schema: {
       tags,
-      summary: 'Mappings in force to procedures that are withdrawn, missing in the newest lists, or unknown',
+      summary:
+        'Mappings in force that end soon, or lead to procedures that are withdrawn, end soon, are missing in the newest lists, or unknown',
       querystring: z.strictObject({ limit }),
       response: answers(
         z.object({
@@ -112,7 +115,11 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
               localCode: z.string(),
               nationalCode: z.string(),
               name: z.string().nullable(),
-              why: z.enum(['withdrawn', 'missing', 'unknown']),
+              why: z.enum(dangers),
+              endsOn: z
+                .string()
+                .nullable()
+                .describe('The first day, in Vietnam, on which the procedure or the mapping no longer holds'),
               open: count.describe('Dossiers under the local code that are not in step'),
             }),
           ),

@@ -87,7 +87,15 @@ const dossier: PortalDossier = {
   code,
   status: 'processing',
   agencyName: 'Sở Ví Dụ',
-  procedure: { code: '1.001234', name: 'Thủ tục', fieldCode: 'L', fieldName: 'F', publishedOn: null, open: true },
+  procedure: {
+    code: '1.001234',
+    name: 'Thủ tục',
+    fieldCode: 'L',
+    fieldName: 'F',
+    publishedOn: null,
+    endsOn: null,
+    open: true,
+  },
   content: {
     procedureCode: '1.001234',
     agencyCode: 'H99.14',

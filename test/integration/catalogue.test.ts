@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { defaultWatchPolicy } from '../../config/retry.ts'
 import { openQueue, openWorker } from '../../jobs/queues.ts'
+import { vietnamDate } from '../../src/dossiers/model.ts'
 import { expectedAtPortal } from '../../src/delivery/expected.ts'
 import { transaction } from '../../src/platform/database.ts'
+import type { Mapping } from '../../src/procedures/model.ts'
+import { localCodes } from '../../src/procedures/local.ts'
 import { pullCatalogue, pullOrFail, type PullDeps } from '../../src/procedures/pull.ts'
 import { acceptAll, plainMapping } from '../../src/procedures/decisions.ts'
 import {
@@ -166,6 +169,57 @@ describe('the national catalogue', () => {
     const metrics = await (await fetch(`${province.house.url}/metrics`)).text()
     expect(metrics).toMatch(/dvcqg_mappings_endangered 1/)
     await sql`update national_procedures set open = true where code = ${code}`
+  })
+
+  it('tells what ends before it does, and blocks what is received from that day on', async () => {
+    const { sql, catalogue } = province.ground
+    const [first, second] = await sql<{ code: string; name: string }[]>`
+      select code, name from national_procedures where open order by code limit 2 offset 40`
+    const days = (count: number) => vietnamDate(new Date(Date.now() + count * 86_400_000).toISOString())
+    const accept = (localCode: string, nationalCode: string, more: Partial<Mapping> = {}) =>
+      acceptAll(sql, [{ ...plainMapping(localCode, nationalCode), ...more, why: '' }], 'test', 'test')
+    await accept('2026.END.1', first!.code)
+    await accept('2026.END.2', first!.code, { validTo: days(60) })
+    await accept('2026.END.3', second!.code, { validTo: days(10) })
+    await accept('2026.END.4', second!.code, { validTo: days(10) })
+    await accept('2026.END.4', second!.code, { validFrom: days(10) })
+    await accept('2026.END.5', second!.code, { validTo: days(10) })
+    await accept('2026.END.5', second!.code, { validFrom: days(10), agencyCode: 'H34.01' })
+    await accept('2026.END.6', second!.code, { validTo: days(40) })
+    const endOf = (endsOn: string | null) => applyProcedures(sql, [{ ...first!, endsOn }], { partial: true })
+    const told = async () =>
+      (await endangeredMappings(sql, 100)).flatMap(({ localCode, why, endsOn }) =>
+        localCode.startsWith('2026.END') ? [[localCode, why, endsOn]] : [],
+      )
+    const mappings = [
+      ['2026.END.3', 'mapping-ending', days(10)],
+      ['2026.END.5', 'mapping-ending', days(10)],
+    ]
+    expect(await told()).toEqual(mappings)
+    expect(await endOf(days(31))).toMatchObject({ changed: 1 })
+    expect(await told()).toEqual(mappings)
+    await endOf(days(30))
+    expect(await told()).toEqual([...mappings, ...[1, 2].map((n) => [`2026.END.${n}`, 'ending', days(30)])])
+    const [pull] = await listPulls(sql, 1)
+    expect(pull).toMatchObject({ partial: true, changes: { 'end-set': 1 } })
+    expect(await listChanges(sql, pull!.id, 10)).toEqual([
+      expect.objectContaining({ code: first!.code, kind: 'end-set', before: days(31), after: days(30), mappings: 2 }),
+    ])
+    // What does not say it leaves it as it is.
+    expect(await applyProcedures(sql, [first!], { partial: true })).toMatchObject({ changed: 0 })
+
+    await endOf('2020-07-03')
+    await catalogue.fresh()
+    const late = change({ procedureCode: '2026.END.1' })
+    const early = change({ procedureCode: '2026.END.1', receivedAt: '2020-07-02T23:00:00+07:00' })
+    await province.push([late, early])
+    expect(await laneOf(late.code)).toMatchObject({ state: 'blocked', reason: 'procedure-closed' })
+    await province.until(async () => (await laneOf(early.code))?.['state'] === 'delivered', 'its delivery')
+    expect(await told()).toContainEqual(['2026.END.1', 'ending', '2020-07-03'])
+    const page = await localCodes(sql, await catalogue.fresh())
+    expect(page.find(({ code }) => code === '2026.END.1')).toMatchObject({ standing: 'unmapped', waiting: 1 })
+    await endOf(null)
+    await province.until(async () => (await laneOf(late.code))?.['state'] === 'delivered', 'its delivery')
   })
 
   it('holds a shrunken list for a person, who may apply it', async () => {

@@ -17,7 +17,15 @@ const subject = (more: Partial<DossierContent> = {}): Subject => ({
   source: 'one-stop',
   content: { ...content, ...more },
 })
-const procedure = { code: '1.000010', name: 'n', fieldCode: 'f', fieldName: 'f', publishedOn: '2020-07-04', open: true }
+const procedure = {
+  code: '1.000010',
+  name: 'n',
+  fieldCode: 'f',
+  fieldName: 'f',
+  publishedOn: '2020-07-04',
+  endsOn: null,
+  open: true,
+}
 const catalogue = (more: Partial<Catalogue> = {}): Catalogue => ({
   version: 1,
   national: new Map([[procedure.code, procedure]]),

@@ -276,6 +276,16 @@ describe('catalogue rows', () => {
     expect(rows[0]?.publishedOn).toBe(publishedOn)
   })
 
+  it('reads the day on which a procedure ends only where the dialect names it, and nothing from a blank', () => {
+    const row = { MATTHC: 'a', TENTTHC: 'b', NGAYHETHIEULUC: '01/12/2026' }
+    expect(readCatalogue('procedures', [row], sandbox).rows[0]).toMatchObject({ endsOn: '2026-12-01' })
+    for (const [rows, dialect] of [
+      [[row], dialects.get('xrd-2022')!],
+      [[{ ...row, NGAYHETHIEULUC: ' ' }], sandbox],
+    ] as const)
+      expect(readCatalogue('procedures', rows, dialect).rows[0]).not.toHaveProperty('endsOn')
+  })
+
   it('reads fields and agencies', () => {
     const field = { MALINHVUC: 'G99-XX01', TENLINHVUC: 'Lĩnh vực', MANGANH: 'XX' }
     expect(readCatalogue('fields', [field], sandbox).rows).toEqual([
@@ -293,7 +303,15 @@ describe('comparing', () => {
     code: 'H99.14-250821-0007',
     status: 'processing',
     agencyName: 'Sở Ví Dụ',
-    procedure: { code: '1.001234', name: 'A', fieldCode: 'L', fieldName: 'F', publishedOn: null, open: true },
+    procedure: {
+      code: '1.001234',
+      name: 'A',
+      fieldCode: 'L',
+      fieldName: 'F',
+      publishedOn: null,
+      endsOn: null,
+      open: true,
+    },
     content: {
       procedureCode: '1.001234',
       agencyCode: 'H99.14',

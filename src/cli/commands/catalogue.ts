@@ -25,16 +25,17 @@ function addPulls(catalogue: Command): void {
       const pulls = await withGround(({ sql }) => listPulls(sql, limit))
       answer(switchesOf(command), pulls, () =>
         columns([
-          ['PULL', 'AT', 'OUTCOME', 'ROWS', 'CHANGES', ''],
-          ...pulls.map(({ id, at, outcome, rows, changes, note, by, appliable }) => [
+          ['PULL', 'AT', 'FROM', 'OUTCOME', 'ROWS', 'CHANGES', ''],
+          ...pulls.map(({ id, at, origin, partial, outcome, rows, changes, note, by, appliable }) => [
             String(id),
             momentWords(at),
+            partial ? `${origin}, a part` : origin,
             appliable ? 'held, can be applied' : outcome,
             String(rows),
             Object.entries(changes)
               .map(([kind, count]) => `${count} ${kind}`)
               .join(', ') || '-',
-            by === null ? note : `applied by ${by}`,
+            by === null || outcome === 'held' ? note : `applied by ${by}`,
           ]),
         ]),
       )
@@ -90,16 +91,25 @@ function addApply(catalogue: Command): void {
 function addEndangered(catalogue: Command): void {
   catalogue
     .command('endangered')
-    .description('Mappings in force to procedures that are withdrawn, missing in the newest lists, or unknown.')
+    .description(
+      'Mappings in force that end soon, or lead to procedures that are withdrawn, end soon, are missing in the newest lists, or unknown.',
+    )
     .option('--limit <number>', 'at most so many', readWhole(1), 100)
     .action(async ({ limit }: { limit: number }, command: Command) => {
       const list = await withGround(({ sql }) => endangeredMappings(sql, limit))
       answer(switchesOf(command), list, () =>
         list.length === 0
-          ? 'Every mapping leads to an open procedure of the newest list.'
+          ? 'Every mapping leads to an open procedure of the newest list, and none ends within a month.'
           : columns([
-              ['CODE', 'NATIONAL', 'WHY', 'OPEN DOSSIERS', 'NAME'],
-              ...list.map((one) => [one.localCode, one.nationalCode, one.why, String(one.open), one.name ?? '-']),
+              ['CODE', 'NATIONAL', 'WHY', 'ENDS', 'OPEN DOSSIERS', 'NAME'],
+              ...list.map((one) => [
+                one.localCode,
+                one.nationalCode,
+                one.why,
+                one.endsOn ?? '-',
+                String(one.open),
+                one.name ?? '-',
+              ]),
             ]),
       )
     })
