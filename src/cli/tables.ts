@@ -6,8 +6,8 @@ import { acceptAll } from '../procedures/decisions.ts'
 import { NationalCode } from '../procedures/codes.ts'
 import type { Mapping } from '../procedures/model.ts'
 import type { Sql } from '../platform/database.ts'
+import { dayOf } from '../platform/day.ts'
 import { type TableShape } from '../platform/table.ts'
-import { dayOf } from './options.ts'
 
 /** The tables a province imports, row by row, and what storing them means. */
 export interface TableImport<T> {
