@@ -10,13 +10,12 @@ import {
   applyHeld,
   endangeredMappings,
   listChanges,
-  listPulls,
   type ChangeLine,
   type Danger,
   type Endangered,
-  type PullLine,
 } from './national.ts'
 import type { ChangeKind } from './national-changes.ts'
+import { heldPulls, listPulls, type HeldList, type PullLine } from './pulls.ts'
 import type { ProcedurePageDeps } from './pages.ts'
 
 /** The national catalogue: what the last lists changed, what that touches, and a list that was held. */
@@ -38,6 +37,7 @@ export function addCataloguePages(console: Console, { sql }: ProcedurePageDeps):
       const mayDecide = person.rights.includes('mappings:write')
       return cataloguePage(language, {
         pulls,
+        held: await heldPulls(sql),
         chosen,
         changes,
         endangered: await endangeredMappings(sql, shownRows),
@@ -73,18 +73,18 @@ export const kindWords: Readonly<Record<ChangeKind, Words>> = {
 
 interface Shown {
   readonly pulls: readonly PullLine[]
+  readonly held: readonly PullLine[]
   readonly chosen: number | undefined
   readonly changes: readonly ChangeLine[]
   readonly endangered: readonly Endangered[]
   readonly mayDecide: boolean
 }
 
-function cataloguePage(language: Language, { pulls, chosen, changes, endangered, mayDecide }: Shown): Page {
+function cataloguePage(language: Language, { pulls, held, chosen, changes, endangered, mayDecide }: Shown): Page {
   const say = sayIn(language)
-  const held = pulls.find(({ appliable }) => appliable)
   return {
     title: { vi: 'Danh mục thủ tục quốc gia', en: 'National catalogue' },
-    body: html`${held && heldSection(say, held, mayDecide)} ${endangeredSection(language, endangered)}
+    body: html`${held.map((one) => heldSection(say, one, mayDecide))} ${endangeredSection(language, endangered)}
       <section>
         <h2>${say('Các lần lấy danh mục', 'Lists, the newest first')}</h2>
         ${pulls.length === 0 && html`<p>${say('Chưa lấy danh mục lần nào.', 'It was never pulled.')}</p>`}
@@ -119,19 +119,26 @@ function cataloguePage(language: Language, { pulls, chosen, changes, endangered,
   }
 }
 
+const listWords: Readonly<Record<HeldList, Words>> = {
+  procedures: { vi: 'Danh mục thủ tục quốc gia', en: 'The national catalogue' },
+  'unit-procedures': { vi: 'Danh sách thủ tục của đơn vị', en: "The list of the unit's procedures" },
+  services: { vi: 'Danh sách dịch vụ công', en: 'The list of online services' },
+}
+
 function heldSection(say: Say, held: PullLine, mayDecide: boolean): Html {
+  const list = listWords[held.list]
   return html`<section class="note bad" role="alert">
     <p>
       <strong
         >${say(
-          'Danh mục lấy về bị thiếu nhiều nên được giữ lại, chưa áp dụng.',
-          'The last list lacked so much that it was held and not applied.',
+          `${list.vi} lấy về bị thiếu nhiều nên được giữ lại, chưa áp dụng.`,
+          `${list.en} lacked so much that it was held and not applied.`,
         )}</strong
       >
     </p>
     <p>
       ${momentWords(held.at)} ·
-      ${say(`chỉ có ${countWords(held.rows).vi} thủ tục`, `only ${countWords(held.rows).en} procedures`)}
+      ${say(`chỉ có ${countWords(held.rows).vi} dòng`, `only ${countWords(held.rows).en} rows`)}
     </p>
     ${
       mayDecide &&
@@ -143,7 +150,7 @@ function heldSection(say: Say, held: PullLine, mayDecide: boolean): Html {
         <p><button>${say('Áp dụng', 'Apply')}</button></p>
         <p class="soft">
           ${say(
-            'Thủ tục không có trong danh mục này chỉ được đánh dấu là vắng, không bị đóng.',
+            'Những gì không có trong danh sách này chỉ được đánh dấu là vắng, không bị đóng.',
             'What it lacks is only marked as missing; nothing is closed by that.',
           )}
         </p>

@@ -4,7 +4,8 @@ import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
 import { ProblemDocument, why, type Http } from '../platform/http.ts'
 import { changeKinds } from './national-changes.ts'
-import { applyHeld, dangers, endangeredMappings, listChanges, listPulls, pullOrigins } from './national.ts'
+import { applyHeld, dangers, endangeredMappings, listChanges } from './national.ts'
+import { heldLists, listPulls, pullOrigins } from './pulls.ts'
 
 export interface NationalRouteDeps {
   readonly sql: Sql
@@ -25,14 +26,16 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
     url: '/v1/catalogue/pulls',
     schema: {
       tags,
-      summary: 'Lists of national procedures as they came, the newest first, with the number of changes by kind',
-      querystring: z.strictObject({ limit }),
+      summary:
+        "Lists of national procedures, or those of the unit's procedures and of online services, as they came, the newest first, with the number of changes by kind",
+      querystring: z.strictObject({ limit, list: z.enum(heldLists).default('procedures') }),
       response: answers(
         z.object({
           pulls: z.array(
             z.object({
               id: count,
               at: z.string(),
+              list: z.enum(heldLists),
               origin: z.enum(pullOrigins),
               partial: z.boolean().describe('It covered a part of the catalogue: nothing is missing in it'),
               outcome: z.enum(['applied', 'held', 'failed']),
@@ -49,7 +52,7 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
     },
     handler: async (request) => {
       await authorise(request, 'mappings:read')
-      return { pulls: await listPulls(sql, request.query.limit) }
+      return { pulls: await listPulls(sql, request.query.limit, request.query.list) }
     },
   })
   app.route({
@@ -92,7 +95,7 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
       description: 'What it lacks is marked as missing; nothing is closed by that.',
       params: pull,
       body: z.strictObject({ why }),
-      response: answers(z.object({ changed: count.describe('Procedures that are new or different') })),
+      response: answers(z.object({ changed: count.describe('Rows that are new or different') })),
     },
     handler: async (request) => {
       const { id } = await authorise(request, 'mappings:write')

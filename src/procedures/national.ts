@@ -2,8 +2,9 @@ import type { Level } from '../organisations/model.ts'
 import { bools, transaction, type Sql, type Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/problems.ts'
 import { changesOf, type KnownProcedure, type NationalChange } from './national-changes.ts'
-import { portalForm } from './codes.ts'
 import type { ContentPart, LegalBasis } from './model.ts'
+import { applyExtraWithin, bareCode, isHeld, type ExtraRows } from './portal-lists.ts'
+import { insertPull, keepHeldRows, type Applied, type HeldList, type Origin, type PullOrigin } from './pulls.ts'
 import { lockCatalogue, raiseVersion } from './store.ts'
 
 /** The national catalogue in the ledger: lists that come are applied or held as a whole, and what they changed is kept. */
@@ -31,27 +32,6 @@ export interface FormerName {
   readonly seenOn: string | null
 }
 
-export interface Applied {
-  readonly pull: number
-  readonly applied: boolean
-  /** Procedures that are new or different. */
-  readonly changed: number
-  /** Why it was held. */
-  readonly note: string
-}
-
-interface Origin {
-  readonly startedAt?: Date
-  readonly origin?: PullOrigin
-  /** It covers a part of the catalogue, as one ministry's decision does: nothing is missing in it. */
-  readonly partial?: boolean
-  /** Who brought the list, or applies one that had been held, and why. */
-  readonly by?: string
-  readonly why?: string
-  /** Applied although it shrank: somebody looked at it. */
-  readonly meant?: boolean
-}
-
 /**
  * Applies a list of national procedures, and keeps the pull and each change with it. A list that is empty or has shrunk by more than a
  * tenth is held and not applied: a broken answer must never replace good data. Values the list does not say keep what is known, and what
@@ -68,13 +48,12 @@ async function applyWithin(tx: Tx, rows: readonly PulledProcedure[], origin: Ori
   // What was withdrawn is not missed: else a tenth that was closed over the years would hold every list for ever.
   const open = known.filter((one) => one.open && one.missingSince === null).length
   const came = [...new Map(rows.map(bare).map((row) => [row.code, row])).values()]
-  if (came.length === 0 || (isShrunken(came.length, open) && !origin.meant && !origin.partial))
-    return hold(tx, came, open, origin)
+  if (isHeld(came.length, open, origin)) return hold(tx, came, open, origin)
   const listed = new Set(came.map(({ code }) => code))
   const changes = changesOf(origin.partial ? known.filter(({ code }) => listed.has(code)) : known, came)
-  const pull = await insertPull(tx, origin, { outcome: 'applied', rows: came.length, note: '' })
+  const pull = await insertPull(tx, origin, { service: 'procedures', outcome: 'applied', rows: came.length, note: '' })
   // Whatever was held before is older than this.
-  await tx`update pulls set list = null where list is not null`
+  await keepHeldRows(tx, { service: 'procedures', id: pull, rows: [] })
   const changed = await upsert(tx, came)
   if (!origin.partial) await markMissing(tx, [...listed])
   await keepChanges(tx, pull, changes)
@@ -83,11 +62,7 @@ async function applyWithin(tx: Tx, rows: readonly PulledProcedure[], origin: Ori
   return { pull, applied: true, changed, note: '' }
 }
 
-/** Whether so much less came than is known that the answer is more likely broken than true. */
-export const isShrunken = (came: number, known: number): boolean => came < known * 0.9
-
-/** Some catalogues write the organisation behind the code (spec 9.4): the procedure is the same. */
-const bare = (row: PulledProcedure): PulledProcedure => ({ ...row, code: portalForm(row.code)?.national ?? row.code })
+const bare = (row: PulledProcedure): PulledProcedure => ({ ...row, code: bareCode(row.code) })
 
 /** All of them, or the one that is named. */
 const knownProcedures = (tx: Tx, code: string | null = null): Promise<KnownProcedure[]> => tx<KnownProcedure[]>`
@@ -99,9 +74,8 @@ const knownProcedures = (tx: Tx, code: string | null = null): Promise<KnownProce
 
 async function hold(tx: Tx, came: readonly PulledProcedure[], open: number, origin: Origin): Promise<Applied> {
   const note = `held: ${came.length} procedures came, ${open} are known`
-  if (came.length > 0) await tx`update pulls set list = null where list is not null`
-  const pull = await insertPull(tx, origin, { outcome: 'held', rows: came.length, note })
-  if (came.length > 0) await tx`update pulls set list = ${tx.json(came.map(keptRow) as never)} where id = ${pull}`
+  const pull = await insertPull(tx, origin, { service: 'procedures', outcome: 'held', rows: came.length, note })
+  if (came.length > 0) await keepHeldRows(tx, { service: 'procedures', id: pull, rows: came.map(keptRow) })
   return { pull, applied: false, changed: 0, note }
 }
 
@@ -117,18 +91,6 @@ const keptRow = ({ code, name, fieldCode, fieldName, publishedOn, endsOn, open, 
   levels,
   former,
 })
-
-async function insertPull(
-  tx: Tx,
-  { startedAt = new Date(), origin = 'portal', partial = false, by, why }: Origin,
-  pull: Pick<Pull, 'rows' | 'outcome' | 'note'>,
-): Promise<number> {
-  const [row] = await tx<{ id: number }[]>`
-    insert into pulls (service, started_at, finished_at, rows, outcome, note, origin, partial, decided_by, why)
-    values ('procedures', ${startedAt}, now(), ${pull.rows}, ${pull.outcome}, ${pull.note}, ${origin}, ${partial}, ${by ?? null}, ${why ?? null})
-    returning id`
-  return row!.id
-}
 
 /** How many are new or different. Where the list does not say whether a procedure is open, or when it ends, it stays as it is known. */
 async function upsert(tx: Tx, rows: readonly PulledProcedure[]): Promise<number> {
@@ -266,51 +228,6 @@ export async function proceduresWithoutDetail(sql: Sql, limit: number): Promise<
   return rows.map(({ code }) => code)
 }
 
-export interface Pull {
-  readonly service: string
-  readonly outcome: 'applied' | 'held' | 'failed'
-  readonly rows: number
-  readonly note: string
-  /** The portal may not know it: without it nothing else is amiss. */
-  readonly optional?: boolean
-}
-
-export async function recordPull(sql: Sql, startedAt: Date, pull: Pull): Promise<void> {
-  await sql`insert into pulls (service, started_at, finished_at, rows, outcome, note, optional)
-    values (${pull.service}, ${startedAt}, now(), ${pull.rows}, ${pull.outcome}, ${pull.note}, ${pull.optional === true})`
-}
-
-export const pullOrigins = ['portal', 'file'] as const
-export type PullOrigin = (typeof pullOrigins)[number]
-
-export interface PullLine extends Pick<Pull, 'outcome' | 'rows' | 'note'> {
-  readonly id: number
-  readonly at: string
-  readonly origin: PullOrigin
-  /** It covered a part of the catalogue. */
-  readonly partial: boolean
-  /** Who brought it as a file, or applied it although it had been held, and why. */
-  readonly by: string | null
-  readonly why: string | null
-  /** It was held and can be applied: nothing newer was. */
-  readonly appliable: boolean
-  /** How many changes of each kind it brought. */
-  readonly changes: Readonly<Record<string, number>>
-}
-
-/** Lists of national procedures as they came, the newest first. */
-export async function listPulls(sql: Sql, limit: number): Promise<PullLine[]> {
-  return sql<PullLine[]>`
-    select p.id, to_char(p.finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at, p.outcome, p.rows, p.note,
-      p.origin, p.partial, coalesce(c.name, p.decided_by) as by, p.why, p.list is not null as appliable, coalesce(k.changes, '{}') as changes
-    from pulls p left join api_clients c on p.decided_by = 'key:' || c.id
-    left join lateral (
-      select jsonb_object_agg(kind, count) as changes
-      from (select kind, count(*)::int as count from national_changes where pull_id = p.id group by 1) kinds
-    ) k on true
-    where p.service = 'procedures' order by p.id desc limit ${limit}`
-}
-
 export interface ChangeLine extends NationalChange {
   readonly id: number
   readonly at: string
@@ -328,14 +245,19 @@ export async function listChanges(sql: Sql, pull: number, limit: number): Promis
     where c.pull_id = ${pull} order by c.dossiers desc, c.mappings desc, c.kind, c.code limit ${limit}`
 }
 
-/** Applies the list that was held last, although it shrank. Throws a refusal when there is none, or a newer list was applied. */
+/** Applies a list of its kind that was held last, although it shrank. Throws a refusal when there is none, or a newer list was applied. */
 export const applyHeld = (sql: Sql, pull: number, act: { by: string; why: string }): Promise<Applied> =>
   transaction(sql, async (tx) => {
     await lockCatalogue(tx)
-    const [held] = await tx<{ list: PulledProcedure[] | null; origin: PullOrigin }[]>`
-      select list, origin from pulls where id = ${pull} and service = 'procedures' and outcome = 'held'`
-    if (!held?.list) throw new Refusal('not-held', `There is no held list ${pull} to apply`)
-    const applied = await applyWithin(tx, held.list, { ...act, origin: held.origin, meant: true })
+    const [held] = await tx<{ service: HeldList; list: unknown; origin: PullOrigin }[]>`
+      select service, list, origin from pulls where id = ${pull} and outcome = 'held' and list is not null`
+    if (!held) throw new Refusal('not-held', `There is no held list ${pull} to apply`)
+    const { service, list, origin } = held
+    const meant = { ...act, origin, meant: true }
+    const applied =
+      service === 'procedures'
+        ? await applyWithin(tx, list as PulledProcedure[], meant)
+        : await applyExtraWithin(tx, { what: service, rows: list } as ExtraRows, meant)
     await tx`insert into audit (actor, action, subject, detail)
       values (${act.by}, 'catalogue.applied', ${`pull ${pull}`}, ${tx.json({ changed: applied.changed })})`
     return applied

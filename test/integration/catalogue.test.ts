@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultAlertRules } from '../../config/alerts.ts'
 import { defaultWatchPolicy } from '../../config/retry.ts'
 import { openQueue, openWorker } from '../../jobs/queues.ts'
+import { sightings } from '../../src/events/sightings.ts'
 import { vietnamDate } from '../../src/dossiers/model.ts'
 import { expectedAtPortal } from '../../src/delivery/expected.ts'
 import { transaction } from '../../src/platform/database.ts'
 import type { Mapping } from '../../src/procedures/model.ts'
+import { applyExtra } from '../../src/procedures/portal-lists.ts'
+import { heldPulls, listPulls } from '../../src/procedures/pulls.ts'
 import { localCodes } from '../../src/procedures/local.ts'
 import { pullCatalogue, pullOrFail, type PullDeps } from '../../src/procedures/pull.ts'
 import { acceptAll, plainMapping } from '../../src/procedures/decisions.ts'
@@ -13,7 +17,6 @@ import {
   applyProcedures,
   endangeredMappings,
   listChanges,
-  listPulls,
   proceduresWithoutDetail,
 } from '../../src/procedures/national.ts'
 import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
@@ -246,6 +249,70 @@ describe('the national catalogue', () => {
     expect([newer!.appliable, older!.appliable]).toEqual([true, false])
     await applyProcedures(sql, list)
     await expect(applyHeld(sql, newer!.id, act)).rejects.toMatchObject({ code: 'not-held' })
+  })
+
+  it('takes what the portal lists beside it, each on its own', async () => {
+    const { sql, portal } = province.ground
+    const rules = new Map([['not-pulled', defaultAlertRules.get('catalogue-not-pulled')!]])
+    const alarms = () => sightings({ sql, movement: async () => ({ ok: true, reason: null }) }, rules)
+    const counts = async () =>
+      (
+        await sql`
+          select (select count(*)::int from unit_procedures where unit_code = '000.00.00.H34' and missing_since is null) as unit,
+            (select count(*)::int from portal_services where missing_since is null) as services,
+            (select count(*)::int from unit_procedures where missing_since is not null) as "missingOfUnit",
+            (select count(*)::int from portal_services where missing_since is not null) as "missingServices"`
+      )[0]!
+    const whole = await counts()
+    expect(whole).toMatchObject({ missingOfUnit: 0, missingServices: 0 })
+    expect(whole['unit']).toBeGreaterThan(1000)
+    expect(whole['services']).toBeGreaterThan(1000)
+    const [service] = await sql`select procedure_code, raw from portal_services where code = 'DVC-1.000005'`
+    expect(service).toMatchObject({ procedure_code: '1.000005', raw: { MADVC: 'DVC-1.000005', APDUNGDVC: [] } })
+
+    const refused = { kind: 'unknown-code', value: { code: '-10', message: 'Dịch vụ không được hỗ trợ' } }
+    await province.faults([
+      { ...refused, service: 'LayDVC' },
+      { service: 'LayDanhSachTTHCDonVi', kind: 'empty-result' },
+    ])
+    const pulls = await pullCatalogue(deps)
+    expect(pulls).toContainEqual(expect.objectContaining({ service: 'services', outcome: 'failed', optional: true }))
+    expect(pulls).toContainEqual(expect.objectContaining({ service: 'unit-procedures', outcome: 'held' }))
+    expect(pulls).toContainEqual(expect.objectContaining({ service: 'procedures', outcome: 'applied' }))
+    expect(await counts()).toEqual(whole)
+    // The job is done all the same, and nobody is alarmed; unless the portal is said to have the list.
+    await expect(pullOrFail(deps)).resolves.toBeUndefined()
+    expect(await alarms()).toEqual([])
+    const needed = { ...deps, portal: { ...portal!, extras: [{ what: 'services', optional: false } as const] } }
+    await expect(pullOrFail(needed)).rejects.toThrow('Not pulled: services')
+    expect(await alarms()).toMatchObject([{ key: 'not-pulled:services' }])
+    await province.faults([])
+    await expect(pullOrFail(needed)).resolves.toBeUndefined()
+  })
+
+  it('holds what shrank of what the portal lists beside it, for a person, who may apply it', async () => {
+    const { sql } = province.ground
+    const rows = [
+      ...(await sql<{ unit: string; code: string; name: string }[]>`
+      select unit_code as unit, code, name from unit_procedures order by code`),
+    ]
+    const half = rows.slice(0, Math.floor(rows.length / 2))
+    const apply = (some: typeof rows) => applyExtra(sql, { what: 'unit-procedures', rows: some }, {})
+    const missing = async () =>
+      (await sql`select count(*)::int as count from unit_procedures where missing_since is not null`)[0]!['count']
+    expect(await apply(half)).toMatchObject({ applied: false, changed: 0 })
+    const [held] = await heldPulls(sql)
+    expect(held).toMatchObject({ list: 'unit-procedures', outcome: 'held', rows: half.length })
+    expect(await missing()).toBe(0)
+    expect(await applyHeld(sql, held!.id, { by: 'test', why: 'sáp nhập' })).toMatchObject({ applied: true, changed: 0 })
+    expect(await missing()).toBe(rows.length - half.length)
+    expect(await heldPulls(sql)).toEqual([])
+    await expect(applyHeld(sql, held!.id, { by: 'test', why: 'x' })).rejects.toMatchObject({ code: 'not-held' })
+    // Codes with an organisation behind them are the same procedures.
+    const suffixed = rows.map((row) => ({ ...row, code: `${row.code}.H34` }))
+    expect(await apply(suffixed)).toMatchObject({ applied: true, changed: rows.length - half.length })
+    expect(await missing()).toBe(0)
+    expect((await listPulls(sql, 1, 'unit-procedures'))[0]).toMatchObject({ outcome: 'applied', changes: {} })
   })
 
   it('leaves no word of a failure in Redis', async () => {

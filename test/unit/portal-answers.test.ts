@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readAnswer } from '../../adapters/portal/answers.ts'
-import { readCatalogue } from '../../adapters/portal/catalogue.ts'
+import { extraLists, listRequest, readCatalogue } from '../../adapters/portal/catalogue.ts'
 import { compareRecord, recordHoldsStep } from '../../adapters/portal/compare.ts'
 import { parseRetryAfter } from '../../adapters/portal/http.ts'
 import { maskMessage, redact } from '../../adapters/portal/mask.ts'
@@ -232,6 +232,8 @@ describe('masking', () => {
 })
 
 describe('catalogue rows', () => {
+  const unit = '000.00.00.H99'
+  const asker = { dialect: sandbox, unit }
   it('reads procedures with what they say and nothing else', () => {
     const rows = [
       { MATTHC: '1.001234', TENTTHC: 'A' },
@@ -247,7 +249,7 @@ describe('catalogue rows', () => {
       'text',
       null,
     ]
-    expect(readCatalogue('procedures', rows, sandbox)).toEqual({
+    expect(readCatalogue('procedures', rows, asker)).toEqual({
       skipped: 3,
       rows: [
         { code: '1.001234', name: 'A', publishedOn: null, raw: rows[0] },
@@ -262,7 +264,7 @@ describe('catalogue rows', () => {
         },
       ],
     })
-    const known = readCatalogue('procedures', rows, dialects.get('xrd-2022')!).rows
+    const known = readCatalogue('procedures', rows, { dialect: dialects.get('xrd-2022')!, unit }).rows
     expect(known[0]).not.toHaveProperty('publishedOn')
   })
 
@@ -272,29 +274,70 @@ describe('catalogue rows', () => {
     ['2021-02-31', null],
     ['soon', null],
   ])('reads the day %s', (NGAYCONGBO, publishedOn) => {
-    const { rows } = readCatalogue('procedures', [{ MATTHC: 'a', TENTTHC: 'b', NGAYCONGBO }], sandbox)
+    const { rows } = readCatalogue('procedures', [{ MATTHC: 'a', TENTTHC: 'b', NGAYCONGBO }], asker)
     expect(rows[0]?.publishedOn).toBe(publishedOn)
   })
 
   it('reads the day on which a procedure ends only where the dialect names it, and nothing from a blank', () => {
     const row = { MATTHC: 'a', TENTTHC: 'b', NGAYHETHIEULUC: '01/12/2026' }
-    expect(readCatalogue('procedures', [row], sandbox).rows[0]).toMatchObject({ endsOn: '2026-12-01' })
+    expect(readCatalogue('procedures', [row], asker).rows[0]).toMatchObject({ endsOn: '2026-12-01' })
     for (const [rows, dialect] of [
       [[row], dialects.get('xrd-2022')!],
       [[{ ...row, NGAYHETHIEULUC: ' ' }], sandbox],
     ] as const)
-      expect(readCatalogue('procedures', rows, dialect).rows[0]).not.toHaveProperty('endsOn')
+      expect(readCatalogue('procedures', rows, { dialect, unit }).rows[0]).not.toHaveProperty('endsOn')
   })
 
   it('reads fields and agencies', () => {
     const field = { MALINHVUC: 'G99-XX01', TENLINHVUC: 'Lĩnh vực', MANGANH: 'XX' }
-    expect(readCatalogue('fields', [field], sandbox).rows).toEqual([
-      { code: 'G99-XX01', name: 'Lĩnh vực', sector: 'XX' },
-    ])
+    expect(readCatalogue('fields', [field], asker).rows).toEqual([{ code: 'G99-XX01', name: 'Lĩnh vực', sector: 'XX' }])
     const agency = { MADONVI: '000.00.00.H99', TENDONVI: 'UBND', CAPDONVI: 1 }
-    expect(readCatalogue('agencies', [agency], sandbox).rows).toEqual([
+    expect(readCatalogue('agencies', [agency], asker).rows).toEqual([
       { code: '000.00.00.H99', name: 'UBND', level: '1' },
     ])
+  })
+
+  it("reads the unit's procedures and the online services, and keeps what of them is not understood", () => {
+    const own = { MATTHC: '1.001234.000.00.00.H99', TENTTHC: 'A' }
+    expect(readCatalogue('unit-procedures', [own, { MATTHC: '1.001235' }], asker)).toEqual({
+      rows: [{ unit, code: own.MATTHC, name: 'A' }],
+      skipped: 1,
+    })
+    const service = {
+      MADVC: 'DVC-1',
+      TENDVC: 'S',
+      MATTHC: '1.001234',
+      TENLINHVUC: 'F',
+      APDUNGDVC: [{ X: { Url: 'u' } }],
+    }
+    expect(readCatalogue('services', [service], asker).rows).toEqual([
+      {
+        code: 'DVC-1',
+        name: 'S',
+        procedureCode: '1.001234',
+        agencyName: '',
+        fieldName: 'F',
+        raw: { ...service, APDUNGDVC: [{ X: { URL: 'u' } }] },
+      },
+    ])
+  })
+
+  it('asks for the lists of the dialect, with the unit where it belongs', () => {
+    const fields = { maDonVi: '{organisation}', all: '{unit}' }
+    const catalogue = { ...sandbox.catalogue, unitProcedures: { ...sandbox.catalogue.unitProcedures!, fields } }
+    expect(listRequest('unit-procedures', { unit, dialect: { ...sandbox, catalogue } })).toMatchObject({
+      service: 'LayDanhSachTTHCDonVi',
+      endpoint: 'integration',
+      fields: { maDonVi: 'H99', all: unit },
+    })
+    expect(listRequest('unit-procedures', { unit, dialect: dialects.get('xrd-2022')! })).toBeNull()
+    expect(listRequest('procedures', asker)).toMatchObject({
+      service: 'LayDanhSachTTHC',
+      endpoint: 'share',
+      fields: {},
+    })
+    expect(extraLists(dialects.get('gateway-paths')!)).toEqual([{ what: 'unit-procedures', optional: true }])
+    expect(extraLists(dialects.get('gateway-query')!)).toEqual([])
   })
 })
 

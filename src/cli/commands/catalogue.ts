@@ -1,6 +1,7 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { momentWords } from '../../console/words.ts'
-import { applyHeld, endangeredMappings, listChanges, listPulls } from '../../procedures/national.ts'
+import { applyHeld, endangeredMappings, listChanges } from '../../procedures/national.ts'
+import { heldLists, listPulls, type HeldList } from '../../procedures/pulls.ts'
 import { CommandFailed } from '../exits.ts'
 import { withGround } from '../ground.ts'
 import { actor, readWhole } from '../options.ts'
@@ -21,8 +22,13 @@ function addPulls(catalogue: Command): void {
     .command('pulls')
     .description('Lists as they came, the newest first; a held one can be applied.')
     .option('--limit <number>', 'at most so many', readWhole(1), 20)
-    .action(async ({ limit }: { limit: number }, command: Command) => {
-      const pulls = await withGround(({ sql }) => listPulls(sql, limit))
+    .addOption(
+      new Option('--list <list>', 'the catalogue, or what the portal lists beside it')
+        .choices(heldLists)
+        .default('procedures'),
+    )
+    .action(async ({ limit, list }: { limit: number; list: HeldList }, command: Command) => {
+      const pulls = await withGround(({ sql }) => listPulls(sql, limit, list))
       answer(switchesOf(command), pulls, () =>
         columns([
           ['PULL', 'AT', 'FROM', 'OUTCOME', 'ROWS', 'CHANGES', ''],
@@ -84,7 +90,7 @@ function addApply(catalogue: Command): void {
       if (why.trim() === '') throw new CommandFailed('--why is blank: say why, it is kept with the list.')
       const pull = readWhole(1)(text)
       const applied = await withGround(({ sql }) => applyHeld(sql, pull, { by: actor(), why: why.trim() }))
-      answer(switchesOf(command), applied, () => `Applied: ${applied.changed} procedures are new or different.`)
+      answer(switchesOf(command), applied, () => `Applied: ${applied.changed} rows are new or different.`)
     })
 }
 
