@@ -23,6 +23,7 @@ import { compareRecord, recordHoldsStep } from './compare.ts'
 import { createSend } from './http.ts'
 import type { HttpAnswer } from './http.ts'
 import { maskMessage, redact } from './mask.ts'
+import { readRecord } from './record.ts'
 import { addressOf, bodiesOf, headersOf, methodOf } from './request.ts'
 import type { Operation } from './request.ts'
 import { ageOf, createSessions } from './session.ts'
@@ -141,7 +142,8 @@ async function pullList<K extends keyof CatalogueRows>(
 
 async function pullProcedure(exchange: Exchanger, asker: Asker, code: string, call: Call) {
   const operation = readOf(procedureService, 'integration', { maTTHC: code })
-  return pull(exchange, asker, 'procedures', operation, call)
+  const answer = await pull(exchange, asker, 'procedures', operation, call)
+  return { ...answer, rows: answer.rows.map((row) => ({ ...row, ...readRecord(row.raw) })) }
 }
 
 async function pull<K extends keyof CatalogueRows>(

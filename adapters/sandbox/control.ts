@@ -15,6 +15,7 @@ const ProcedureChange = z.strictObject({
   name: z.string().min(1).optional(),
   publishedOn: Day.optional(),
   endsOn: Day.optional(),
+  legalBases: z.array(z.string().min(1)).optional(),
   open: z.boolean().optional(),
 })
 const linesPerChunk = 200

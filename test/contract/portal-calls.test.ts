@@ -560,6 +560,15 @@ describe('reads', () => {
     expect(await portal.pull('unit-procedures', call)).toMatchObject({ failure: 'portal-unrecognised', rows: [] })
   })
 
+  it('read the legal bases and the parts of the content from a full record', async () => {
+    const { portal } = ready()
+    const row = { MATTHC: '1.001234', TENTTHC: 'A', CANCUPHAPLY: [{ SOVANBAN: '1/2026/TT' }], MOTACOQUANTHUCHIEN: 'Sở' }
+    data().reply(200, { error_code: 0, result: [row] })
+    expect(await portal.pullProcedure('1.001234', call)).toMatchObject({
+      rows: [{ parts: ['name', 'agency'], legalBases: [{ number: '1/2026/TT' }] }],
+    })
+  })
+
   it('are not offered where the dialect has none', async () => {
     const { portal } = ready({ change: { lookUp: { service: null, comparable: [], stepsColumn: null } } })
     expect(portal.canLookUp).toBe(false)

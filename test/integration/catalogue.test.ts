@@ -315,6 +315,40 @@ describe('the national catalogue', () => {
     expect((await listPulls(sql, 1, 'unit-procedures'))[0]).toMatchObject({ outcome: 'applied', changes: {} })
   })
 
+  it('keeps what full records say, and what became of their legal bases', async () => {
+    const { sql } = province.ground
+    const code = nationalCodes[0]
+    const recordOf = async () =>
+      (
+        await sql`select parts, legal_bases, to_char(ends_on, 'YYYY-MM-DD') as ends from national_procedures where code = ${code}`
+      )[0]
+    const pullAgain = async (change: Record<string, unknown>) => {
+      await fetch(`${province.sandbox.controlUrl}/procedures/${code}`, {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(change),
+      })
+      await sql`update national_procedures set detailed_at = case when code = ${code} then null else now() end`
+      await pullCatalogue(deps)
+      const [pull] = await listPulls(sql, 1)
+      return (await listChanges(sql, pull!.id, 10)).filter((one) => one.code === code)
+    }
+    await sql`update national_procedures set legal_bases = null, parts = null where code = ${code}`
+    expect(await pullAgain({ legalBases: ['2/2020/TT', '1/2019/TT'] })).toEqual([])
+    expect(await recordOf()).toMatchObject({
+      parts: ['name', 'steps', 'ways', 'components', 'time-limit', 'subject', 'agency'],
+      legal_bases: [{ number: '2/2020/TT' }, { number: '1/2019/TT', effectiveOn: null }],
+    })
+    expect(await pullAgain({ legalBases: ['1/2019/TT', '3/2026/TT'], endsOn: '20991231' })).toMatchObject([
+      { kind: 'end-set', before: null, after: '2099-12-31' },
+      { kind: 'legal-basis', before: '1/2019/TT; 2/2020/TT', after: '1/2019/TT; 3/2026/TT' },
+    ])
+    expect(await recordOf()).toMatchObject({ ends: '2099-12-31' })
+    // What the portal does not say any more is not taken back.
+    expect(await pullAgain({ endsOn: '' })).toEqual([])
+    expect(await recordOf()).toMatchObject({ ends: '2099-12-31' })
+  })
+
   it('leaves no word of a failure in Redis', async () => {
     const { redisUrl, settings, log } = province.ground
     const options = { redisUrl, prefix: `${settings.QUEUE_PREFIX}-failing`, log }

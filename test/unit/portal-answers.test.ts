@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readAnswer } from '../../adapters/portal/answers.ts'
 import { extraLists, listRequest, readCatalogue } from '../../adapters/portal/catalogue.ts'
+import { readRecord } from '../../adapters/portal/record.ts'
 import { compareRecord, recordHoldsStep } from '../../adapters/portal/compare.ts'
 import { parseRetryAfter } from '../../adapters/portal/http.ts'
 import { maskMessage, redact } from '../../adapters/portal/mask.ts'
@@ -338,6 +339,71 @@ describe('catalogue rows', () => {
     })
     expect(extraLists(dialects.get('gateway-paths')!)).toEqual([{ what: 'unit-procedures', optional: true }])
     expect(extraLists(dialects.get('gateway-query')!)).toEqual([])
+  })
+})
+
+describe('full records', () => {
+  const whole = {
+    TENTTHC: 'A',
+    TRINHTUTHUCHIEN: [{ TRUONGHOP: '', TRINHTU: [{ TENTRINHTU: 'Bước 1' }] }],
+    CACHTHUCTHUCHIEN: [{ KENH: '1', THOIGIAN: [{ THOIGIANGIAIQUYET: 10, DONVITINH: 'Ngày' }] }],
+    THANHPHANHOSO: [{ TRUONGHOP: '', GIAYTO: [{ TENGIAYTO: 'Đơn' }] }],
+    DOITUONGTHUCHIEN: [{ MADOITUONG: '1' }],
+    COQUANTHUCHIEN: { MADONVI: '', TENDONVI: 'Sở' },
+  }
+  const all = ['name', 'steps', 'ways', 'components', 'time-limit', 'subject', 'agency']
+
+  it('have all seven parts of the content', () => expect(readRecord(whole).parts).toEqual(all))
+
+  it.each([
+    ['name', { TENTTHC: ' ' }],
+    ['steps', { TRINHTUTHUCHIEN: [{ TRUONGHOP: 'x', TRINHTU: [{ TENTRINHTU: '' }] }] }],
+    ['ways', { CACHTHUCTHUCHIEN: [{ KENH: '', THOIGIAN: [{ MOTA: 'Trong ngày' }] }] }],
+    ['components', { THANHPHANHOSO: [{ TRUONGHOP: 'x', GIAYTO: [] }] }],
+    ['time-limit', { CACHTHUCTHUCHIEN: [{ KENH: '1', THOIGIAN: [] }, 'text'] }],
+    ['subject', { DOITUONGTHUCHIEN: null }],
+    ['agency', { COQUANTHUCHIEN: [{}] }],
+  ])('lack %s', (part, change) => {
+    expect(readRecord({ ...whole, ...change }).parts).toEqual(all.filter((one) => one !== part))
+  })
+
+  it('may say who does it, and for whom, in words alone', () => {
+    const words = {
+      MOTADOITUONGTHUCHIEN: 'Mọi người',
+      MOTACOQUANTHUCHIEN: 'Sở',
+      COQUANTHUCHIEN: [],
+      DOITUONGTHUCHIEN: [],
+    }
+    expect(readRecord({ ...whole, ...words }).parts).toEqual(all)
+  })
+
+  it('name their legal bases, none, or nothing', () => {
+    const CANCUPHAPLY = [
+      {
+        SOVANBAN: '45/2020/NĐ-CP',
+        TENVANBAN: 'Nghị định',
+        COQUANBANHANH: 'Chính phủ',
+        NGAYBANHANH: '08/04/2020',
+        NGAYHIEULUC: '20200522',
+      },
+      { TENVANBAN: 'Luật', NGAYHIEULUC: 'sớm' },
+      { DIACHITRUYCAP: 'https://x.invalid' },
+      null,
+    ]
+    expect(readRecord({ CANCUPHAPLY }).legalBases).toEqual([
+      {
+        number: '45/2020/NĐ-CP',
+        name: 'Nghị định',
+        issuedBy: 'Chính phủ',
+        issuedOn: '2020-04-08',
+        effectiveOn: '2020-05-22',
+      },
+      { number: '', name: 'Luật', issuedBy: '', issuedOn: null, effectiveOn: null },
+    ])
+    expect(readRecord({ CANCUPHAPLY: [] }).legalBases).toEqual([])
+    for (const one of [{}, { CANCUPHAPLY: '' }, { CANCUPHAPLY: null }])
+      expect(readRecord(one)).not.toHaveProperty('legalBases')
+    expect(readRecord('text')).toEqual({})
   })
 })
 
