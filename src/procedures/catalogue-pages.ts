@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Console } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
-import { countWords, momentWords, sayIn, type Language, type Say, type Words } from '../console/words.ts'
+import { countWords, dayWords, momentWords, sayIn, type Language, type Say, type Words } from '../console/words.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
 import { reasonOf } from './decision-pages.ts'
 import { differences, marked } from './differences.ts'
@@ -165,8 +165,8 @@ const dangerWords: Readonly<Record<Danger, Words>> = {
   missing: { vi: 'vắng trong danh mục mới nhất', en: 'is missing in the newest list' },
   unknown: { vi: 'không có trong danh mục', en: 'is not in the catalogue' },
   'mapping-ending': {
-    vi: ': ánh xạ này hết hiệu lực, chưa có ánh xạ thay thế, từ ngày',
-    en: ': this mapping ends, and none takes its place, on',
+    vi: 'nhưng chưa có gì thay ánh xạ này khi nó hết hiệu lực từ ngày',
+    en: 'but nothing takes the place of this mapping, which no longer holds from',
   },
 }
 
@@ -180,7 +180,7 @@ function endangeredSection(language: Language, endangered: readonly Endangered[]
         ({ localCode, nationalCode, name, why: danger, endsOn, open }) =>
           html`<li>
             <a href="${address('mapping', { code: localCode })}"><code>${localCode}</code></a> →
-            <code>${nationalCode}</code> ${dangerWords[danger][language]} ${endsOn}
+            <code>${nationalCode}</code> ${dangerWords[danger][language]} ${endsOn && dayWords(endsOn)}
             ${open > 0 && html`· <strong>${say(`${open} hồ sơ chưa đồng bộ`, `${open} dossiers not in step`)}</strong>`}
             <span class="soft">${name}</span>
           </li>`,

@@ -119,10 +119,8 @@ describe('control', () => {
     expect(sandbox.settings).toMatchObject({ arrays: 'partial', strict: true, sessionSeconds: 600 })
     expect((await control('PATCH', 'settings', { arrays: 'some' })).status).toBe(400)
     await control('PATCH', 'settings', { arrays: 'atomic' })
-    const change = {
-      ...{ name: 'Tên mới', publishedOn: '20260701', open: false },
-      ...{ endsOn: '20261201', legalBases: ['1/2026/TT'] },
-    }
+    const days = { publishedOn: '20260701', endsOn: '20261201' }
+    const change = { ...days, name: 'Tên mới', legalBases: ['1/2026/TT'], open: false }
     expect((await control('PATCH', 'procedures/1.000045', change)).status).toBe(204)
     const { result } = await client.call('LayThuTuc', { maTTHC: '1.000045' })
     expect(result).toMatchObject([

@@ -3,6 +3,7 @@ import { defaultAlertRules } from '../../config/alerts.ts'
 import { defaultWatchPolicy } from '../../config/retry.ts'
 import { openQueue, openWorker } from '../../jobs/queues.ts'
 import { sightings } from '../../src/events/sightings.ts'
+import { createKey } from '../../src/platform/auth.ts'
 import { vietnamDate } from '../../src/dossiers/model.ts'
 import { expectedAtPortal } from '../../src/delivery/expected.ts'
 import { transaction } from '../../src/platform/database.ts'
@@ -37,6 +38,29 @@ describe('the national catalogue', () => {
       select l.state, l.reason, l.detail->>'field' as field from deliveries l join dossiers d on d.id = l.dossier_id
       where d.code = ${code}`
     return row
+  }
+
+  const api = async (path: string) => {
+    const answer = await fetch(`${province.house.url}${path}`, { headers: { authorization: `Bearer ${province.key}` } })
+    expect(answer.status).toBe(200)
+    return (await answer.json()) as Record<string, Record<string, unknown>[]>
+  }
+  /** The page as a person sees it. */
+  const page = async (query = '') => {
+    const rights = ['mappings:read', 'mappings:write'] as const
+    const { key } = await createKey(province.ground.sql, {
+      name: 'Trần Văn B',
+      source: 'console',
+      rights: [...rights],
+      agencies: ['*'],
+      person: true,
+      by: 'test',
+    })
+    const console = `${province.house.url}/console/`
+    const signIn = { method: 'POST', redirect: 'manual', headers: { origin: province.house.url } } as const
+    const entry = await fetch(`${console}sign-in`, { ...signIn, body: new URLSearchParams({ key }) })
+    const cookie = entry.headers.get('set-cookie')!.split(';')[0]!
+    return (await fetch(`${console}catalogue${query}`, { headers: { cookie } })).text()
   }
 
   it('is never replaced by an empty answer', async () => {
@@ -208,6 +232,12 @@ describe('the national catalogue', () => {
     expect(await listChanges(sql, pull!.id, 10)).toEqual([
       expect.objectContaining({ code: first!.code, kind: 'end-set', before: days(31), after: days(30), mappings: 2 }),
     ])
+    const shown = await page(`?pull=${pull!.id}`)
+    for (const words of ['Đổi ngày hết hiệu lực', `${days(31)} → ${days(30)}`, 'nhưng chưa có gì thay ánh xạ này'])
+      expect(shown).toContain(words)
+    expect(shown).toContain(`hết hiệu lực từ ngày ${days(30).split('-').toReversed().join('/')}`)
+    const { mappings: listed } = await api('/v1/mappings/endangered?limit=1000')
+    expect(listed).toContainEqual(expect.objectContaining({ localCode: '2026.END.1', why: 'ending', endsOn: days(30) }))
     // What does not say it leaves it as it is.
     expect(await applyProcedures(sql, [first!], { partial: true })).toMatchObject({ changed: 0 })
 
@@ -219,8 +249,8 @@ describe('the national catalogue', () => {
     expect(await laneOf(late.code)).toMatchObject({ state: 'blocked', reason: 'procedure-closed' })
     await province.until(async () => (await laneOf(early.code))?.['state'] === 'delivered', 'its delivery')
     expect(await told()).toContainEqual(['2026.END.1', 'ending', '2020-07-03'])
-    const page = await localCodes(sql, await catalogue.fresh())
-    expect(page.find(({ code }) => code === '2026.END.1')).toMatchObject({ standing: 'unmapped', waiting: 1 })
+    const codes = await localCodes(sql, await catalogue.fresh())
+    expect(codes.find(({ code }) => code === '2026.END.1')).toMatchObject({ standing: 'unmapped', waiting: 1 })
     await endOf(null)
     await province.until(async () => (await laneOf(late.code))?.['state'] === 'delivered', 'its delivery')
   })
@@ -304,6 +334,8 @@ describe('the national catalogue', () => {
     const [held] = await heldPulls(sql)
     expect(held).toMatchObject({ list: 'unit-procedures', outcome: 'held', rows: half.length })
     expect(await missing()).toBe(0)
+    expect(await page()).toContain('Danh sách thủ tục của đơn vị lấy về bị thiếu nhiều')
+    expect((await api('/v1/catalogue/pulls?list=unit-procedures'))['pulls']![0]).toMatchObject({ appliable: true })
     expect(await applyHeld(sql, held!.id, { by: 'test', why: 'sáp nhập' })).toMatchObject({ applied: true, changed: 0 })
     expect(await missing()).toBe(rows.length - half.length)
     expect(await heldPulls(sql)).toEqual([])

@@ -14,6 +14,8 @@ alter table national_procedures
   add column legal_bases jsonb,
   -- Which parts of its content the record has; null: never seen.
   add column parts text[];
+-- Records that were seen before are asked for again: more is kept of them now.
+update national_procedures set detailed_at = null where detail is not null;
 
 do $$ begin
   -- Its name was chosen by the server.
