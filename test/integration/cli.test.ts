@@ -228,6 +228,14 @@ describe('dvcqg beside a running service', () => {
     const held = await run(['import', 'national', part])
     expect(held).toMatchObject({ code: 1, out: expect.stringMatching(/^Not applied: held: 1 .*--partial/s) as string })
     expect(await json(['import', 'national', part, '--partial'])).toMatchObject({ imported: true, changed: 1 })
+    const sheet = join(folder, 'part.xlsx')
+    const cells = [['9.123456', 'Tên mới', '2026-07', '2030-12-31', 'không rõ']]
+    await writeTable(sheet, ['code', 'name', 'as_of', 'ends_on', 'ghi chú'], cells, { excel: false })
+    expect(await json(['import', 'national', sheet, '--partial'])).toMatchObject({ imported: true, changed: 0 })
+    expect((await run(['catalogue', 'pulls', '--limit', '1'])).out).toMatch(
+      /file, a part +applied +1 +- +applied by cli:/,
+    )
+    expect((await run(['catalogue', 'pulls', '--list', 'services'])).out).toMatch(/portal +applied +\d{4} /)
     const names = await sql`
       select name, last_seen_at < '2025-01-01' as old from national_names where code = '9.123456' order by last_seen_at`
     expect([...names]).toEqual([
