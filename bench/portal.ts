@@ -59,7 +59,15 @@ const agencyNames = new Map(agencies.map(({ code, name }) => [code, name]))
 /** The payload that our own adapter would send for this dossier. */
 export function payloadOf({ code, changedAt: _changedAt, steps: _steps, ...content }: DossierChange) {
   const { name, fieldCode = '', fieldName = '' } = nationalByCode.get(content.procedureCode)!
-  const procedure = { code: content.procedureCode, name, fieldCode, fieldName, publishedOn: null, open: true }
+  const procedure = {
+    code: content.procedureCode,
+    name,
+    fieldCode,
+    fieldName,
+    publishedOn: null,
+    endsOn: null,
+    open: true,
+  }
   const agencyName = agencyNames.get(content.agencyCode)!
   return dossierPayload({ code, content, status: content.status as Status, procedure, agencyName }, dialect)
 }

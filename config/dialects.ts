@@ -20,6 +20,17 @@ const AnswerRule = z.strictObject({
 })
 export type AnswerRule = z.output<typeof AnswerRule>
 
+/** A list that few portals are known to give. */
+const ListService = z.strictObject({
+  service: z.string(),
+  endpoint: z.enum(['share', 'integration']),
+  /** What is asked with it: `{unit}` is replaced by the province's unit as it is sent with every call, `{organisation}` by its G or H code. */
+  fields: z.record(z.string(), z.string()),
+  /** That it cannot be had fails nothing else, and is not tried again before the next pull. */
+  optional: z.boolean(),
+})
+export type ListService = z.output<typeof ListService>
+
 export const Dialect = z.strictObject({
   name: z.string(),
   /** Path after the adapter's base, per kind of call. `{service}` is replaced by the service's name. */
@@ -69,8 +80,14 @@ export const Dialect = z.strictObject({
   catalogue: z.strictObject({
     /** Column of a procedure row with its publication date, null when the portal does not say. */
     publishedColumn: z.string().nullable(),
+    /** Column with the first day on which the procedure no longer holds, null when the portal does not say. A blank cell says nothing. */
+    endsColumn: z.string().nullable(),
     /** Values of TRANGTHAI that mean the procedure is open; empty = the column is not judged. */
     openValues: z.array(z.string()),
+    /** The procedures of the province's own unit, null = not asked. */
+    unitProcedures: ListService.nullable(),
+    /** The portal's online services, null = not asked. */
+    services: ListService.nullable(),
   }),
   batch: z.strictObject({
     dossiers: z.number().int().min(1).max(1000),
@@ -106,6 +123,15 @@ const knownAnswers: AnswerRule[] = [
   { codes: ['0'], means: 'ok' },
 ]
 
+/** Seen at one gateway each, so not counted on. */
+const unitProcedures: ListService = {
+  service: 'LayDanhSachTTHCDonVi',
+  endpoint: 'integration',
+  fields: { maDonVi: '{organisation}' },
+  optional: true,
+}
+const services: ListService = { service: 'LayDVC', endpoint: 'integration', fields: {}, optional: true }
+
 const xrd2022: Dialect = {
   name: 'xrd-2022',
   paths: { login: 'mapi/login', share: 'mapi/g', integration: 'mapi/g', create: null, update: null, steps: null },
@@ -126,7 +152,7 @@ const xrd2022: Dialect = {
     lists: 'full',
   },
   lookUp: { service: 'TraCuuHoSo', comparable: [], stepsColumn: null },
-  catalogue: { publishedColumn: null, openValues: ['1'] },
+  catalogue: { publishedColumn: null, endsColumn: null, openValues: ['1'], unitProcedures: null, services },
   batch: { dossiers: 1, steps: 10, mixDossiersInStepCalls: true },
   timeouts: { call: 30_000, login: 15_000 },
   followRedirects: 0,
@@ -157,6 +183,7 @@ const builtIn: Dialect[] = [
     body: 'bare',
     createOrUpdate: 'path',
     reads: { method: 'GET', encoding: 'double-in-message' },
+    catalogue: { ...xrd2022.catalogue, unitProcedures, services: null },
     payload: { ...xrd2022.payload, missing: 'null', nested: 'typed' },
   },
   {
@@ -174,6 +201,7 @@ const builtIn: Dialect[] = [
     session: { ...xrd2022.session, carrier: 'none' },
     body: 'bare',
     createOrUpdate: 'query',
+    catalogue: { ...xrd2022.catalogue, services: null },
     payload: { ...xrd2022.payload, generation: '2019', missing: 'absent' },
   },
   {
@@ -204,7 +232,13 @@ const builtIn: Dialect[] = [
       ],
       stepsColumn: 'DanhSachTienDo',
     },
-    catalogue: { publishedColumn: 'NGAYCONGBO', openValues: ['1'] },
+    catalogue: {
+      publishedColumn: 'NGAYCONGBO',
+      endsColumn: 'NGAYHETHIEULUC',
+      openValues: ['1'],
+      unitProcedures,
+      services,
+    },
     batch: { dossiers: 50, steps: 10, mixDossiersInStepCalls: true },
     timeouts: { call: 10_000, login: 5_000 },
   },

@@ -18,11 +18,12 @@ import type {
 import type { Dialect } from '../../config/dialects.ts'
 import { isRecord, judge, readAnswer } from './answers.ts'
 import type { Purpose, Reading, Verdict } from './answers.ts'
-import { catalogueServices, procedureService, readCatalogue, value } from './catalogue.ts'
+import { extraLists, listRequest, procedureService, readCatalogue, value, type Asker } from './catalogue.ts'
 import { compareRecord, recordHoldsStep } from './compare.ts'
 import { createSend } from './http.ts'
 import type { HttpAnswer } from './http.ts'
 import { maskMessage, redact } from './mask.ts'
+import { readRecord } from './record.ts'
 import { addressOf, bodiesOf, headersOf, methodOf } from './request.ts'
 import type { Operation } from './request.ts'
 import { ageOf, createSessions } from './session.ts'
@@ -75,9 +76,9 @@ export function createPortal(options: PortalOptions): Portal {
     lookUp: (code, call) => lookUp(exchange, dialect, code, call),
     compare: (expected, steps, record) => compareRecord(expected, steps, record, dialect),
     holdsStep: (record, step) => recordHoldsStep(record, step, dialect),
-    pull: (what, call) => pull(exchange, dialect, what, readOf(catalogueServices[what], 'share', {}), call),
-    pullProcedure: (code, call) =>
-      pull(exchange, dialect, 'procedures', readOf(procedureService, 'integration', { maTTHC: code }), call),
+    extras: extraLists(dialect),
+    pull: (what, call) => pullList(exchange, options, what, call),
+    pullProcedure: (code, call) => pullProcedure(exchange, options, code, call),
     checkLogin: (call) => exchange.checkLogin(call),
   }
 }
@@ -99,7 +100,7 @@ function stepsOf(steps: readonly PortalStep[], dialect: Dialect): Operation {
   return { service, purpose: 'steps', endpoint: 'integration', fields: {}, data, items: data.length, personal: [] }
 }
 
-function readOf(service: string, endpoint: Operation['endpoint'], fields: Record<string, string>): Operation {
+function readOf(service: string, endpoint: Operation['endpoint'], fields: Readonly<Record<string, string>>): Operation {
   return { service, purpose: 'read', endpoint, fields, data: null, items: 0, personal: [] }
 }
 
@@ -121,16 +122,40 @@ async function lookUp(exchange: Exchanger, dialect: Dialect, code: string, call:
   return { ...answer, record: { fields, ...(Array.isArray(steps) ? { steps: steps.filter(isRecord) } : {}) } }
 }
 
+async function pullList<K extends keyof CatalogueRows>(
+  exchange: Exchanger,
+  asker: Asker,
+  what: K,
+  call: Call,
+): Promise<PullAnswer<CatalogueRows[K]>> {
+  const request = listRequest(what, asker)
+  if (request === null)
+    return {
+      class: 'unrecognised',
+      failure: 'portal-unrecognised',
+      message: 'no such list here',
+      exchanges: [],
+      rows: [],
+    }
+  return pull(exchange, asker, what, readOf(request.service, request.endpoint, request.fields), call)
+}
+
+async function pullProcedure(exchange: Exchanger, asker: Asker, code: string, call: Call) {
+  const operation = readOf(procedureService, 'integration', { maTTHC: code })
+  const answer = await pull(exchange, asker, 'procedures', operation, call)
+  return { ...answer, rows: answer.rows.map((row) => ({ ...row, ...readRecord(row.raw) })) }
+}
+
 async function pull<K extends keyof CatalogueRows>(
   exchange: Exchanger,
-  dialect: Dialect,
+  asker: Asker,
   what: K,
   operation: Operation,
   call: Call,
 ): Promise<PullAnswer<CatalogueRows[K]>> {
   const { answer, rows: found } = await exchange.work(operation, call)
   if (answer.class !== 'ok') return { ...answer, rows: [] }
-  const { rows, skipped } = readCatalogue(what, found, dialect)
+  const { rows, skipped } = readCatalogue(what, found, asker)
   if (skipped === 0) return { ...answer, rows }
   const note = `${skipped} of ${found.length} rows left out: no code or no name`
   return { ...answer, message: [answer.message, note].filter(Boolean).join('; '), rows }

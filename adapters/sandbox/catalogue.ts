@@ -14,12 +14,18 @@ export interface Procedure {
   readonly online: boolean
   /** `yyyyMMdd`, or empty when the portal does not say. */
   readonly publishedOn: string
+  /** `yyyyMMdd`, the first day on which it no longer holds; empty when the portal does not say. */
+  readonly endsOn: string
+  /** Numbers of documents. */
+  readonly legalBases: readonly string[]
   readonly open: boolean
 }
 
 export interface ProcedureChange {
   readonly name?: string | undefined
   readonly publishedOn?: string | undefined
+  readonly endsOn?: string | undefined
+  readonly legalBases?: readonly string[] | undefined
   readonly open?: boolean | undefined
 }
 
@@ -129,6 +135,8 @@ export class Catalogue {
       decision: row.decision,
       online: !['', 'khong_truc_tuyen'].includes(row.online_level),
       publishedOn,
+      endsOn: '',
+      legalBases: row.decision === '' ? [] : [row.decision],
       open: true,
     }
   }
@@ -184,6 +192,7 @@ function summary(procedure: Procedure, suffix: string): Row {
     MALINHVUC: procedure.fieldCode,
     TENLINHVUC: procedure.fieldName,
     NGAYCONGBO: procedure.publishedOn,
+    ...(procedure.endsOn === '' ? {} : { NGAYHETHIEULUC: procedure.endsOn }),
     TRANGTHAI: procedure.open ? '1' : '0',
   }
 }
@@ -221,11 +230,11 @@ export function fullRow(procedure: Procedure, mixedUrl: boolean): Row {
     LINHVUCTHUCHIEN: [{ MALINHVUC: procedure.fieldCode, TENLINHVUC: procedure.fieldName }],
     DOITUONGTHUCHIEN: [{ MADOITUONG: '1', TENDOITUONG: 'Công dân Việt Nam' }],
     CAPTHUCHIEN: procedure.levels.map((level) => ({ CAPTHUCHIEN: level, TENCAP: levelNames[level] })),
-    CACHTHUCTHUCHIEN: [{ KENH: '1', THOIGIAN: [] }, ...(procedure.online ? [{ KENH: '2', THOIGIAN: [] }] : [])],
+    CACHTHUCTHUCHIEN: [way('1'), ...(procedure.online ? [way('2')] : [])],
     THANHPHANHOSO: [{ TRUONGHOP: '', GIAYTO: [paper(procedure, 1, link(true)), paper(procedure, 2, link(false))] }],
     KETQUATHUCHIEN: [{ MAKETQUA: `KQ.${procedure.code}`, TENKETQUA: 'Kết quả', TENTEP: '', ...link(true) }],
-    TRINHTUTHUCHIEN: [],
-    CANCUPHAPLY: [],
+    TRINHTUTHUCHIEN: [{ TRUONGHOP: '', TRINHTU: [{ TENTRINHTU: 'Nộp hồ sơ' }, { TENTRINHTU: 'Nhận kết quả' }] }],
+    CANCUPHAPLY: procedure.legalBases.map(legalBasis),
     COQUANTHUCHIEN: procedure.agencyName === '' ? [] : [agency],
     COTHAMQUYEN: [],
     DUOCUYQUYEN: [],
@@ -234,6 +243,20 @@ export function fullRow(procedure: Procedure, mixedUrl: boolean): Row {
     TTHCLIENTHONG: [],
   }
 }
+
+const way = (channel: string): Row => ({
+  KENH: channel,
+  THOIGIAN: [{ THOIGIANGIAIQUYET: '10', DONVITINH: 'Ngày làm việc', MOTA: '', PHILEPHI: [] }],
+})
+
+const legalBasis = (number: string): Row => ({
+  SOVANBAN: number,
+  TENVANBAN: `Văn bản ${number}`,
+  COQUANBANHANH: '',
+  NGAYBANHANH: '',
+  NGAYHIEULUC: '',
+  DIACHITRUYCAP: '',
+})
 
 function paper(procedure: Procedure, number: number, link: Row): Row {
   return {

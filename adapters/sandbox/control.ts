@@ -10,12 +10,12 @@ import type { HeldDossier } from './store.ts'
 
 const Fields = z.record(z.string(), z.json())
 const SettingsChange = SandboxSettings.partial()
+const Day = z.string().regex(/^(\d{8})?$/)
 const ProcedureChange = z.strictObject({
   name: z.string().min(1).optional(),
-  publishedOn: z
-    .string()
-    .regex(/^(\d{8})?$/)
-    .optional(),
+  publishedOn: Day.optional(),
+  endsOn: Day.optional(),
+  legalBases: z.array(z.string().min(1)).optional(),
   open: z.boolean().optional(),
 })
 const linesPerChunk = 200

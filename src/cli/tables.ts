@@ -8,9 +8,9 @@ import { acceptAll } from '../procedures/decisions.ts'
 import { NationalCode } from '../procedures/codes.ts'
 import type { Mapping } from '../procedures/model.ts'
 import type { Sql } from '../platform/database.ts'
+import { dayOf } from '../platform/day.ts'
 import { type TableShape } from '../platform/table.ts'
 import { UsageError } from './exits.ts'
-import { dayOf } from './options.ts'
 
 export interface ImportOptions {
   /** Changed names are corrections of mistakes. */

@@ -2,7 +2,7 @@ import type { Level } from '../organisations/model.ts'
 import type { Status } from '../../config/statuses.ts'
 import type { DossierContent, Step } from '../dossiers/model.ts'
 import type { Urgency } from './model.ts'
-import type { NationalProcedure } from '../procedures/model.ts'
+import type { ContentPart, LegalBasis, NationalProcedure } from '../procedures/model.ts'
 
 /**
  * The port through which delivery reaches the national portal. An adapter translates these plain words to the portal's wire
@@ -23,6 +23,8 @@ export interface Portal {
   compare(expected: PortalDossier, steps: readonly PortalStep[], record: PortalRecord): Difference[]
   /** Does this record of the portal list this step? Null when the portal does not show steps. */
   holdsStep(record: PortalRecord, step: PortalStep): boolean | null
+  /** Lists beside the catalogue's own that this portal is asked for. */
+  readonly extras: readonly ExtraList[]
   pull<K extends keyof CatalogueRows>(what: K, call: Call): Promise<PullAnswer<CatalogueRows[K]>>
   pullProcedure(code: string, call: Call): Promise<PullAnswer<CatalogueRows['procedures']>>
   /** Logs in and forgets the session: for `doctor`. */
@@ -135,13 +137,34 @@ export interface CatalogueRows {
     fieldCode?: string
     fieldName?: string
     publishedOn?: string | null
+    endsOn?: string
     open?: boolean
     /** Of a full record. */
     levels?: readonly Level[]
+    legalBases?: readonly LegalBasis[]
+    parts?: readonly ContentPart[]
     raw: unknown
   }
   fields: { code: string; name: string; sector: string }
   agencies: { code: string; name: string; level: string }
+  /** What the portal lists for the province's own unit, which is said with each. */
+  'unit-procedures': { unit: string; code: string; name: string }
+  services: {
+    code: string
+    name: string
+    /** Blank where the portal does not say. */
+    procedureCode: string
+    agencyName: string
+    fieldName: string
+    raw: unknown
+  }
+}
+
+/** A list that not every portal gives. */
+export interface ExtraList {
+  readonly what: 'unit-procedures' | 'services'
+  /** Whether the portal may not know it: that it cannot be had is no failure of the pull then. */
+  readonly optional: boolean
 }
 
 export interface PullAnswer<Row> extends Answer {

@@ -173,6 +173,8 @@ async function destinationsDown(sql: Sql): Promise<Found[]> {
 async function pullsFailed(sql: Sql): Promise<Found[]> {
   return sql<Found[]>`
     select service as item, coalesce(substring(note from '^portal-[a-z]+'), 'portal-error') as code, 1 as count, null as sample
-    from (select distinct on (service) service, outcome, note from pulls order by service, id desc) newest
-    where outcome = 'failed' order by 1`
+    from (
+      select distinct on (service) service, outcome, note, optional from pulls where origin = 'portal' order by service, id desc
+    ) newest
+    where outcome = 'failed' and not optional order by 1`
 }

@@ -121,7 +121,7 @@ export function createMetrics() {
     }),
     mappingsEndangered: new Gauge({
       name: 'dvcqg_mappings_endangered',
-      help: 'Local codes mapped to a national procedure that is withdrawn, missing in the newest lists, or unknown',
+      help: 'Local codes whose mapping ends within a month, or leads to a procedure that is withdrawn, ends, is missing, or is unknown',
       registers,
     }),
     queueJobs: new Gauge({

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Console } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
-import { countWords, momentWords, sayIn, type Language, type Say, type Words } from '../console/words.ts'
+import { countWords, dayWords, momentWords, sayIn, type Language, type Say, type Words } from '../console/words.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
 import { reasonOf } from './decision-pages.ts'
 import { differences, marked } from './differences.ts'
@@ -10,12 +10,12 @@ import {
   applyHeld,
   endangeredMappings,
   listChanges,
-  listPulls,
   type ChangeLine,
+  type Danger,
   type Endangered,
-  type PullLine,
 } from './national.ts'
 import type { ChangeKind } from './national-changes.ts'
+import { heldPulls, listPulls, type HeldList, type PullLine } from './pulls.ts'
 import type { ProcedurePageDeps } from './pages.ts'
 
 /** The national catalogue: what the last lists changed, what that touches, and a list that was held. */
@@ -37,6 +37,7 @@ export function addCataloguePages(console: Console, { sql }: ProcedurePageDeps):
       const mayDecide = person.rights.includes('mappings:write')
       return cataloguePage(language, {
         pulls,
+        held: await heldPulls(sql),
         chosen,
         changes,
         endangered: await endangeredMappings(sql, shownRows),
@@ -66,22 +67,24 @@ export const kindWords: Readonly<Record<ChangeKind, Words>> = {
   'other-field': { vi: 'Đổi lĩnh vực', en: 'Another field' },
   missing: { vi: 'Vắng trong danh mục', en: 'Missing in the list' },
   found: { vi: 'Có lại trong danh mục', en: 'In the list again' },
+  'end-set': { vi: 'Đổi ngày hết hiệu lực', en: 'Another day of its end' },
+  'legal-basis': { vi: 'Đổi căn cứ pháp lý', en: 'Another legal basis' },
 }
 
 interface Shown {
   readonly pulls: readonly PullLine[]
+  readonly held: readonly PullLine[]
   readonly chosen: number | undefined
   readonly changes: readonly ChangeLine[]
   readonly endangered: readonly Endangered[]
   readonly mayDecide: boolean
 }
 
-function cataloguePage(language: Language, { pulls, chosen, changes, endangered, mayDecide }: Shown): Page {
+function cataloguePage(language: Language, { pulls, held, chosen, changes, endangered, mayDecide }: Shown): Page {
   const say = sayIn(language)
-  const held = pulls.find(({ appliable }) => appliable)
   return {
     title: { vi: 'Danh mục thủ tục quốc gia', en: 'National catalogue' },
-    body: html`${held && heldSection(say, held, mayDecide)} ${endangeredSection(language, endangered)}
+    body: html`${held.map((one) => heldSection(say, one, mayDecide))} ${endangeredSection(language, endangered)}
       <section>
         <h2>${say('Các lần lấy danh mục', 'Lists, the newest first')}</h2>
         ${pulls.length === 0 && html`<p>${say('Chưa lấy danh mục lần nào.', 'It was never pulled.')}</p>`}
@@ -116,19 +119,26 @@ function cataloguePage(language: Language, { pulls, chosen, changes, endangered,
   }
 }
 
+const listWords: Readonly<Record<HeldList, Words>> = {
+  procedures: { vi: 'Danh mục thủ tục quốc gia', en: 'The national catalogue' },
+  'unit-procedures': { vi: 'Danh sách thủ tục của đơn vị', en: "The list of the unit's procedures" },
+  services: { vi: 'Danh sách dịch vụ công', en: 'The list of online services' },
+}
+
 function heldSection(say: Say, held: PullLine, mayDecide: boolean): Html {
+  const list = listWords[held.list]
   return html`<section class="note bad" role="alert">
     <p>
       <strong
         >${say(
-          'Danh mục lấy về bị thiếu nhiều nên được giữ lại, chưa áp dụng.',
-          'The last list lacked so much that it was held and not applied.',
+          `${list.vi} lấy về bị thiếu nhiều nên được giữ lại, chưa áp dụng.`,
+          `${list.en} lacked so much that it was held and not applied.`,
         )}</strong
       >
     </p>
     <p>
       ${momentWords(held.at)} ·
-      ${say(`chỉ có ${countWords(held.rows).vi} thủ tục`, `only ${countWords(held.rows).en} procedures`)}
+      ${say(`chỉ có ${countWords(held.rows).vi} dòng`, `only ${countWords(held.rows).en} rows`)}
     </p>
     ${
       mayDecide &&
@@ -140,7 +150,7 @@ function heldSection(say: Say, held: PullLine, mayDecide: boolean): Html {
         <p><button>${say('Áp dụng', 'Apply')}</button></p>
         <p class="soft">
           ${say(
-            'Thủ tục không có trong danh mục này chỉ được đánh dấu là vắng, không bị đóng.',
+            'Những gì không có trong danh sách này chỉ được đánh dấu là vắng, không bị đóng.',
             'What it lacks is only marked as missing; nothing is closed by that.',
           )}
         </p>
@@ -149,10 +159,15 @@ function heldSection(say: Say, held: PullLine, mayDecide: boolean): Html {
   </section>`
 }
 
-const dangers: Readonly<Record<Endangered['why'], Words>> = {
+const dangerWords: Readonly<Record<Danger, Words>> = {
   withdrawn: { vi: 'đã bị bãi bỏ', en: 'was withdrawn' },
+  ending: { vi: 'hết hiệu lực từ ngày', en: 'no longer holds from' },
   missing: { vi: 'vắng trong danh mục mới nhất', en: 'is missing in the newest list' },
   unknown: { vi: 'không có trong danh mục', en: 'is not in the catalogue' },
+  'mapping-ending': {
+    vi: 'nhưng chưa có gì thay ánh xạ này khi nó hết hiệu lực từ ngày',
+    en: 'but nothing takes the place of this mapping, which no longer holds from',
+  },
 }
 
 function endangeredSection(language: Language, endangered: readonly Endangered[]): Html | false {
@@ -162,10 +177,10 @@ function endangeredSection(language: Language, endangered: readonly Endangered[]
     <h2>${say('Ánh xạ cần xem lại', 'Mappings to look at')}</h2>
     <ul class="changes">
       ${endangered.map(
-        ({ localCode, nationalCode, name, why: danger, open }) =>
+        ({ localCode, nationalCode, name, why: danger, endsOn, open }) =>
           html`<li>
             <a href="${address('mapping', { code: localCode })}"><code>${localCode}</code></a> →
-            <code>${nationalCode}</code> ${dangers[danger][language]}
+            <code>${nationalCode}</code> ${dangerWords[danger][language]} ${endsOn && dayWords(endsOn)}
             ${open > 0 && html`· <strong>${say(`${open} hồ sơ chưa đồng bộ`, `${open} dossiers not in step`)}</strong>`}
             <span class="soft">${name}</span>
           </li>`,
@@ -187,6 +202,7 @@ function pullRow(language: Language, pull: PullLine, isChosen: boolean): Html {
     <td>
       <span class="tag ${pull.outcome === 'applied' ? 'accept' : 'review'}">${outcomes[pull.outcome]}</span>
       ${countWords(pull.rows)[language]} ${say('thủ tục', 'procedures')}
+      ${pull.origin === 'file' && html`<div class="soft">${fileWords(say, pull)}</div>`}
       ${pull.by !== null && html`<div class="soft">${pull.by}: ${pull.why}</div>`}
       ${pull.outcome === 'failed' && html`<div class="soft">${pull.note}</div>`}
     </td>
@@ -203,17 +219,26 @@ function pullRow(language: Language, pull: PullLine, isChosen: boolean): Html {
   </tr>`
 }
 
+const fileWords = (say: Say, { partial }: PullLine) =>
+  partial ? say('từ tệp, một phần danh mục', 'from a file, a part of the catalogue') : say('từ tệp', 'from a file')
+
+/** Kinds of which before and after say all there is, a day or documents that were not there included. */
+const told: readonly ChangeKind[] = ['end-set', 'legal-basis']
+/** Kinds that do not say the name by themselves. */
+const nameless: readonly ChangeKind[] = ['republished', 'moved', 'other-field', ...told]
+
 function changeRow(language: Language, { code, kind, before, after, name, dossiers, mappings }: ChangeLine): Html {
   const [old, now] = kind === 'moved' ? [levelWords(language, before), levelWords(language, after)] : [before, after]
   const isName = kind === 'new' || kind === 'missing' || kind === 'found'
+  const plain = isName || (old === null && !told.includes(kind))
   return html`<tr>
     <th scope="row">
       <code>${code}</code>
     </th>
     <td>
       <strong>${kindWords[kind][language]}</strong>
-      ${kind === 'renamed' ? renamed(before ?? '', after ?? '') : isName || old === null ? name : html`${old} → ${now}`}
-      ${kind === 'republished' || kind === 'moved' || kind === 'other-field' ? html`<div class="soft">${name}</div>` : null}
+      ${kind === 'renamed' ? renamed(before ?? '', after ?? '') : plain ? name : html`${old ?? '–'} → ${now ?? '–'}`}
+      ${nameless.includes(kind) && html`<div class="soft">${name}</div>`}
     </td>
     <td class="number">${countWords(dossiers)[language]}</td>
     <td class="number">${countWords(mappings)[language]}</td>

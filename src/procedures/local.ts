@@ -3,7 +3,7 @@ import { vietnamDate } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
 import { portalForm } from './codes.ts'
 import type { Settlement } from './decisions.ts'
-import type { Catalogue } from './model.ts'
+import { isOpenOn, type Catalogue } from './model.ts'
 import type { CatalogueSource } from './store.ts'
 
 /** Local codes, and what stands between their dossiers and the portal. */
@@ -107,8 +107,11 @@ function standingOf(
   { code, settled }: Row,
   today: string,
 ): Pick<LocalCode, 'standing' | 'national'> {
-  // A mapping to a procedure that was withdrawn sends nothing.
-  const isOpen = (one: string) => catalogue.national.get(one)?.open === true
+  // A mapping to a procedure that was withdrawn, or has ended, sends nothing new.
+  const isOpen = (one: string) => {
+    const procedure = catalogue.national.get(one)
+    return procedure !== undefined && isOpenOn(procedure, today)
+  }
   const national = (catalogue.mappings.get(code) ?? [])
     .filter(({ validFrom, validTo }) => (validFrom ?? today) <= today && (validTo === null || today < validTo))
     .map(({ nationalCode }) => nationalCode)

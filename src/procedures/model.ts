@@ -2,13 +2,15 @@ import { statuses, type Status } from '../../config/statuses.ts'
 import type { Level, Register } from '../organisations/model.ts'
 import { portalForm } from './codes.ts'
 
-/** A procedure of the national catalogue, as last pulled. `publishedOn` is a Vietnam date `yyyy-MM-dd`, null when the portal does not say. */
+/** A procedure of the national catalogue, as last pulled. Dates are Vietnam dates `yyyy-MM-dd`, null when nobody says. */
 export interface NationalProcedure {
   readonly code: string
   readonly name: string
   readonly fieldCode: string
   readonly fieldName: string
   readonly publishedOn: string | null
+  /** The first day on which it no longer holds. */
+  readonly endsOn: string | null
   readonly open: boolean
 }
 
@@ -105,13 +107,18 @@ function fromMappings(catalogue: Catalogue, candidates: Mapping[], question: Pro
   )
 }
 
+/** Whether it takes dossiers that are received on this day. */
+export const isOpenOn = ({ open, endsOn }: NationalProcedure, day: string): boolean =>
+  open && (endsOn === null || day < endsOn)
+
 function checked(
   procedure: NationalProcedure,
   question: ProcedureQuestion,
   how: 'mapping' | 'exact' | 'suffix-stripped',
   datedByPerson: boolean,
 ): ProcedureAnswer {
-  if (!procedure.open) return { found: false, reason: 'procedure-closed', nationalCode: procedure.code }
+  if (!isOpenOn(procedure, question.receivedOn))
+    return { found: false, reason: 'procedure-closed', nationalCode: procedure.code }
   const early = procedure.publishedOn !== null && question.receivedOn < procedure.publishedOn
   if (early && !datedByPerson) return { found: false, reason: 'predates-publication', nationalCode: procedure.code }
   return { found: true, procedure, how }
@@ -138,3 +145,15 @@ export function statusOf(catalogue: Catalogue, source: string, word: string): St
   const own = statuses.find((status) => status === word)
   return own ?? catalogue.statuses.get(`${source}|${word}`) ?? null
 }
+
+/** A document by which a procedure is done, as its full record names it; what is not said is blank, or null for a day. */
+export interface LegalBasis {
+  readonly number: string
+  readonly name: string
+  readonly issuedBy: string
+  readonly issuedOn: string | null
+  readonly effectiveOn: string | null
+}
+
+/** The seven parts that the content of a procedure must have. */
+export type ContentPart = 'name' | 'steps' | 'ways' | 'components' | 'time-limit' | 'subject' | 'agency'

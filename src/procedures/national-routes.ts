@@ -4,7 +4,8 @@ import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
 import { ProblemDocument, why, type Http } from '../platform/http.ts'
 import { changeKinds } from './national-changes.ts'
-import { applyHeld, endangeredMappings, listChanges, listPulls } from './national.ts'
+import { applyHeld, dangers, endangeredMappings, listChanges } from './national.ts'
+import { heldLists, listPulls, pullOrigins } from './pulls.ts'
 
 export interface NationalRouteDeps {
   readonly sql: Sql
@@ -25,14 +26,18 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
     url: '/v1/catalogue/pulls',
     schema: {
       tags,
-      summary: 'Lists of national procedures as they came, the newest first, with the number of changes by kind',
-      querystring: z.strictObject({ limit }),
+      summary:
+        "Lists of national procedures, or those of the unit's procedures and of online services, as they came, the newest first, with the number of changes by kind",
+      querystring: z.strictObject({ limit, list: z.enum(heldLists).default('procedures') }),
       response: answers(
         z.object({
           pulls: z.array(
             z.object({
               id: count,
               at: z.string(),
+              list: z.enum(heldLists),
+              origin: z.enum(pullOrigins),
+              partial: z.boolean().describe('It covered a part of the catalogue: nothing is missing in it'),
               outcome: z.enum(['applied', 'held', 'failed']),
               rows: count,
               note: z.string(),
@@ -47,7 +52,7 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
     },
     handler: async (request) => {
       await authorise(request, 'mappings:read')
-      return { pulls: await listPulls(sql, request.query.limit) }
+      return { pulls: await listPulls(sql, request.query.limit, request.query.list) }
     },
   })
   app.route({
@@ -90,7 +95,7 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
       description: 'What it lacks is marked as missing; nothing is closed by that.',
       params: pull,
       body: z.strictObject({ why }),
-      response: answers(z.object({ changed: count.describe('Procedures that are new or different') })),
+      response: answers(z.object({ changed: count.describe('Rows that are new or different') })),
     },
     handler: async (request) => {
       const { id } = await authorise(request, 'mappings:write')
@@ -103,7 +108,8 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
     url: '/v1/mappings/endangered',
     schema: {
       tags,
-      summary: 'Mappings in force to procedures that are withdrawn, missing in the newest lists, or unknown',
+      summary:
+        'Mappings in force that end soon, or lead to procedures that are withdrawn, end soon, are missing in the newest lists, or unknown',
       querystring: z.strictObject({ limit }),
       response: answers(
         z.object({
@@ -112,7 +118,11 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
               localCode: z.string(),
               nationalCode: z.string(),
               name: z.string().nullable(),
-              why: z.enum(['withdrawn', 'missing', 'unknown']),
+              why: z.enum(dangers),
+              endsOn: z
+                .string()
+                .nullable()
+                .describe('The first day, in Vietnam, on which the procedure or the mapping no longer holds'),
               open: count.describe('Dossiers under the local code that are not in step'),
             }),
           ),

@@ -2,8 +2,10 @@ import type { Level } from '../organisations/model.ts'
 import { bools, transaction, type Sql, type Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/problems.ts'
 import { changesOf, type KnownProcedure, type NationalChange } from './national-changes.ts'
-import { portalForm } from './codes.ts'
 import { lockCatalogue, raiseVersion } from './catalogue-version.ts'
+import type { ContentPart, LegalBasis } from './model.ts'
+import { applyExtraWithin, bareCode, isHeld, type ExtraRows } from './portal-lists.ts'
+import { insertPull, keepHeldRows, type Applied, type HeldList, type Origin, type PullOrigin } from './pulls.ts'
 
 /** The national catalogue in the ledger: lists that come are applied or held as a whole, and what they changed is kept. */
 
@@ -13,32 +15,27 @@ export interface PulledProcedure {
   readonly fieldCode?: string
   readonly fieldName?: string
   readonly publishedOn?: string | null
+  /** The first day on which it no longer holds; null takes a known day back. */
+  readonly endsOn?: string | null
   readonly open?: boolean
-  /** Of its full record. */
   readonly levels?: readonly Level[]
+  /** Names that it had before, as a list with a history says them. */
+  readonly former?: readonly FormerName[]
+  /** Of its full record, like the parts of its content that are there. */
+  readonly legalBases?: readonly LegalBasis[]
+  readonly parts?: readonly ContentPart[]
 }
 
-export interface Applied {
-  readonly applied: boolean
-  /** Procedures that are new or different. */
-  readonly changed: number
-  /** Why it was held. */
-  readonly note: string
-}
-
-interface Origin {
-  readonly startedAt?: Date
-  /** Who applies a list that had been held, and why. */
-  readonly by?: string
-  readonly why?: string
-  /** Applied although it shrank: somebody looked at it. */
-  readonly meant?: boolean
+export interface FormerName {
+  readonly name: string
+  /** The last day on which a list is known to have had it. */
+  readonly seenOn: string | null
 }
 
 /**
  * Applies a list of national procedures, and keeps the pull and each change with it. A list that is empty or has shrunk by more than a
  * tenth is held and not applied: a broken answer must never replace good data. Values the list does not say keep what is known, and what
- * it lacks stays as it was, marked as missing.
+ * it lacks stays as it was, marked as missing. A partial list is never held, and lacks nothing.
  */
 export const applyProcedures = (sql: Sql, rows: readonly PulledProcedure[], origin: Origin = {}): Promise<Applied> =>
   transaction(sql, async (tx) => {
@@ -51,87 +48,112 @@ async function applyWithin(tx: Tx, rows: readonly PulledProcedure[], origin: Ori
   // What was withdrawn is not missed: else a tenth that was closed over the years would hold every list for ever.
   const open = known.filter((one) => one.open && one.missingSince === null).length
   const came = [...new Map(rows.map(bare).map((row) => [row.code, row])).values()]
-  if (came.length === 0 || (came.length < open * 0.9 && !origin.meant)) return hold(tx, came, open, origin)
-  const changes = changesOf(known, came)
-  const pull = await insertPull(tx, origin, { outcome: 'applied', rows: came.length, note: '' })
+  if (isHeld(came.length, open, origin)) return hold(tx, came, open, origin)
+  const listed = new Set(came.map(({ code }) => code))
+  const changes = changesOf(origin.partial ? known.filter(({ code }) => listed.has(code)) : known, came)
+  const pull = await insertPull(tx, origin, { service: 'procedures', outcome: 'applied', rows: came.length, note: '' })
   // Whatever was held before is older than this.
-  await tx`update pulls set list = null where list is not null`
+  await keepHeldRows(tx, { service: 'procedures', id: pull, rows: [] })
   const changed = await upsert(tx, came)
+  if (!origin.partial) await markMissing(tx, [...listed])
   await keepChanges(tx, pull, changes)
-  const names = came.filter(({ name }) => name !== '')
-  await tx`
-    insert into national_names (code, name)
-    select * from unnest(${names.map((row) => row.code)}::text[], ${names.map((row) => row.name)}::text[])
-    on conflict (code, name) do update set last_seen_at = now()`
+  await keepNames(tx, came)
   if (changed > 0) await raiseVersion(tx)
-  return { applied: true, changed, note: '' }
+  return { pull, applied: true, changed, note: '' }
 }
 
-/** Some catalogues write the organisation behind the code (spec 9.4): the procedure is the same. */
-const bare = (row: PulledProcedure): PulledProcedure => ({ ...row, code: portalForm(row.code)?.national ?? row.code })
+const bare = (row: PulledProcedure): PulledProcedure => ({ ...row, code: bareCode(row.code) })
 
 /** All of them, or the one that is named. */
 const knownProcedures = (tx: Tx, code: string | null = null): Promise<KnownProcedure[]> => tx<KnownProcedure[]>`
-  select code, name, field_code as "fieldCode", field_name as "fieldName", to_char(published_on, 'YYYY-MM-DD') as "publishedOn", open,
-    levels, missing_since as "missingSince" from national_procedures where ${code}::text is null or code = ${code}::text`
+  select code, name, field_code as "fieldCode", field_name as "fieldName", to_char(published_on, 'YYYY-MM-DD') as "publishedOn",
+    to_char(ends_on, 'YYYY-MM-DD') as "endsOn", open, levels, missing_since as "missingSince",
+    -- No list says them, and there are many.
+    case when code = ${code}::text then legal_bases end as "legalBases"
+  from national_procedures where ${code}::text is null or code = ${code}::text`
 
 async function hold(tx: Tx, came: readonly PulledProcedure[], open: number, origin: Origin): Promise<Applied> {
   const note = `held: ${came.length} procedures came, ${open} are known`
-  if (came.length > 0) await tx`update pulls set list = null where list is not null`
-  const pull = await insertPull(tx, origin, { outcome: 'held', rows: came.length, note })
-  const list = came.map(({ code, name, fieldCode, fieldName, publishedOn, open: isOpen }) => ({
-    code,
-    name,
-    ...(fieldCode === undefined ? {} : { fieldCode }),
-    ...(fieldName === undefined ? {} : { fieldName }),
-    ...(publishedOn === undefined ? {} : { publishedOn }),
-    ...(isOpen === undefined ? {} : { open: isOpen }),
-  }))
-  if (list.length > 0) await tx`update pulls set list = ${tx.json(list)} where id = ${pull}`
-  return { applied: false, changed: 0, note }
+  const pull = await insertPull(tx, origin, { service: 'procedures', outcome: 'held', rows: came.length, note })
+  if (came.length > 0) await keepHeldRows(tx, { service: 'procedures', id: pull, rows: came.map(keptRow) })
+  return { pull, applied: false, changed: 0, note }
 }
 
-async function insertPull(
-  tx: Tx,
-  { startedAt = new Date(), by, why }: Origin,
-  pull: Omit<Pull, 'service'>,
-): Promise<number> {
-  const [row] = await tx<{ id: number }[]>`
-    insert into pulls (service, started_at, finished_at, rows, outcome, note, decided_by, why)
-    values ('procedures', ${startedAt}, now(), ${pull.rows}, ${pull.outcome}, ${pull.note}, ${by ?? null}, ${why ?? null}) returning id`
-  return row!.id
-}
+/** A row of a held list: what a list can say, without what else came with it. */
+const keptRow = ({ code, name, fieldCode, fieldName, publishedOn, endsOn, open, levels, former }: PulledProcedure) => ({
+  code,
+  name,
+  fieldCode,
+  fieldName,
+  publishedOn,
+  endsOn,
+  open,
+  levels,
+  former,
+})
 
-/** How many are new or different. Where the list does not say whether a procedure is open, it stays as it is known. */
+/** How many are new or different. Where the list does not say whether a procedure is open, or when it ends, it stays as it is known. */
 async function upsert(tx: Tx, rows: readonly PulledProcedure[]): Promise<number> {
   const silent = rows.filter((row) => row.open === undefined).map(({ code }) => code)
+  const ending = rows.filter((row) => row.endsOn !== undefined).map(({ code }) => code)
+  // A name without a code must not stand beside the code of another field.
+  const field = tx`case when excluded.field_code = '' and known.field_code <> '' then known.field_name
+    else coalesce(nullif(excluded.field_name, ''), known.field_name) end`
   const isOpen = tx`case when excluded.code = any(${silent}::text[]) then known.open else excluded.open end`
+  const endsOn = tx`case when excluded.code = any(${ending}::text[]) then excluded.ends_on else known.ends_on end`
+  const levels = tx`case when excluded.levels = '{}' then known.levels else excluded.levels end`
   const changed = await tx`
-    insert into national_procedures as known (code, name, field_code, field_name, published_on, open, seen_at)
-    select r.code, r.name, coalesce(r.field_code, ''), coalesce(r.field_name, ''), r.published_on, coalesce(r.open, true), now()
+    insert into national_procedures as known (code, name, field_code, field_name, published_on, ends_on, open, levels, seen_at)
+    select r.code, r.name, coalesce(r.field_code, ''), coalesce(r.field_name, ''), r.published_on, r.ends_on, coalesce(r.open, true),
+      string_to_array(r.levels, ','), now()
     from unnest(
       ${rows.map((row) => row.code)}::text[], ${rows.map((row) => row.name)}::text[],
       ${rows.map((row) => row.fieldCode ?? null)}::text[], ${rows.map((row) => row.fieldName ?? null)}::text[],
-      ${rows.map((row) => row.publishedOn ?? null)}::date[], ${bools(rows.map((row) => row.open ?? null))}::text[]::bool[]
-    ) as r(code, name, field_code, field_name, published_on, open)
+      ${rows.map((row) => row.publishedOn ?? null)}::date[], ${rows.map((row) => row.endsOn ?? null)}::date[],
+      ${bools(rows.map((row) => row.open ?? null))}::text[]::bool[], ${rows.map((row) => (row.levels ?? []).join())}::text[]
+    ) as r(code, name, field_code, field_name, published_on, ends_on, open, levels)
     on conflict (code) do update set
       name = excluded.name,
       field_code = coalesce(nullif(excluded.field_code, ''), known.field_code),
-      field_name = coalesce(nullif(excluded.field_name, ''), known.field_name),
+      field_name = ${field},
       published_on = coalesce(excluded.published_on, known.published_on),
+      ends_on = ${endsOn},
       open = ${isOpen},
+      levels = ${levels},
       -- Its full record is asked for again when something of it changed.
       detailed_at = case when known.name = excluded.name
         and known.published_on is not distinct from coalesce(excluded.published_on, known.published_on) then known.detailed_at end,
       missing_since = null, seen_at = now()
-    where known.missing_since is not null or (known.name, known.field_code, known.field_name, known.published_on, known.open)
-      is distinct from (excluded.name, coalesce(nullif(excluded.field_code, ''), known.field_code),
-        coalesce(nullif(excluded.field_name, ''), known.field_name), coalesce(excluded.published_on, known.published_on), ${isOpen})
+    where known.missing_since is not null
+      or (known.name, known.field_code, known.field_name, known.published_on, known.ends_on, known.open, known.levels)
+      is distinct from (excluded.name, coalesce(nullif(excluded.field_code, ''), known.field_code), ${field},
+        coalesce(excluded.published_on, known.published_on), ${endsOn}, ${isOpen}, ${levels})
     returning 1`
-  await tx`
-    update national_procedures set missing_since = now()
-    where open and missing_since is null and code <> all(${rows.map(({ code }) => code)}::text[])`
   return changed.length
+}
+
+const markMissing = (tx: Tx, listed: readonly string[]) => tx`
+  update national_procedures set missing_since = now()
+  where open and missing_since is null and code <> all(${[...listed]}::text[])`
+
+/** Every name with the days of the lists that had it: today, or those that a history says. */
+async function keepNames(tx: Tx, rows: readonly PulledProcedure[]): Promise<void> {
+  const names = rows.flatMap(({ code, name, former = [] }) => [
+    ...(name === '' ? [] : [{ code, name, seenOn: null }]),
+    ...former.filter((one) => one.name !== name).map((one) => ({ code, ...one })),
+  ])
+  await tx`
+    insert into national_names as known (code, name, first_seen_at, last_seen_at)
+    select code, name, at, at from (
+      select code, name, least(now(), seen_on::timestamp at time zone 'Asia/Ho_Chi_Minh') as at
+      from unnest(
+        ${names.map(({ code }) => code)}::text[], ${names.map(({ name }) => name)}::text[],
+        ${names.map(({ seenOn }) => seenOn)}::date[]
+      ) as r(code, name, seen_on)
+    ) dated
+    on conflict (code, name) do update set
+      first_seen_at = least(known.first_seen_at, excluded.first_seen_at),
+      last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)`
 }
 
 /** Each with the dossiers under it and the mappings to it, as they are now. */
@@ -165,22 +187,31 @@ export async function applyProcedureDetail(sql: Sql, row: PulledProcedure, raw: 
       where code = ${row.code}`
     const [known] = await knownProcedures(tx, row.code)
     if (!known) return
-    const { fieldCode = '', fieldName = '', levels = [] } = row
-    const changes = changesOf([known], [{ code: row.code, name: known.name, fieldCode, fieldName, levels }])
+    const { fieldCode = '', levels = [], endsOn = known.endsOn, legalBases, parts } = row
+    const fieldName = fieldCode === '' ? '' : (row.fieldName ?? '')
+    const said = { fieldCode, fieldName, levels, endsOn, ...(legalBases === undefined ? {} : { legalBases }) }
+    // A record says nothing about the list that lacks it.
+    const changes = changesOf([{ ...known, missingSince: null }], [{ code: row.code, name: known.name, ...said }])
     const isOther = fieldCode !== '' && fieldCode !== known.fieldCode
     await tx`
       update national_procedures set
         field_code = coalesce(nullif(${fieldCode}, ''), field_code),
         field_name = case when ${isOther} then ${fieldName} else field_name end,
-        levels = case when ${levels.length > 0} then ${[...levels]}::text[] else levels end
+        ends_on = ${endsOn},
+        levels = case when ${levels.length > 0} then ${[...levels]}::text[] else levels end,
+        legal_bases = coalesce(${legalBases === undefined ? null : tx.json(legalBases as never)}::jsonb, legal_bases),
+        parts = coalesce(${parts === undefined ? null : [...parts]}::text[], parts)
       where code = ${row.code}`
-    if (changes.length > 0) {
-      const [pull] = await tx<{ id: number }[]>`
-        select id from pulls where service = 'procedures' and outcome = 'applied' order by id desc limit 1`
-      if (pull) await keepChanges(tx, pull.id, changes)
-    }
-    if (isOther) await raiseVersion(tx)
+    await keepRecordChanges(tx, changes)
+    if (isOther || endsOn !== known.endsOn) await raiseVersion(tx)
   })
+}
+
+/** With the portal's list that the record belongs to; a file is no list of the portal's. */
+async function keepRecordChanges(tx: Tx, changes: readonly NationalChange[]): Promise<void> {
+  const [pull] = await tx<{ id: number }[]>`
+    select id from pulls where service = 'procedures' and outcome = 'applied' order by origin = 'portal' desc, id desc limit 1`
+  if (pull) await keepChanges(tx, pull.id, changes)
 }
 
 /** Days after which the full record of a procedure that dossiers use is asked for again. */
@@ -195,43 +226,6 @@ export async function proceduresWithoutDetail(sql: Sql, limit: number): Promise<
       or (used.code is not null and n.detailed_at < now() - ${detailDays} * interval '1 day')
     order by (n.field_code = '') desc, n.detailed_at nulls first, n.code limit ${limit}`
   return rows.map(({ code }) => code)
-}
-
-export interface Pull {
-  readonly service: string
-  readonly outcome: 'applied' | 'held' | 'failed'
-  readonly rows: number
-  readonly note: string
-}
-
-export async function recordPull(sql: Sql, startedAt: Date, pull: Pull): Promise<void> {
-  await sql`insert into pulls (service, started_at, finished_at, rows, outcome, note)
-    values (${pull.service}, ${startedAt}, now(), ${pull.rows}, ${pull.outcome}, ${pull.note})`
-}
-
-export interface PullLine extends Pick<Pull, 'outcome' | 'rows' | 'note'> {
-  readonly id: number
-  readonly at: string
-  /** Who applied it although it had been held, and why. */
-  readonly by: string | null
-  readonly why: string | null
-  /** It was held and can be applied: nothing newer was. */
-  readonly appliable: boolean
-  /** How many changes of each kind it brought. */
-  readonly changes: Readonly<Record<string, number>>
-}
-
-/** Lists of national procedures as they came, the newest first. */
-export async function listPulls(sql: Sql, limit: number): Promise<PullLine[]> {
-  return sql<PullLine[]>`
-    select p.id, to_char(p.finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at, p.outcome, p.rows, p.note,
-      coalesce(c.name, p.decided_by) as by, p.why, p.list is not null as appliable, coalesce(k.changes, '{}') as changes
-    from pulls p left join api_clients c on p.decided_by = 'key:' || c.id
-    left join lateral (
-      select jsonb_object_agg(kind, count) as changes
-      from (select kind, count(*)::int as count from national_changes where pull_id = p.id group by 1) kinds
-    ) k on true
-    where p.service = 'procedures' order by p.id desc limit ${limit}`
 }
 
 export interface ChangeLine extends NationalChange {
@@ -251,70 +245,107 @@ export async function listChanges(sql: Sql, pull: number, limit: number): Promis
     where c.pull_id = ${pull} order by c.dossiers desc, c.mappings desc, c.kind, c.code limit ${limit}`
 }
 
-/** Applies the list that was held last, although it shrank. Throws a refusal when there is none, or a newer list was applied. */
+/** Applies a list of its kind that was held last, although it shrank. Throws a refusal when there is none, or a newer list was applied. */
 export const applyHeld = (sql: Sql, pull: number, act: { by: string; why: string }): Promise<Applied> =>
   transaction(sql, async (tx) => {
     await lockCatalogue(tx)
-    const [held] = await tx<{ list: PulledProcedure[] | null }[]>`
-      select list from pulls where id = ${pull} and service = 'procedures' and outcome = 'held'`
-    if (!held?.list) throw new Refusal('not-held', `There is no held list ${pull} to apply`)
-    const applied = await applyWithin(tx, held.list, { ...act, meant: true })
+    const [held] = await tx<{ service: HeldList; list: unknown; origin: PullOrigin }[]>`
+      select service, list, origin from pulls where id = ${pull} and outcome = 'held' and list is not null`
+    if (!held) throw new Refusal('not-held', `There is no held list ${pull} to apply`)
+    const { service, list, origin } = held
+    const meant = { ...act, origin, meant: true }
+    const applied =
+      service === 'procedures'
+        ? await applyWithin(tx, list as PulledProcedure[], meant)
+        : await applyExtraWithin(tx, { what: service, rows: list } as ExtraRows, meant)
     await tx`insert into audit (actor, action, subject, detail)
       values (${act.by}, 'catalogue.applied', ${`pull ${pull}`}, ${tx.json({ changed: applied.changed })})`
     return applied
   })
 
-/** A mapping that holds today and leads to a procedure that is withdrawn, missing in the newest lists, or unknown. */
+/**
+ * Why dossiers under a mapping that holds today fail, or soon will: its procedure is withdrawn, missing in the newest lists, or unknown;
+ * its procedure has ended or ends within a month (`ending`); or the mapping itself does, and none takes its place (`mapping-ending`).
+ */
+export const dangers = ['withdrawn', 'ending', 'missing', 'unknown', 'mapping-ending'] as const
+export type Danger = (typeof dangers)[number]
+
 export interface Endangered {
   readonly localCode: string
   readonly nationalCode: string
   readonly name: string | null
-  readonly why: 'withdrawn' | 'missing' | 'unknown'
+  readonly why: Danger
+  /** The first day on which the procedure, or the mapping, no longer holds, where that is the danger. */
+  readonly endsOn: string | null
   /** Dossiers under the local code that are not at the portal yet. */
   readonly open: number
 }
 
-/** Mappings `m` that hold today, with what the catalogue has of their procedure, `n`. */
+/** Days before an end within which it is told: enough to publish a mapping to what comes after. */
+const warnDays = 30
+
+/** Mappings `m` that hold today, with what the catalogue has of their procedure, `n`, and what endangers them, `d`. */
 const inDanger = (sql: Sql) => sql`
   mappings m left join national_procedures n on n.code = m.national_code
-  where (m.valid_to is null or m.valid_to > (now() at time zone 'Asia/Ho_Chi_Minh')::date)
-    and (n.code is null or not n.open or n.missing_since is not null)`
+  cross join lateral (select (now() at time zone 'Asia/Ho_Chi_Minh')::date as today) t
+  cross join lateral (
+    select case
+      when n.code is null then 'unknown'
+      when not n.open then 'withdrawn'
+      -- A mapping that ends before its procedure does needs it no longer.
+      when n.ends_on <= t.today + ${warnDays}::int and (m.valid_to is null or m.valid_to > n.ends_on) then 'ending'
+      when n.missing_since is not null then 'missing'
+      when m.valid_to <= t.today + ${warnDays}::int and not exists (${takingTheirPlace(sql)}) then 'mapping-ending'
+    end as why
+  ) d
+  where (m.valid_to is null or m.valid_to > t.today) and d.why is not null`
+
+/** Mappings that hold on the day on which `m` ends, for all that it held for. */
+const takingTheirPlace = (sql: Sql) => sql`
+  select 1 from mappings o
+  where o.local_code = m.local_code and (o.valid_from is null or o.valid_from <= m.valid_to)
+    and (o.valid_to is null or o.valid_to > m.valid_to) and (o.source is null or o.source = m.source)
+    and (o.agency_code is null or o.agency_code = m.agency_code) and (o.level is null or o.level = m.level)`
 
 export async function endangeredMappings(sql: Sql, limit: number): Promise<Endangered[]> {
   return sql<Endangered[]>`
     with endangered as (
-      select distinct m.local_code, m.national_code, n.name,
-        case when n.code is null then 'unknown' when not n.open then 'withdrawn' else 'missing' end as why
+      select distinct m.local_code, m.national_code, n.name, d.why,
+        case d.why when 'ending' then n.ends_on when 'mapping-ending' then m.valid_to end as ends_on
       from ${inDanger(sql)}
     )
-    select e.local_code as "localCode", e.national_code as "nationalCode", e.name, e.why, coalesce(w.open, 0) as open
+    select e.local_code as "localCode", e.national_code as "nationalCode", e.name, e.why,
+      to_char(e.ends_on, 'YYYY-MM-DD') as "endsOn", coalesce(w.open, 0) as open
     from endangered e left join (
       select d.procedure_code as code, count(*)::int as open from deliveries l join dossiers d on d.id = l.dossier_id
       where l.state <> 'delivered' and d.procedure_code in (select local_code from endangered) group by 1
     ) w on w.code = e.local_code
-    order by open desc, e.local_code limit ${limit}`
+    order by open desc, e.ends_on, e.local_code limit ${limit}`
 }
 
 export interface CatalogueState {
-  /** Seconds since a list was applied; null when none ever was. */
+  /** Seconds since a whole list was applied; null when none ever was. */
   readonly age: number | null
   /** A list was held and waits for a person; no newer one was applied. */
   readonly held: boolean
   /** What the last applied list changed, by kind. */
   readonly changes: Readonly<Record<string, number>>
-  /** Local codes whose mapping leads to a procedure that is withdrawn, missing or unknown. */
+  /** Local codes with an endangered mapping. */
   readonly endangered: number
 }
 
 export async function catalogueState(sql: Sql): Promise<CatalogueState> {
   const [row] = await sql<CatalogueState[]>`
     with applied as (
-        select id, finished_at from pulls where service = 'procedures' and outcome = 'applied' order by id desc limit 1
+        select id from pulls where service = 'procedures' and outcome = 'applied' order by id desc limit 1
+      ),
+      whole as (
+        select finished_at from pulls where service = 'procedures' and outcome = 'applied' and not partial order by id desc limit 1
       ),
       kinds as (
         select kind, count(*)::int as count from national_changes where pull_id = (select id from applied) group by 1
       )
-    select (select extract(epoch from now() - finished_at)::float8 from applied) as age,
+    select (select extract(epoch from now() - finished_at)::float8 from whole) as age,
       exists (select 1 from pulls where service = 'procedures' and list is not null) as held,
       coalesce((select jsonb_object_agg(kind, count) from kinds), '{}') as changes,
       (select count(distinct m.local_code)::int from ${inDanger(sql)}) as endangered`

@@ -1,6 +1,8 @@
-import type { Answer, Exchange, Portal } from '../delivery/portal.ts'
+import type { Answer, Exchange, ExtraList, Portal } from '../delivery/portal.ts'
 import type { Sql } from '../platform/database.ts'
-import { applyProcedureDetail, applyProcedures, proceduresWithoutDetail, recordPull, type Pull } from './national.ts'
+import { applyProcedureDetail, applyProcedures, proceduresWithoutDetail } from './national.ts'
+import { applyExtra } from './portal-lists.ts'
+import { heldLists, recordPull, type Origin, type Pull } from './pulls.ts'
 import { applyFields, applyPortalAgencies } from './store.ts'
 
 export interface PullDeps {
@@ -19,16 +21,23 @@ export async function pullCatalogue(deps: PullDeps): Promise<Pull[]> {
   const pulls = [
     await one(deps, 'fields', (rows) => applied(applyFields(deps.sql, rows))),
     await one(deps, 'agencies', (rows) => applied(applyPortalAgencies(deps.sql, rows))),
-    await one(deps, 'procedures', (rows, startedAt) => applyProcedures(deps.sql, rows, { startedAt })),
+    await one(deps, 'procedures', (rows, origin) => applyProcedures(deps.sql, rows, origin)),
   ]
+  for (const extra of deps.portal.extras) pulls.push(await pullExtra(deps, extra))
   return [...pulls, await pullDetails(deps)]
 }
 
-/** Throws when a list could not be had, so that the job is tried again; what came is applied all the same. */
+/** Throws when a list that the portal must have could not be had, so that the job is tried again; what came is applied all the same. */
 export async function pullOrFail(deps: PullDeps): Promise<void> {
-  const failed = (await pullCatalogue(deps)).filter(({ outcome }) => outcome === 'failed')
+  const pulls = await pullCatalogue(deps)
+  const failed = pulls.filter(({ outcome, optional }) => outcome === 'failed' && optional !== true)
   if (failed.length > 0) throw new Error(`Not pulled: ${failed.map(({ service }) => service).join(', ')}`)
 }
+
+const pullExtra = (deps: PullDeps, { what, optional }: ExtraList): Promise<Pull> =>
+  what === 'services'
+    ? one(deps, what, (rows, origin) => applyExtra(deps.sql, { what, rows }, origin), optional)
+    : one(deps, what, (rows, origin) => applyExtra(deps.sql, { what, rows }, origin), optional)
 
 const applied = async (changed: Promise<number>) => ({ applied: true, changed: await changed, note: '' })
 
@@ -39,17 +48,21 @@ async function one<K extends Kind>(
   what: K,
   apply: (
     rows: Awaited<ReturnType<typeof deps.portal.pull<K>>>['rows'],
-    startedAt: Date,
+    origin: Origin,
   ) => Promise<{ applied: boolean; note: string }>,
+  optional = false,
 ): Promise<Pull> {
   const startedAt = new Date()
   const answer = await deps.portal.pull(what, { requestIn: startedAt, urgency: 'backfill' })
   await deps.keep(answer.exchanges)
-  const pull = await judged(what, answer, answer.rows, (rows) => apply(rows, startedAt))
-  // A list of procedures is recorded with what it changed.
-  if (what !== 'procedures' || pull.outcome === 'failed') await recordPull(deps.sql, startedAt, pull)
+  const judgement = await judged(what, answer, answer.rows, (rows) => apply(rows, { startedAt, optional }))
+  const pull = { ...judgement, optional }
+  // A list that may be held is recorded by what applies or holds it.
+  if (!mayBeHeld(what) || pull.outcome === 'failed') await recordPull(deps.sql, startedAt, pull)
   return pull
 }
+
+const mayBeHeld = (what: string) => (heldLists as readonly string[]).includes(what)
 
 async function judged<Row>(
   service: string,
@@ -64,7 +77,7 @@ async function judged<Row>(
       rows: 0,
       note: `${answer.failure ?? answer.class} ${answer.message ?? ''}`.trim(),
     }
-  if (rows.length === 0 && service !== 'procedures')
+  if (rows.length === 0 && !mayBeHeld(service))
     return { service, outcome: 'held', rows: 0, note: 'held: the list came empty' }
   const { applied: done, note } = await apply(rows)
   return { service, outcome: done ? 'applied' : 'held', rows: rows.length, note }

@@ -11,7 +11,7 @@ async function readCatalogue(tx: Tx, unitDay: UnitDay): Promise<Catalogue> {
   const [current] = await tx<{ version: number }[]>`select version from catalogue_version`
   const national = await tx<NationalProcedure[]>`
     select code, name, field_code as "fieldCode", field_name as "fieldName",
-      to_char(published_on, 'YYYY-MM-DD') as "publishedOn", open from national_procedures`
+      to_char(published_on, 'YYYY-MM-DD') as "publishedOn", to_char(ends_on, 'YYYY-MM-DD') as "endsOn", open from national_procedures`
   const mappings = await tx<Mapping[]>`
     select local_code as "localCode", national_code as "nationalCode", source, agency_code as "agencyCode", level,
       to_char(valid_from, 'YYYY-MM-DD') as "validFrom", to_char(valid_to, 'YYYY-MM-DD') as "validTo" from mappings`
@@ -137,7 +137,8 @@ export async function nationalEntries(sql: Sql): Promise<NationalEntry[]> {
   const rows = await sql<
     { code: string; names: string[]; field: string; open: boolean; levels: Level[]; current: boolean }[]
   >`
-    select p.code, p.field_name as field, p.open, p.levels, p.missing_since is null as current,
+    select p.code, p.field_name as field, p.levels,
+      p.open and (p.ends_on is null or p.ends_on > (now() at time zone 'Asia/Ho_Chi_Minh')::date) as open, p.missing_since is null as current,
       array_prepend(p.name, coalesce(
         (select array_agg(n.name order by n.last_seen_at desc, n.name) from national_names n where n.code = p.code and n.name <> p.name), '{}'
       )) as names

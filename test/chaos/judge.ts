@@ -31,7 +31,7 @@ export function renderingOf(dialect: Dialect): Rendering {
     version(dossier, version) {
       const number = dossier.pushes.findIndex((push) => push.what === 'change' && push.version === version)
       const { code, steps: _steps, ...content } = DossierChange.parse(changeOf(dossier.pushes[number]!))
-      const procedure = { ...nationalProcedure(content.procedureCode), publishedOn: null, open: true }
+      const procedure = { ...nationalProcedure(content.procedureCode), publishedOn: null, endsOn: null, open: true }
       const status = statusOf(version, dossier.versions)
       return digestOf(
         dossierPayload({ code, content, status, procedure, agencyName: agencyName(content.agencyCode) }, dialect),

@@ -87,7 +87,15 @@ const dossier: PortalDossier = {
   code,
   status: 'processing',
   agencyName: 'Sở Ví Dụ',
-  procedure: { code: '1.001234', name: 'Thủ tục', fieldCode: 'L', fieldName: 'F', publishedOn: null, open: true },
+  procedure: {
+    code: '1.001234',
+    name: 'Thủ tục',
+    fieldCode: 'L',
+    fieldName: 'F',
+    publishedOn: null,
+    endsOn: null,
+    open: true,
+  },
   content: {
     procedureCode: '1.001234',
     agencyCode: 'H99.14',
@@ -520,6 +528,45 @@ describe('reads', () => {
     expect(await portal.pullProcedure('1.001234', call)).toMatchObject({ rows: [{ code: '1.001234', open: true }] })
     data().reply(502, '')
     expect(await portal.pull('agencies', call)).toMatchObject({ class: 'unknown', rows: [] })
+  })
+
+  it('pull the online services from an object, by the fields of the dialect', async () => {
+    const { catalogue } = dialects.get('xrd-2022')!
+    const services = { ...catalogue.services!, fields: { CAP: '1' } }
+    const { portal } = ready({ change: { catalogue: { ...catalogue, services } } })
+    expect(portal.extras).toEqual([{ what: 'services', optional: true }])
+    const row = { MADVC: 'DVC-1', TENDVC: 'S', MATTHC: '1.001234', TENTTHC: 'A', APDUNGDVC: [{ X: '1' }] }
+    data({ session: 'SESSION-OLD', madonvi: unit, service: 'LayDVC', CAP: '1' }).reply(200, {
+      result: { data: [row, {}] },
+    })
+    expect(await portal.pull('services', call)).toMatchObject({
+      class: 'ok',
+      message: '1 of 2 rows left out: no code or no name',
+      rows: [{ code: 'DVC-1', name: 'S', procedureCode: '1.001234', raw: row }],
+    })
+    expect(await portal.pull('unit-procedures', call)).toMatchObject({ class: 'unrecognised', exchanges: [], rows: [] })
+  })
+
+  it("pull the procedures of the province's own unit", async () => {
+    const { catalogue } = dialects.get('sandbox')!
+    const { portal } = ready({ change: { catalogue } })
+    data({ session: 'SESSION-OLD', madonvi: unit, service: 'LayDanhSachTTHCDonVi', maDonVi: 'H99' }).reply(200, {
+      error_code: '0',
+      result: [{ MATTHC: '1.001234.H99', TENTTHC: 'A' }],
+    })
+    const rows = [{ unit, code: '1.001234.H99', name: 'A' }]
+    expect(await portal.pull('unit-procedures', call)).toMatchObject({ class: 'ok', rows })
+    data().reply(200, { error_code: '-10', message: 'Dịch vụ không được hỗ trợ' })
+    expect(await portal.pull('unit-procedures', call)).toMatchObject({ failure: 'portal-unrecognised', rows: [] })
+  })
+
+  it('read the legal bases and the parts of the content from a full record', async () => {
+    const { portal } = ready()
+    const row = { MATTHC: '1.001234', TENTTHC: 'A', CANCUPHAPLY: [{ SOVANBAN: '1/2026/TT' }], MOTACOQUANTHUCHIEN: 'Sở' }
+    data().reply(200, { error_code: 0, result: [row] })
+    expect(await portal.pullProcedure('1.001234', call)).toMatchObject({
+      rows: [{ parts: ['name', 'agency'], legalBases: [{ number: '1/2026/TT' }] }],
+    })
   })
 
   it('are not offered where the dialect has none', async () => {

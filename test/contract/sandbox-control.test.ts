@@ -119,10 +119,15 @@ describe('control', () => {
     expect(sandbox.settings).toMatchObject({ arrays: 'partial', strict: true, sessionSeconds: 600 })
     expect((await control('PATCH', 'settings', { arrays: 'some' })).status).toBe(400)
     await control('PATCH', 'settings', { arrays: 'atomic' })
-    const change = { name: 'Tên mới', publishedOn: '20260701', open: false }
+    const days = { publishedOn: '20260701', endsOn: '20261201' }
+    const change = { ...days, name: 'Tên mới', legalBases: ['1/2026/TT'], open: false }
     expect((await control('PATCH', 'procedures/1.000045', change)).status).toBe(204)
     const { result } = await client.call('LayThuTuc', { maTTHC: '1.000045' })
-    expect(result).toMatchObject([{ TENTTHC: 'Tên mới', NGAYCONGBO: '20260701', TRANGTHAI: '0' }])
+    expect(result).toMatchObject([
+      { TENTTHC: 'Tên mới', NGAYCONGBO: '20260701', TRANGTHAI: '0', NGAYHETHIEULUC: '20261201' },
+    ])
+    expect(result).toMatchObject([{ CANCUPHAPLY: [{ SOVANBAN: '1/2026/TT' }] }])
+    expect((await control('PATCH', 'procedures/1.000045', { endsOn: 'soon' })).status).toBe(400)
     expect((await control('PATCH', 'procedures/9.999999', {})).status).toBe(404)
     expect((await control('PATCH', 'procedures/1.000045', { open: 'no' })).status).toBe(400)
     expect((await control('PUT', 'sessions/expire')).status).toBe(204)

@@ -199,6 +199,9 @@ describe('catalogue', () => {
     expect(result).toMatchObject([
       { MATTHC: '1.000045', TRANGTHAI: '1', NGAYCONGBO: '20260101', LINHVUCTHUCHIEN: [{ TENLINHVUC: 'Kiểm lâm' }] },
     ])
+    expect(result).toMatchObject([
+      { TRINHTUTHUCHIEN: [{ TRINHTU: [{ TENTRINHTU: 'Nộp hồ sơ' }, {}] }], CACHTHUCTHUCHIEN: [{ THOIGIAN: [{}] }, {}] },
+    ])
     expect(await client.call('LayThuTuc', { maTTHC: '9.999999' })).toMatchObject({ error_code: '0', result: [] })
     sandbox.catalogue.change('1.000045', { open: false })
     expect(await client.call('LayThuTuc', { maTTHC: '1.000045' })).toMatchObject({ result: [{ TRANGTHAI: '0' }] })

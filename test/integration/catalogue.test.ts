@@ -1,8 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultAlertRules } from '../../config/alerts.ts'
 import { defaultWatchPolicy } from '../../config/retry.ts'
 import { openQueue, openWorker } from '../../jobs/queues.ts'
+import { sightings } from '../../src/events/sightings.ts'
+import { createKey } from '../../src/platform/auth.ts'
+import { vietnamDate } from '../../src/dossiers/model.ts'
 import { expectedAtPortal } from '../../src/delivery/expected.ts'
 import { transaction } from '../../src/platform/database.ts'
+import type { Mapping } from '../../src/procedures/model.ts'
+import { applyExtra } from '../../src/procedures/portal-lists.ts'
+import { heldPulls, listPulls } from '../../src/procedures/pulls.ts'
+import { localCodes } from '../../src/procedures/local.ts'
 import { pullCatalogue, pullOrFail, type PullDeps } from '../../src/procedures/pull.ts'
 import { acceptAll, plainMapping } from '../../src/procedures/decisions.ts'
 import {
@@ -10,7 +18,6 @@ import {
   applyProcedures,
   endangeredMappings,
   listChanges,
-  listPulls,
   proceduresWithoutDetail,
 } from '../../src/procedures/national.ts'
 import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
@@ -31,6 +38,29 @@ describe('the national catalogue', () => {
       select l.state, l.reason, l.detail->>'field' as field from deliveries l join dossiers d on d.id = l.dossier_id
       where d.code = ${code}`
     return row
+  }
+
+  const api = async (path: string) => {
+    const answer = await fetch(`${province.house.url}${path}`, { headers: { authorization: `Bearer ${province.key}` } })
+    expect(answer.status).toBe(200)
+    return (await answer.json()) as Record<string, Record<string, unknown>[]>
+  }
+  /** The page as a person sees it. */
+  const page = async (query = '') => {
+    const rights = ['mappings:read', 'mappings:write'] as const
+    const { key } = await createKey(province.ground.sql, {
+      name: 'Trần Văn B',
+      source: 'console',
+      rights: [...rights],
+      agencies: ['*'],
+      person: true,
+      by: 'test',
+    })
+    const console = `${province.house.url}/console/`
+    const signIn = { method: 'POST', redirect: 'manual', headers: { origin: province.house.url } } as const
+    const entry = await fetch(`${console}sign-in`, { ...signIn, body: new URLSearchParams({ key }) })
+    const cookie = entry.headers.get('set-cookie')!.split(';')[0]!
+    return (await fetch(`${console}catalogue${query}`, { headers: { cookie } })).text()
   }
 
   it('is never replaced by an empty answer', async () => {
@@ -168,6 +198,63 @@ describe('the national catalogue', () => {
     await sql`update national_procedures set open = true where code = ${code}`
   })
 
+  it('tells what ends before it does, and blocks what is received from that day on', async () => {
+    const { sql, catalogue } = province.ground
+    const [first, second] = await sql<{ code: string; name: string }[]>`
+      select code, name from national_procedures where open order by code limit 2 offset 40`
+    const days = (count: number) => vietnamDate(new Date(Date.now() + count * 86_400_000).toISOString())
+    const accept = (localCode: string, nationalCode: string, more: Partial<Mapping> = {}) =>
+      acceptAll(sql, [{ ...plainMapping(localCode, nationalCode), ...more, why: '' }], 'test', 'test')
+    await accept('2026.END.1', first!.code)
+    await accept('2026.END.2', first!.code, { validTo: days(60) })
+    await accept('2026.END.3', second!.code, { validTo: days(10) })
+    await accept('2026.END.4', second!.code, { validTo: days(10) })
+    await accept('2026.END.4', second!.code, { validFrom: days(10) })
+    await accept('2026.END.5', second!.code, { validTo: days(10) })
+    await accept('2026.END.5', second!.code, { validFrom: days(10), agencyCode: 'H34.01' })
+    await accept('2026.END.6', second!.code, { validTo: days(40) })
+    const endOf = (endsOn: string | null) => applyProcedures(sql, [{ ...first!, endsOn }], { partial: true })
+    const told = async () =>
+      (await endangeredMappings(sql, 100)).flatMap(({ localCode, why, endsOn }) =>
+        localCode.startsWith('2026.END') ? [[localCode, why, endsOn]] : [],
+      )
+    const mappings = [
+      ['2026.END.3', 'mapping-ending', days(10)],
+      ['2026.END.5', 'mapping-ending', days(10)],
+    ]
+    expect(await told()).toEqual(mappings)
+    expect(await endOf(days(31))).toMatchObject({ changed: 1 })
+    expect(await told()).toEqual(mappings)
+    await endOf(days(30))
+    expect(await told()).toEqual([...mappings, ...[1, 2].map((n) => [`2026.END.${n}`, 'ending', days(30)])])
+    const [pull] = await listPulls(sql, 1)
+    expect(pull).toMatchObject({ partial: true, changes: { 'end-set': 1 } })
+    expect(await listChanges(sql, pull!.id, 10)).toEqual([
+      expect.objectContaining({ code: first!.code, kind: 'end-set', before: days(31), after: days(30), mappings: 2 }),
+    ])
+    const shown = await page(`?pull=${pull!.id}`)
+    for (const words of ['Đổi ngày hết hiệu lực', `${days(31)} → ${days(30)}`, 'nhưng chưa có gì thay ánh xạ này'])
+      expect(shown).toContain(words)
+    expect(shown).toContain(`hết hiệu lực từ ngày ${days(30).split('-').toReversed().join('/')}`)
+    const { mappings: listed } = await api('/v1/mappings/endangered?limit=1000')
+    expect(listed).toContainEqual(expect.objectContaining({ localCode: '2026.END.1', why: 'ending', endsOn: days(30) }))
+    // What does not say it leaves it as it is.
+    expect(await applyProcedures(sql, [first!], { partial: true })).toMatchObject({ changed: 0 })
+
+    await endOf('2020-07-03')
+    await catalogue.fresh()
+    const late = change({ procedureCode: '2026.END.1' })
+    const early = change({ procedureCode: '2026.END.1', receivedAt: '2020-07-02T23:00:00+07:00' })
+    await province.push([late, early])
+    expect(await laneOf(late.code)).toMatchObject({ state: 'blocked', reason: 'procedure-closed' })
+    await province.until(async () => (await laneOf(early.code))?.['state'] === 'delivered', 'its delivery')
+    expect(await told()).toContainEqual(['2026.END.1', 'ending', '2020-07-03'])
+    const codes = await localCodes(sql, await catalogue.fresh())
+    expect(codes.find(({ code }) => code === '2026.END.1')).toMatchObject({ standing: 'unmapped', waiting: 1 })
+    await endOf(null)
+    await province.until(async () => (await laneOf(late.code))?.['state'] === 'delivered', 'its delivery')
+  })
+
   it('holds a shrunken list for a person, who may apply it', async () => {
     const { sql } = province.ground
     const list = await sql<{ code: string; name: string }[]>`select code, name from national_procedures order by code`
@@ -192,6 +279,106 @@ describe('the national catalogue', () => {
     expect([newer!.appliable, older!.appliable]).toEqual([true, false])
     await applyProcedures(sql, list)
     await expect(applyHeld(sql, newer!.id, act)).rejects.toMatchObject({ code: 'not-held' })
+  })
+
+  it('takes what the portal lists beside it, each on its own', async () => {
+    const { sql, portal } = province.ground
+    const rules = new Map([['not-pulled', defaultAlertRules.get('catalogue-not-pulled')!]])
+    const alarms = () => sightings({ sql, movement: async () => ({ ok: true, reason: null }) }, rules)
+    const counts = async () =>
+      (
+        await sql`
+          select (select count(*)::int from unit_procedures where unit_code = '000.00.00.H34' and missing_since is null) as unit,
+            (select count(*)::int from portal_services where missing_since is null) as services,
+            (select count(*)::int from unit_procedures where missing_since is not null) as "missingOfUnit",
+            (select count(*)::int from portal_services where missing_since is not null) as "missingServices"`
+      )[0]!
+    const whole = await counts()
+    expect(whole).toMatchObject({ missingOfUnit: 0, missingServices: 0 })
+    expect(whole['unit']).toBeGreaterThan(1000)
+    expect(whole['services']).toBeGreaterThan(1000)
+    const [service] = await sql`select procedure_code, raw from portal_services where code = 'DVC-1.000005'`
+    expect(service).toMatchObject({ procedure_code: '1.000005', raw: { MADVC: 'DVC-1.000005', APDUNGDVC: [] } })
+
+    const refused = { kind: 'unknown-code', value: { code: '-10', message: 'Dịch vụ không được hỗ trợ' } }
+    await province.faults([
+      { ...refused, service: 'LayDVC' },
+      { service: 'LayDanhSachTTHCDonVi', kind: 'empty-result' },
+    ])
+    const pulls = await pullCatalogue(deps)
+    expect(pulls).toContainEqual(expect.objectContaining({ service: 'services', outcome: 'failed', optional: true }))
+    expect(pulls).toContainEqual(expect.objectContaining({ service: 'unit-procedures', outcome: 'held' }))
+    expect(pulls).toContainEqual(expect.objectContaining({ service: 'procedures', outcome: 'applied' }))
+    expect(await counts()).toEqual(whole)
+    // The job is done all the same, and nobody is alarmed; unless the portal is said to have the list.
+    await expect(pullOrFail(deps)).resolves.toBeUndefined()
+    expect(await alarms()).toEqual([])
+    const needed = { ...deps, portal: { ...portal!, extras: [{ what: 'services', optional: false } as const] } }
+    await expect(pullOrFail(needed)).rejects.toThrow('Not pulled: services')
+    expect(await alarms()).toMatchObject([{ key: 'not-pulled:services' }])
+    await province.faults([])
+    await expect(pullOrFail(needed)).resolves.toBeUndefined()
+  })
+
+  it('holds what shrank of what the portal lists beside it, for a person, who may apply it', async () => {
+    const { sql } = province.ground
+    const rows = [
+      ...(await sql<{ unit: string; code: string; name: string }[]>`
+      select unit_code as unit, code, name from unit_procedures order by code`),
+    ]
+    const half = rows.slice(0, Math.floor(rows.length / 2))
+    const apply = (some: typeof rows) => applyExtra(sql, { what: 'unit-procedures', rows: some }, {})
+    const missing = async () =>
+      (await sql`select count(*)::int as count from unit_procedures where missing_since is not null`)[0]!['count']
+    expect(await apply(half)).toMatchObject({ applied: false, changed: 0 })
+    const [held] = await heldPulls(sql)
+    expect(held).toMatchObject({ list: 'unit-procedures', outcome: 'held', rows: half.length })
+    expect(await missing()).toBe(0)
+    expect(await page()).toContain('Danh sách thủ tục của đơn vị lấy về bị thiếu nhiều')
+    expect((await api('/v1/catalogue/pulls?list=unit-procedures'))['pulls']![0]).toMatchObject({ appliable: true })
+    expect(await applyHeld(sql, held!.id, { by: 'test', why: 'sáp nhập' })).toMatchObject({ applied: true, changed: 0 })
+    expect(await missing()).toBe(rows.length - half.length)
+    expect(await heldPulls(sql)).toEqual([])
+    await expect(applyHeld(sql, held!.id, { by: 'test', why: 'x' })).rejects.toMatchObject({ code: 'not-held' })
+    // Codes with an organisation behind them are the same procedures.
+    const suffixed = rows.map((row) => ({ ...row, code: `${row.code}.H34` }))
+    expect(await apply(suffixed)).toMatchObject({ applied: true, changed: rows.length - half.length })
+    expect(await missing()).toBe(0)
+    expect((await listPulls(sql, 1, 'unit-procedures'))[0]).toMatchObject({ outcome: 'applied', changes: {} })
+  })
+
+  it('keeps what full records say, and what became of their legal bases', async () => {
+    const { sql } = province.ground
+    const code = nationalCodes[0]
+    const recordOf = async () =>
+      (
+        await sql`select parts, legal_bases, to_char(ends_on, 'YYYY-MM-DD') as ends from national_procedures where code = ${code}`
+      )[0]
+    const pullAgain = async (change: Record<string, unknown>) => {
+      await fetch(`${province.sandbox.controlUrl}/procedures/${code}`, {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(change),
+      })
+      await sql`update national_procedures set detailed_at = case when code = ${code} then null else now() end`
+      await pullCatalogue(deps)
+      const [pull] = await listPulls(sql, 1)
+      return (await listChanges(sql, pull!.id, 10)).filter((one) => one.code === code)
+    }
+    await sql`update national_procedures set legal_bases = null, parts = null where code = ${code}`
+    expect(await pullAgain({ legalBases: ['2/2020/TT', '1/2019/TT'] })).toEqual([])
+    expect(await recordOf()).toMatchObject({
+      parts: ['name', 'steps', 'ways', 'components', 'time-limit', 'subject', 'agency'],
+      legal_bases: [{ number: '2/2020/TT' }, { number: '1/2019/TT', effectiveOn: null }],
+    })
+    expect(await pullAgain({ legalBases: ['1/2019/TT', '3/2026/TT'], endsOn: '20991231' })).toMatchObject([
+      { kind: 'end-set', before: null, after: '2099-12-31' },
+      { kind: 'legal-basis', before: '1/2019/TT; 2/2020/TT', after: '1/2019/TT; 3/2026/TT' },
+    ])
+    expect(await recordOf()).toMatchObject({ ends: '2099-12-31' })
+    // What the portal does not say any more is not taken back.
+    expect(await pullAgain({ endsOn: '' })).toEqual([])
+    expect(await recordOf()).toMatchObject({ ends: '2099-12-31' })
   })
 
   it('leaves no word of a failure in Redis', async () => {

@@ -205,6 +205,61 @@ describe('dvcqg beside a running service', () => {
     })
   })
 
+  it('imports the national catalogue whole, in part, and as a history', async () => {
+    const { sql } = province.ground
+    const whole = new URL('../data/procedures_national.csv', import.meta.url).pathname
+    const first = await json<{ pull: number }>(['import', 'national', whole])
+    expect(first).toMatchObject({ imported: true, rows: 5273, procedures: 4969, changed: expect.any(Number) as number })
+    expect(await json(['import', 'national', whole])).toMatchObject({ imported: true, changed: 0 })
+    const [pull] = await json<Record<string, unknown>[]>(['catalogue', 'pulls', '--limit', '1'])
+    expect(pull).toMatchObject({ origin: 'file', partial: false, outcome: 'applied', changes: {} })
+    expect(pull).toMatchObject({ by: expect.stringMatching(/^cli:/) as string, why: 'procedures_national.csv' })
+    const [levels] = await sql`select levels from national_procedures where code = '1.000005'`
+    expect(levels).toEqual({ levels: ['commune'] })
+
+    const part = await file(
+      'part.csv',
+      'code;name;as_of;ends_on\n9.123456;Tên cũ;2024;\n9.123456;Tên mới;2026-07;31/12/2030\n1.00001;x;;',
+    )
+    expect((await run(['import', 'national', part])).out).toMatch(
+      /^Row 4, column A \(code\): .*\n\nNothing was imported/,
+    )
+    await writeFile(part, 'code;name;as_of;ends_on\n9.123456;Tên cũ;2024;\n9.123456;Tên mới;2026-07;31/12/2030\n')
+    const held = await run(['import', 'national', part])
+    expect(held).toMatchObject({ code: 1, out: expect.stringMatching(/^Not applied: held: 1 .*--partial/s) as string })
+    expect(await json(['import', 'national', part, '--partial'])).toMatchObject({ imported: true, changed: 1 })
+    const sheet = join(folder, 'part.xlsx')
+    const cells = [['9.123456', 'Tên mới', '2026-07', '2030-12-31', 'không rõ']]
+    await writeTable(sheet, ['code', 'name', 'as_of', 'ends_on', 'ghi chú'], cells, { excel: false })
+    expect(await json(['import', 'national', sheet, '--partial'])).toMatchObject({ imported: true, changed: 0 })
+    expect((await run(['catalogue', 'pulls', '--limit', '1'])).out).toMatch(
+      /file, a part +applied +1 +- +applied by cli:/,
+    )
+    expect((await run(['catalogue', 'pulls', '--list', 'services'])).out).toMatch(/portal +applied +\d{4} /)
+    const names = await sql`
+      select name, last_seen_at < '2025-01-01' as old from national_names where code = '9.123456' order by last_seen_at`
+    expect([...names]).toEqual([
+      { name: 'Tên cũ', old: true },
+      { name: 'Tên mới', old: false },
+    ])
+    const [known] = await sql`
+      select name, to_char(ends_on, 'YYYY-MM-DD') as ends, (select count(*)::int from national_procedures where missing_since is not null) as missing
+      from national_procedures where code = '9.123456'`
+    expect(known).toEqual({ name: 'Tên mới', ends: '2030-12-31', missing: 0 })
+
+    // A file that was held is applied like any other list, and stays one.
+    expect((await run(['import', 'national', part])).code).toBe(1)
+    const [waiting] = await json<{ id: number }[]>(['catalogue', 'pulls', '--limit', '1'])
+    await json(['catalogue', 'apply', String(waiting!.id), '--why', 'kiểm tra'])
+    const [applied] = await json<Record<string, unknown>[]>(['catalogue', 'pulls', '--limit', '1'])
+    expect(applied).toMatchObject({
+      origin: 'file',
+      outcome: 'applied',
+      changes: { missing: expect.any(Number) as number },
+    })
+    expect(await json(['import', 'national', whole])).toMatchObject({ imported: true })
+  })
+
   it('makes a key for a person, who signs in with it', async () => {
     const { key } = await json<{ key: string }>(['keys', 'create', '--person', '--name', 'Nguyễn Thị A'])
     const answer = await fetch(`${province.house.url}/console/sign-in`, {

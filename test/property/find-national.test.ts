@@ -18,13 +18,18 @@ const mapping = (localCode: string) =>
     validTo: option(day),
   }).map((one): Mapping => ({ localCode, ...one }))
 const procedures = array(
-  record({ code: nationalCode, publishedOn: option(day), open: constantFrom(true, true, true, false) }),
+  record({
+    code: nationalCode,
+    publishedOn: option(day),
+    endsOn: option(day),
+    open: constantFrom(true, true, true, false),
+  }),
   { maxLength: 6 },
 )
 const question = record({ source, agencyCode: agency, level: option(level), receivedOn: day })
 
 function catalogueOf(
-  rows: readonly Pick<NationalProcedure, 'code' | 'publishedOn' | 'open'>[],
+  rows: readonly Pick<NationalProcedure, 'code' | 'publishedOn' | 'endsOn' | 'open'>[],
   mappings: readonly Mapping[] = [],
 ): Catalogue {
   return {
@@ -82,7 +87,7 @@ test('what is not a suffix is not cut off', () => {
   )
   assert(
     property(nationalCode, tail, question, (code, tail, asked) => {
-      const catalogue = catalogueOf([{ code, publishedOn: null, open: true }])
+      const catalogue = catalogueOf([{ code, publishedOn: null, endsOn: null, open: true }])
       expect(findNational(catalogue, { ...asked, procedureCode: `${code}${tail}` })).toEqual({
         found: false,
         reason: 'no-national-code',
@@ -128,7 +133,8 @@ test('the most specific valid mapping decides; two that disagree are a question 
       if (targets.size === 0) expect(answer).toEqual({ found: false, reason: 'no-national-code' })
       else if (targets.size > 1) expect(answer).toEqual({ found: false, reason: 'ambiguous-national-code' })
       else if (!procedure) expect(answer).toEqual({ found: false, reason: 'no-national-code', nationalCode: target })
-      else if (!procedure.open) expect(answer).toMatchObject({ reason: 'procedure-closed' })
+      else if (!procedure.open || asked.receivedOn >= (procedure.endsOn ?? '9'))
+        expect(answer).toMatchObject({ reason: 'procedure-closed' })
       else if (procedure.publishedOn && asked.receivedOn < procedure.publishedOn && !dated)
         expect(answer).toEqual({ found: false, reason: 'predates-publication', nationalCode: target })
       else expect(answer).toEqual({ found: true, procedure, how: 'mapping' })
@@ -146,13 +152,14 @@ test('the answer does not depend on the order of the mappings', () => {
   )
 })
 
-test('without a mapping, a dossier is never sent under a procedure published after its reception or closed', () => {
+test('without a mapping, a dossier is never sent under a procedure published after its reception, ended before it or closed', () => {
   assert(
     property(procedures, question, nationalCode, (rows, asked, code) => {
       const answer = findNational(catalogueOf(rows), { ...asked, procedureCode: code })
       pre(answer.found)
       expect(answer.procedure.open).toBe(true)
       expect((answer.procedure.publishedOn ?? '0') <= asked.receivedOn).toBe(true)
+      expect(asked.receivedOn < (answer.procedure.endsOn ?? '9')).toBe(true)
     }),
   )
 })

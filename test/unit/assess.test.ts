@@ -19,7 +19,15 @@ const subject = (more: Partial<DossierContent> = {}): Subject => ({
   changedAt: '2020-07-05T00:00:00.000Z',
   content: { ...content, ...more },
 })
-const procedure = { code: '1.000010', name: 'n', fieldCode: 'f', fieldName: 'f', publishedOn: '2020-07-04', open: true }
+const procedure = {
+  code: '1.000010',
+  name: 'n',
+  fieldCode: 'f',
+  fieldName: 'f',
+  publishedOn: '2020-07-04',
+  endsOn: null,
+  open: true,
+}
 const catalogue = (more: Partial<Catalogue> = {}): Catalogue => ({
   version: 1,
   national: new Map([[procedure.code, procedure]]),

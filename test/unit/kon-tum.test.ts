@@ -10,7 +10,7 @@ import { findNational, type Catalogue, type Mapping } from '../../src/procedures
 function catalogueOf(province: KonTum, mappings: readonly Mapping[]): Catalogue {
   const national = Object.entries(province.publishedOn).map(([code, day]) => {
     const publishedOn = day.replace(/^(\d{4})(\d{2})(\d{2})$/, '$1-$2-$3')
-    return [code, { code, name: code, fieldCode: '', fieldName: '', publishedOn, open: true }] as const
+    return [code, { code, name: code, fieldCode: '', fieldName: '', publishedOn, endsOn: null, open: true }] as const
   })
   const byCode = new Map<string, Mapping[]>()
   for (const mapping of mappings) byCode.set(mapping.localCode, [...(byCode.get(mapping.localCode) ?? []), mapping])

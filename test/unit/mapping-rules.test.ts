@@ -14,6 +14,7 @@ const national = (code: string, more: Partial<NationalProcedure> = {}): National
   fieldCode: 'F',
   fieldName: 'Lĩnh vực',
   publishedOn: null,
+  endsOn: null,
   open: true,
   ...more,
 })
@@ -113,6 +114,17 @@ describe('finding the national procedure', () => {
     expect(ask(catalogue([procedure]), '1.001234', '2020-07-04')).toMatchObject({ found: true })
     const dated = catalogue([procedure], [mapping('1.001234', { validFrom: '2020-01-01' })])
     expect(ask(dated, 'KT-01')).toMatchObject({ found: true, how: 'mapping' })
+  })
+
+  it('a procedure that ends takes what was received before that day, even by a dated mapping', () => {
+    const ending = catalogue(
+      [national('1.001234', { endsOn: '2020-07-04' })],
+      [mapping('1.001234', { validFrom: '2020-01-01' })],
+    )
+    for (const code of ['1.001234', 'KT-01']) {
+      expect(ask(ending, code, '2020-07-03')).toMatchObject({ found: true })
+      expect(ask(ending, code, '2020-07-04')).toMatchObject({ reason: 'procedure-closed', nationalCode: '1.001234' })
+    }
   })
 
   it('a closed procedure, and a mapping to one that does not exist', () => {

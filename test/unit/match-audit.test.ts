@@ -4,7 +4,7 @@ import { audited, matchRate } from '../../src/procedures/audit.ts'
 import type { Catalogue, Mapping } from '../../src/procedures/model.ts'
 
 const national = (code: string, open = true) =>
-  [code, { code, name: code, fieldCode: '', fieldName: '', publishedOn: null, open }] as const
+  [code, { code, name: code, fieldCode: '', fieldName: '', publishedOn: null, endsOn: null, open }] as const
 const mapping = (localCode: string, more: Partial<Mapping> = {}): Mapping => ({
   localCode,
   nationalCode: '1.000001',

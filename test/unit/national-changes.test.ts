@@ -10,8 +10,11 @@ const known = (more: Partial<KnownProcedure> = {}): KnownProcedure => ({
   open: true,
   levels: ['province'],
   missingSince: null,
+  endsOn: null,
+  legalBases: null,
   ...more,
 })
+const basis = (number: string, name = number) => ({ number, name, issuedBy: '', issuedOn: null, effectiveOn: null })
 const { code, name } = known()
 const row = { code, name }
 
@@ -37,9 +40,35 @@ describe('what a new list changes', () => {
     ['reopened', [known({ open: false })], { ...row, open: true }, null, null],
     ['moved', [known()], { ...row, levels: ['commune', 'province'] }, 'province', 'commune, province'],
     ['other-field', [known()], { ...row, fieldCode: 'G02', fieldName: 'Đất đai' }, 'Xây dựng', 'Đất đai'],
+    ['end-set', [known()], { ...row, endsOn: '2026-12-01' }, null, '2026-12-01'],
+    ['end-set', [known({ endsOn: '2026-12-01' })], { ...row, endsOn: '2027-01-01' }, '2026-12-01', '2027-01-01'],
+    ['end-set', [known({ endsOn: '2026-12-01' })], { ...row, endsOn: null }, '2026-12-01', null],
+    [
+      'legal-basis',
+      [known({ legalBases: [basis('45/2020/NĐ-CP'), basis('1/2019/TT')] })],
+      { ...row, legalBases: [basis('61/2018/NĐ-CP'), basis('', 'Luật Xây dựng')] },
+      '1/2019/TT; 45/2020/NĐ-CP',
+      '61/2018/NĐ-CP; Luật Xây dựng',
+    ],
+    ['legal-basis', [known({ legalBases: [basis('1/2019/TT')] })], { ...row, legalBases: [] }, '1/2019/TT', null],
     ['found', [known({ missingSince: new Date() })], row, null, name],
   ] as const)('%s', (kind, before, came, from, to) => {
     expect(changesOf(before, [came])).toEqual([{ code, kind, before: from, after: to }])
+  })
+
+  it('is no legal basis where its record is seen for the first time, or lists the same in another order', () => {
+    const bases = [basis('2/2020/TT'), basis('1/2019/TT')]
+    expect(changesOf([known()], [{ ...row, legalBases: bases }])).toEqual([])
+    expect(changesOf([known({ legalBases: bases })], [{ ...row, legalBases: bases.toReversed() }])).toEqual([])
+    expect(changesOf([known({ legalBases: bases })], [row])).toEqual([])
+  })
+
+  it('is another field by name only while no list has said its code', () => {
+    const byName = { ...row, fieldName: 'Đất đai' }
+    expect(changesOf([known()], [byName])).toEqual([])
+    expect(changesOf([known({ fieldCode: '' })], [byName])).toEqual([
+      { code, kind: 'other-field', before: 'Xây dựng', after: 'Đất đai' },
+    ])
   })
 
   it('may be several at once, and is the same whatever the order of levels', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readAnswer } from '../../adapters/portal/answers.ts'
-import { readCatalogue } from '../../adapters/portal/catalogue.ts'
+import { extraLists, listRequest, readCatalogue } from '../../adapters/portal/catalogue.ts'
+import { readRecord } from '../../adapters/portal/record.ts'
 import { compareRecord, recordHoldsStep } from '../../adapters/portal/compare.ts'
 import { parseRetryAfter } from '../../adapters/portal/http.ts'
 import { maskMessage, redact } from '../../adapters/portal/mask.ts'
@@ -232,6 +233,8 @@ describe('masking', () => {
 })
 
 describe('catalogue rows', () => {
+  const unit = '000.00.00.H99'
+  const asker = { dialect: sandbox, unit }
   it('reads procedures with what they say and nothing else', () => {
     const rows = [
       { MATTHC: '1.001234', TENTTHC: 'A' },
@@ -247,7 +250,7 @@ describe('catalogue rows', () => {
       'text',
       null,
     ]
-    expect(readCatalogue('procedures', rows, sandbox)).toEqual({
+    expect(readCatalogue('procedures', rows, asker)).toEqual({
       skipped: 3,
       rows: [
         { code: '1.001234', name: 'A', publishedOn: null, raw: rows[0] },
@@ -262,7 +265,7 @@ describe('catalogue rows', () => {
         },
       ],
     })
-    const known = readCatalogue('procedures', rows, dialects.get('xrd-2022')!).rows
+    const known = readCatalogue('procedures', rows, { dialect: dialects.get('xrd-2022')!, unit }).rows
     expect(known[0]).not.toHaveProperty('publishedOn')
   })
 
@@ -272,19 +275,135 @@ describe('catalogue rows', () => {
     ['2021-02-31', null],
     ['soon', null],
   ])('reads the day %s', (NGAYCONGBO, publishedOn) => {
-    const { rows } = readCatalogue('procedures', [{ MATTHC: 'a', TENTTHC: 'b', NGAYCONGBO }], sandbox)
+    const { rows } = readCatalogue('procedures', [{ MATTHC: 'a', TENTTHC: 'b', NGAYCONGBO }], asker)
     expect(rows[0]?.publishedOn).toBe(publishedOn)
+  })
+
+  it('reads the day on which a procedure ends only where the dialect names it, and nothing from a blank', () => {
+    const row = { MATTHC: 'a', TENTTHC: 'b', NGAYHETHIEULUC: '01/12/2026' }
+    expect(readCatalogue('procedures', [row], asker).rows[0]).toMatchObject({ endsOn: '2026-12-01' })
+    for (const [rows, dialect] of [
+      [[row], dialects.get('xrd-2022')!],
+      [[{ ...row, NGAYHETHIEULUC: ' ' }], sandbox],
+    ] as const)
+      expect(readCatalogue('procedures', rows, { dialect, unit }).rows[0]).not.toHaveProperty('endsOn')
   })
 
   it('reads fields and agencies', () => {
     const field = { MALINHVUC: 'G99-XX01', TENLINHVUC: 'Lĩnh vực', MANGANH: 'XX' }
-    expect(readCatalogue('fields', [field], sandbox).rows).toEqual([
-      { code: 'G99-XX01', name: 'Lĩnh vực', sector: 'XX' },
-    ])
+    expect(readCatalogue('fields', [field], asker).rows).toEqual([{ code: 'G99-XX01', name: 'Lĩnh vực', sector: 'XX' }])
     const agency = { MADONVI: '000.00.00.H99', TENDONVI: 'UBND', CAPDONVI: 1 }
-    expect(readCatalogue('agencies', [agency], sandbox).rows).toEqual([
+    expect(readCatalogue('agencies', [agency], asker).rows).toEqual([
       { code: '000.00.00.H99', name: 'UBND', level: '1' },
     ])
+  })
+
+  it("reads the unit's procedures and the online services, and keeps what of them is not understood", () => {
+    const own = { MATTHC: '1.001234.000.00.00.H99', TENTTHC: 'A' }
+    expect(readCatalogue('unit-procedures', [own, { MATTHC: '1.001235' }], asker)).toEqual({
+      rows: [{ unit, code: own.MATTHC, name: 'A' }],
+      skipped: 1,
+    })
+    const service = {
+      MADVC: 'DVC-1',
+      TENDVC: 'S',
+      MATTHC: '1.001234',
+      TENLINHVUC: 'F',
+      APDUNGDVC: [{ X: { Url: 'u' } }],
+    }
+    expect(readCatalogue('services', [service], asker).rows).toEqual([
+      {
+        code: 'DVC-1',
+        name: 'S',
+        procedureCode: '1.001234',
+        agencyName: '',
+        fieldName: 'F',
+        raw: { ...service, APDUNGDVC: [{ X: { URL: 'u' } }] },
+      },
+    ])
+  })
+
+  it('asks for the lists of the dialect, with the unit where it belongs', () => {
+    const fields = { maDonVi: '{organisation}', all: '{unit}' }
+    const catalogue = { ...sandbox.catalogue, unitProcedures: { ...sandbox.catalogue.unitProcedures!, fields } }
+    expect(listRequest('unit-procedures', { unit, dialect: { ...sandbox, catalogue } })).toMatchObject({
+      service: 'LayDanhSachTTHCDonVi',
+      endpoint: 'integration',
+      fields: { maDonVi: 'H99', all: unit },
+    })
+    expect(listRequest('unit-procedures', { unit, dialect: dialects.get('xrd-2022')! })).toBeNull()
+    expect(listRequest('procedures', asker)).toMatchObject({
+      service: 'LayDanhSachTTHC',
+      endpoint: 'share',
+      fields: {},
+    })
+    expect(extraLists(dialects.get('gateway-paths')!)).toEqual([{ what: 'unit-procedures', optional: true }])
+    expect(extraLists(dialects.get('gateway-query')!)).toEqual([])
+  })
+})
+
+describe('full records', () => {
+  const whole = {
+    TENTTHC: 'A',
+    TRINHTUTHUCHIEN: [{ TRUONGHOP: '', TRINHTU: [{ TENTRINHTU: 'Bước 1' }] }],
+    CACHTHUCTHUCHIEN: [{ KENH: '1', THOIGIAN: [{ THOIGIANGIAIQUYET: 10, DONVITINH: 'Ngày' }] }],
+    THANHPHANHOSO: [{ TRUONGHOP: '', GIAYTO: [{ TENGIAYTO: 'Đơn' }] }],
+    DOITUONGTHUCHIEN: [{ MADOITUONG: '1' }],
+    COQUANTHUCHIEN: { MADONVI: '', TENDONVI: 'Sở' },
+  }
+  const all = ['name', 'steps', 'ways', 'components', 'time-limit', 'subject', 'agency']
+
+  it('have all seven parts of the content', () => expect(readRecord(whole).parts).toEqual(all))
+
+  it.each([
+    ['name', { TENTTHC: ' ' }],
+    ['steps', { TRINHTUTHUCHIEN: [{ TRUONGHOP: 'x', TRINHTU: [{ TENTRINHTU: '' }] }] }],
+    ['ways', { CACHTHUCTHUCHIEN: [{ KENH: '', THOIGIAN: [{ MOTA: 'Trong ngày' }] }] }],
+    ['components', { THANHPHANHOSO: [{ TRUONGHOP: 'x', GIAYTO: [] }] }],
+    ['time-limit', { CACHTHUCTHUCHIEN: [{ KENH: '1', THOIGIAN: [] }, 'text'] }],
+    ['subject', { DOITUONGTHUCHIEN: null }],
+    ['agency', { COQUANTHUCHIEN: [{}] }],
+  ])('lack %s', (part, change) => {
+    expect(readRecord({ ...whole, ...change }).parts).toEqual(all.filter((one) => one !== part))
+  })
+
+  it('may say who does it, and for whom, in words alone', () => {
+    const words = {
+      MOTADOITUONGTHUCHIEN: 'Mọi người',
+      MOTACOQUANTHUCHIEN: 'Sở',
+      COQUANTHUCHIEN: [],
+      DOITUONGTHUCHIEN: [],
+    }
+    expect(readRecord({ ...whole, ...words }).parts).toEqual(all)
+  })
+
+  it('name their legal bases, none, or nothing', () => {
+    const CANCUPHAPLY = [
+      {
+        SOVANBAN: '45/2020/NĐ-CP',
+        TENVANBAN: 'Nghị định',
+        COQUANBANHANH: 'Chính phủ',
+        NGAYBANHANH: '08/04/2020',
+        NGAYHIEULUC: '20200522',
+      },
+      { TENVANBAN: 'Luật', NGAYHIEULUC: 'sớm' },
+      { DIACHITRUYCAP: 'https://x.invalid' },
+      null,
+    ]
+    expect(readRecord({ CANCUPHAPLY }).legalBases).toEqual([
+      {
+        number: '45/2020/NĐ-CP',
+        name: 'Nghị định',
+        issuedBy: 'Chính phủ',
+        issuedOn: '2020-04-08',
+        effectiveOn: '2020-05-22',
+      },
+      { number: '', name: 'Luật', issuedBy: '', issuedOn: null, effectiveOn: null },
+    ])
+    expect(readRecord({ CANCUPHAPLY: [] }).legalBases).toEqual([])
+    for (const one of [{}, { CANCUPHAPLY: '' }, { CANCUPHAPLY: null }])
+      expect(readRecord(one)).not.toHaveProperty('legalBases')
+    expect(readRecord('text')).toEqual({})
   })
 })
 
@@ -293,7 +412,15 @@ describe('comparing', () => {
     code: 'H99.14-250821-0007',
     status: 'processing',
     agencyName: 'Sở Ví Dụ',
-    procedure: { code: '1.001234', name: 'A', fieldCode: 'L', fieldName: 'F', publishedOn: null, open: true },
+    procedure: {
+      code: '1.001234',
+      name: 'A',
+      fieldCode: 'L',
+      fieldName: 'F',
+      publishedOn: null,
+      endsOn: null,
+      open: true,
+    },
     content: {
       procedureCode: '1.001234',
       agencyCode: 'H99.14',

@@ -16,6 +16,7 @@ const procedure = {
   fieldCode: 'G99-XX01',
   fieldName: 'Lĩnh vực ví dụ',
   publishedOn: null,
+  endsOn: null,
   open: true,
 }
 const content2019: DossierContent = {

@@ -10,6 +10,8 @@ const row = (code: string, name: string, more: Partial<NationalRow> = {}): Natio
   agency: '',
   online_level: '',
   as_of: '2026-07',
+  published_on: '',
+  ends_on: '',
   ...more,
 })
 

@@ -10,7 +10,7 @@ export async function checkCatalogue({ sql, settings }: Ground): Promise<Finding
   const [row] = await sql<{ count: number; age: number | null }[]>`
     select (select count(*)::int from national_procedures) as count,
       (select extract(epoch from now() - max(finished_at))::float8 from pulls
-        where service = 'procedures' and outcome = 'applied') as age`
+        where service = 'procedures' and outcome = 'applied' and not partial) as age`
   const { count, age } = row!
   const off = settings.CATALOGUE_PULL === 'off'
   const fix = off

@@ -1,6 +1,7 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { momentWords } from '../../console/words.ts'
-import { applyHeld, endangeredMappings, listChanges, listPulls } from '../../procedures/national.ts'
+import { applyHeld, endangeredMappings, listChanges } from '../../procedures/national.ts'
+import { heldLists, listPulls, type HeldList } from '../../procedures/pulls.ts'
 import { CommandFailed } from '../exits.ts'
 import { withGround } from '../ground.ts'
 import { actor, readWhole } from '../options.ts'
@@ -21,20 +22,26 @@ function addPulls(catalogue: Command): void {
     .command('pulls')
     .description('Lists as they came, the newest first; a held one can be applied.')
     .option('--limit <number>', 'at most so many', readWhole(1), 20)
-    .action(async ({ limit }: { limit: number }, command: Command) => {
-      const pulls = await withGround(({ sql }) => listPulls(sql, limit))
+    .addOption(
+      new Option('--list <list>', 'the catalogue, or what the portal lists beside it')
+        .choices(heldLists)
+        .default('procedures'),
+    )
+    .action(async ({ limit, list }: { limit: number; list: HeldList }, command: Command) => {
+      const pulls = await withGround(({ sql }) => listPulls(sql, limit, list))
       answer(switchesOf(command), pulls, () =>
         columns([
-          ['PULL', 'AT', 'OUTCOME', 'ROWS', 'CHANGES', ''],
-          ...pulls.map(({ id, at, outcome, rows, changes, note, by, appliable }) => [
+          ['PULL', 'AT', 'FROM', 'OUTCOME', 'ROWS', 'CHANGES', ''],
+          ...pulls.map(({ id, at, origin, partial, outcome, rows, changes, note, by, appliable }) => [
             String(id),
             momentWords(at),
+            partial ? `${origin}, a part` : origin,
             appliable ? 'held, can be applied' : outcome,
             String(rows),
             Object.entries(changes)
               .map(([kind, count]) => `${count} ${kind}`)
               .join(', ') || '-',
-            by === null ? note : `applied by ${by}`,
+            by === null || outcome === 'held' ? note : `applied by ${by}`,
           ]),
         ]),
       )
@@ -83,23 +90,32 @@ function addApply(catalogue: Command): void {
       if (why.trim() === '') throw new CommandFailed('--why is blank: say why, it is kept with the list.')
       const pull = readWhole(1)(text)
       const applied = await withGround(({ sql }) => applyHeld(sql, pull, { by: actor(), why: why.trim() }))
-      answer(switchesOf(command), applied, () => `Applied: ${applied.changed} procedures are new or different.`)
+      answer(switchesOf(command), applied, () => `Applied: ${applied.changed} rows are new or different.`)
     })
 }
 
 function addEndangered(catalogue: Command): void {
   catalogue
     .command('endangered')
-    .description('Mappings in force to procedures that are withdrawn, missing in the newest lists, or unknown.')
+    .description(
+      'Mappings in force that end soon, or lead to procedures that are withdrawn, end soon, are missing in the newest lists, or unknown.',
+    )
     .option('--limit <number>', 'at most so many', readWhole(1), 100)
     .action(async ({ limit }: { limit: number }, command: Command) => {
       const list = await withGround(({ sql }) => endangeredMappings(sql, limit))
       answer(switchesOf(command), list, () =>
         list.length === 0
-          ? 'Every mapping leads to an open procedure of the newest list.'
+          ? 'Every mapping leads to an open procedure of the newest list, and none ends within a month.'
           : columns([
-              ['CODE', 'NATIONAL', 'WHY', 'OPEN DOSSIERS', 'NAME'],
-              ...list.map((one) => [one.localCode, one.nationalCode, one.why, String(one.open), one.name ?? '-']),
+              ['CODE', 'NATIONAL', 'WHY', 'ENDS', 'OPEN DOSSIERS', 'NAME'],
+              ...list.map((one) => [
+                one.localCode,
+                one.nationalCode,
+                one.why,
+                one.endsOn ?? '-',
+                String(one.open),
+                one.name ?? '-',
+              ]),
             ]),
       )
     })

@@ -1,9 +1,12 @@
 import { readFile, stat } from 'node:fs/promises'
-import type { Command } from 'commander'
+import { basename } from 'node:path'
+import { Option, type Command } from 'commander'
 import { sweepBlocked } from '../../delivery/lanes.ts'
 import { readTable } from '../../platform/files.ts'
 import { describeProblem, type TableProblem } from '../../platform/table.ts'
 import { Refusal } from '../../platform/problems.ts'
+import { nationalFile, proceduresOf, type NationalRow } from '../../procedures/files.ts'
+import { applyProcedures } from '../../procedures/national.ts'
 import { exits, Interrupted, UsageError } from '../exits.ts'
 import { stoppable, withGround } from '../ground.ts'
 import { actor, readDay } from '../options.ts'
@@ -35,19 +38,22 @@ export function addImport(program: Command): void {
   )
   addTable(group, 'procedures', "The province's own procedure codes and names", procedures)
   addTable(group, 'mappings', 'Which national procedure a local code means', mappings)
+  addNational(group)
   addTable(group, 'statuses', "What a one-stop system's own status words mean", statusWords)
   addDossiers(group)
 }
+
+const sheetOption = () =>
+  new Option('--sheet <name>', 'the sheet of a workbook; without it, the first that has the columns')
+const kindsOfFiles =
+  '\nAn Excel workbook, or CSV separated by comma, semicolon or tab. If one row is wrong, nothing is imported.'
 
 function addTable<T>(group: Command, what: string, about: string, table: TableImport<T>): Command {
   return group
     .command(`${what} <file>`)
     .description(`${about}. Columns: ${table.shape.headers.join(', ')}.`)
-    .option('--sheet <name>', 'the sheet of a workbook; without it, the first that has the columns')
-    .addHelpText(
-      'after',
-      '\nAn Excel workbook, or CSV separated by comma, semicolon or tab. If one row is wrong, nothing is imported.',
-    )
+    .addOption(sheetOption())
+    .addHelpText('after', kindsOfFiles)
     .action(async (file: string, { sheet, ...options }: ImportOptions & { sheet?: string }, command: Command) => {
       const switches = switchesOf(command)
       const read = readTable(await readFile(file), table.shape, sheet)
@@ -61,6 +67,63 @@ function addTable<T>(group: Command, what: string, about: string, table: TableIm
         refuse(what, problemsOf(error, numbers), switches)
       }
     })
+}
+
+interface NationalOptions {
+  readonly partial?: boolean
+  readonly sheet?: string
+}
+
+function addNational(group: Command): void {
+  group
+    .command('national <file>')
+    .description(
+      `The national catalogue, or what one ministry published of it. Columns: ${[...nationalFile.headers, ...nationalFile.optional!].join(', ')}.`,
+    )
+    .option('--partial', 'it covers a part of the catalogue: nothing is missing in it, and it is never held')
+    .addOption(sheetOption())
+    .addHelpText(
+      'after',
+      `${kindsOfFiles}
+Of several names of a code that with the newest as_of is the present one; other columns are ignored. ends_on is the first day on which
+a procedure no longer holds, "-" that there is none; a blank cell says nothing.`,
+    )
+    .action(async (file: string, { partial = false, sheet }: NationalOptions, command: Command) => {
+      const switches = switchesOf(command)
+      const read = readTable(await readFile(file), nationalFile, sheet)
+      if (!read.ok) return refuse('national', read.problems, switches)
+      await importNational(basename(file), read.rows, partial, switches)
+    })
+}
+
+/** Applied or held by the rules of a list that was pulled. */
+async function importNational(
+  file: string,
+  rows: readonly NationalRow[],
+  partial: boolean,
+  switches: Switches,
+): Promise<void> {
+  const list = proceduresOf(rows)
+  const origin = { origin: 'file', partial, by: actor(), why: file } as const
+  const done = await withGround(async ({ sql, catalogue }) => {
+    const applied = await applyProcedures(sql, list, origin)
+    const released = applied.applied ? await sweepBlocked(sql, await catalogue.fresh()) : 0
+    return { ...applied, released }
+  })
+  const { applied, pull, changed, released, note } = done
+  const counts = { rows: rows.length, procedures: list.length, changed, released }
+  answer(switches, { what: 'national', imported: applied, pull, note, ...counts }, () =>
+    applied
+      ? [
+          `${rows.length} rows read: ${list.length} procedures, ${changed} of them new or changed.`,
+          `${released} blocked dossiers were released. What changed: dvcqg catalogue changes ${pull}`,
+        ].join('\n')
+      : [
+          `Not applied: ${note}. A part of the catalogue is imported with --partial.`,
+          `If it is whole all the same: dvcqg catalogue apply ${pull} --why "…"`,
+        ].join('\n'),
+  )
+  if (!applied) process.exitCode = exits.failed
 }
 
 function refuse(what: string, problems: readonly TableProblem[], switches: Switches): void {
