@@ -547,6 +547,17 @@ export const failures = {
     ['Quyết định này là một lần hủy, không hủy tiếp được.', 'Ra quyết định mới cho các mã đó.'],
     ['This decision took another one back; it cannot be undone itself.', 'Decide about these codes anew.'],
   ),
+  'list-shrunk': failure(
+    409,
+    [
+      'Danh sách ngắn hơn danh sách đang có quá nhiều; chưa thay đổi gì.',
+      'Kiểm tra tệp; nếu đúng là như vậy, gửi lại và xác nhận danh sách đã ngắn đi.',
+    ],
+    [
+      'The list is much shorter than the one that is known; nothing was changed.',
+      'Check the file; if it is right, send it again and say that the list shrank.',
+    ],
+  ),
   'not-held': failure(
     409,
     [

@@ -3,10 +3,11 @@ import { statuses } from '../../config/statuses.ts'
 import { importCommunes, type CommuneRow } from '../organisations/communes.ts'
 import { levels, transfers, type Succession } from '../organisations/model.ts'
 import { importAgencies, succeed, type AgencyRow } from '../organisations/store.ts'
-import { importLocalProcedures, importStatuses, type LocalProcedure } from '../procedures/store.ts'
+import { importLocalProcedures, type LocalProcedure } from '../procedures/local-lists.ts'
+import { importStatuses } from '../procedures/store.ts'
 import { acceptAll } from '../procedures/decisions.ts'
 import { NationalCode } from '../procedures/codes.ts'
-import type { Mapping } from '../procedures/model.ts'
+import { onlineLevels, type Mapping, type OnlineLevel } from '../procedures/model.ts'
 import type { Sql } from '../platform/database.ts'
 import { dayOf } from '../platform/day.ts'
 import { type TableShape } from '../platform/table.ts'
@@ -17,6 +18,10 @@ export interface ImportOptions {
   readonly corrections?: boolean
   /** The day that the whole list speaks of. */
   readonly day?: string
+  /** The list is all that its systems have. */
+  readonly whole?: boolean
+  /** It became much shorter, and that is right. */
+  readonly shrunk?: boolean
 }
 
 /** The tables a province imports, row by row, and what storing them means. */
@@ -176,16 +181,44 @@ export const communes: TableImport<CommuneRow> = {
   },
 }
 
+/** As lists of the field write it, and as we do. */
+const onlineWords: Readonly<Record<string, OnlineLevel>> = {
+  toan_trinh: 'full',
+  mot_phan: 'partial',
+  truc_tuyen: 'online',
+  khong_truc_tuyen: 'none',
+  ...Object.fromEntries(onlineLevels.map((one) => [one, one])),
+}
+const onlineLevel = z.string().transform((value, context) => {
+  const found = onlineWords[value]
+  if (found !== undefined) return found
+  context.addIssue({ code: 'custom', message: `It must be one of ${Object.keys(onlineWords).join(', ')}` })
+  return z.NEVER
+})
+
 export const procedures: TableImport<LocalProcedure> = {
   shape: {
-    headers: ['code', 'name', 'level', 'agency_code'],
+    headers: ['code', 'name'],
+    optional: ['level', 'agency_code', 'source', 'field', 'online_level'],
     row: z
-      .object({ code: localCode, name: needed, level: blankIsNull(level), agency_code: blankIsNull(code) })
-      .transform(({ agency_code: agencyCode, ...row }) => ({ ...row, agencyCode })),
-    key: (row) => row.code,
+      .object({
+        code: localCode,
+        name: needed,
+        level: blankIsNull(level).default(null),
+        agency_code: blankIsNull(code).default(null),
+        source: blankIsNull(needed).default(null),
+        field: sound.default(''),
+        online_level: blankIsNull(onlineLevel).default(null),
+      })
+      .transform(({ agency_code: agencyCode, online_level, ...row }) => ({
+        ...row,
+        agencyCode,
+        onlineLevel: online_level,
+      })),
+    key: ({ code: own, source, agencyCode }) => JSON.stringify([own, source, agencyCode]),
   },
   releases: false,
-  store: (sql, rows) => importLocalProcedures(sql, rows),
+  store: (sql, rows, _by, { whole, shrunk }) => importLocalProcedures(sql, rows, { whole, shrunk }),
 }
 
 type MappingRow = Omit<Mapping, 'nationalCode'> & { readonly nationalCode: string | null; readonly why: string }

@@ -13,7 +13,7 @@ import { createKey } from '../platform/auth.ts'
 import { openDatabase } from '../platform/database.ts'
 import { createLog } from '../platform/log.ts'
 import { importAgencies } from '../organisations/store.ts'
-import { importLocalProcedures } from '../procedures/store.ts'
+import { importLocalProcedures } from '../procedures/local-lists.ts'
 import { emptyFolder } from './folder.ts'
 import type { KonTum } from './kon-tum/generator.ts'
 import { servePage, type ReportPage } from './page.ts'
@@ -142,9 +142,15 @@ async function refuseUsed({ DATABASE_URL: url }: Settings): Promise<void> {
 }
 
 /** What a province brings along before its first dossier, the keys of its one-stop system and of a person at the console with it. */
+/** Of the levels of 2020, three and four are online services. */
+const onlineOf = { 2: 'none', 3: 'partial', 4: 'full' } as const
+
 async function fill({ sql }: Ground, province: KonTum): Promise<{ key: string; person: string }> {
   await importAgencies(sql, province.agencies)
-  await importLocalProcedures(sql, province.localProcedures)
+  await importLocalProcedures(
+    sql,
+    province.localProcedures.map((one) => ({ ...one, onlineLevel: onlineOf[one.onlineLevel] })),
+  )
   const common = { name: 'demo', agencies: ['*'], by: 'demo' } as const
   const { key } = await createKey(sql, {
     ...common,

@@ -228,7 +228,7 @@ export const waitingByProcedure = (sql: Sql, units: readonly string[]): Promise<
   WaitingProcedure[]
 >`
   select d.procedure_code as "procedureCode", coalesce(min(p.name), min(n.name)) as name, count(*)::int as waiting
-  from deliveries l join dossiers d on d.id = l.dossier_id left join local_procedures p on p.code = d.procedure_code
+  from deliveries l join dossiers d on d.id = l.dossier_id left join local_names p on p.code = d.procedure_code
   left join national_procedures n on n.code = d.procedure_code
   where l.state = 'blocked' and l.reason = any(${[...unitReasons]}::text[]) and l.agency_code = any(${[...units]}::text[])
   group by 1 order by waiting desc, 1`

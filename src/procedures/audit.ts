@@ -76,10 +76,10 @@ const usedCodes = (sql: Sql, from: string, to: string): Promise<UseRow[]> => sql
       and received_at < ${to}::date::timestamp at time zone 'Asia/Ho_Chi_Minh'
     group by 1, 2, 3, 4
     union all
-    select p.agency_code, p.code, null, null, 0 from local_procedures p where p.agency_code is not null
+    select p.agency_code, p.code, p.source, p.level, 0 from local_procedures p where p.agency_code is not null and p.missing_since is null
   )
   select u.agency_code as "agencyCode", a.name as "agencyName", a.level, coalesce(u.level, a.level) as "dossierLevel", u.code as "localCode", p.name, u.source, u.dossiers
-  from used u left join agencies a on a.code = u.agency_code left join local_procedures p on p.code = u.code
+  from used u left join agencies a on a.code = u.agency_code left join local_names p on p.code = u.code
   order by u.agency_code, u.code, u.source nulls last`
 
 type Audited = Omit<MatchAudit, 'period'>

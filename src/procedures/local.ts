@@ -49,7 +49,7 @@ export const waitingUnder = (sql: Sql, code: string): Promise<WaitingAt[]> => sq
 /** What local codes are called, as far as lists say it. */
 export async function namesOfLocal(sql: Sql, codes: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const rows = await sql<{ code: string; name: string }[]>`
-    select code, name from local_procedures where code = any(${[...codes]}::text[])`
+    select code, name from local_names where code = any(${[...codes]}::text[])`
   return new Map(rows.map(({ code, name }) => [code, name]))
 }
 
@@ -90,8 +90,10 @@ export async function localCodes(sql: Sql, catalogue: Catalogue): Promise<LocalC
       where l.state = 'blocked' and l.reason = any(${causes}::text[]) group by 1
     )
     select code, p.name, v.verdict as settled, coalesce(w.waiting, 0) as waiting, coalesce(w.agencies, 0) as agencies
-    from local_procedures p full join waiting w using (code)
-    left join mapping_verdicts v on v.local_code = code and v.agency_code is null and v.national_code is null`
+    from local_names p full join waiting w using (code)
+    left join mapping_verdicts v on v.local_code = code and v.agency_code is null and v.national_code is null
+    -- A code that left its list is of no interest any more, unless dossiers wait under it.
+    where p.missing_since is null or w.code is not null`
   return rows
     .map((row) => ({ ...row, ...standingOf(catalogue, row, today) }))
     .toSorted(

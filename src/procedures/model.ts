@@ -157,3 +157,7 @@ export interface LegalBasis {
 
 /** The seven parts that the content of a procedure must have. */
 export type ContentPart = 'name' | 'steps' | 'ways' | 'components' | 'time-limit' | 'subject' | 'agency'
+
+/** How far a procedure is online: from beginning to end, in part, online but nobody said how far, not at all. */
+export const onlineLevels = ['full', 'partial', 'online', 'none'] as const
+export type OnlineLevel = (typeof onlineLevels)[number]

@@ -79,22 +79,6 @@ export function createCatalogueSource(sql: Sql, unitDay: UnitDay): CatalogueSour
   }
 }
 
-export interface LocalProcedure {
-  readonly code: string
-  readonly name: string
-  readonly level: Level | null
-  readonly agencyCode: string | null
-}
-
-export async function importLocalProcedures(sql: Sql, rows: readonly LocalProcedure[]): Promise<number> {
-  const changed = await sql`
-    insert into local_procedures (code, name, level, agency_code)
-    select * from unnest(${rows.map((row) => row.code)}::text[], ${rows.map((row) => row.name)}::text[], ${rows.map((row) => row.level)}::text[], ${rows.map((row) => row.agencyCode)}::text[])
-    on conflict (code) do update set name = excluded.name, level = excluded.level, agency_code = excluded.agency_code
-    returning 1`
-  return changed.length
-}
-
 export async function importStatuses(
   sql: Sql,
   rows: readonly { source: string; localStatus: string; status: Status }[],

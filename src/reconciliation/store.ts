@@ -176,7 +176,7 @@ async function namesOf(sql: Sql, agencies: string[], procedures: string[]) {
   const procedureNames = await sql<{ code: string; name: string }[]>`
     select p.code, coalesce(l.name, n.name) as name
     from unnest(${procedures}::text[]) as p (code)
-    left join local_procedures l on l.code = p.code
+    left join local_names l on l.code = p.code
     left join national_procedures n on n.code = p.code
     where coalesce(l.name, n.name) is not null`
   const toMap = (rows: readonly { code: string; name: string }[]) => new Map(rows.map(({ code, name }) => [code, name]))

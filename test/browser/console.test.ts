@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createKey } from '../../src/platform/auth.ts'
 import { applyProcedures } from '../../src/procedures/national.ts'
-import { importLocalProcedures } from '../../src/procedures/store.ts'
+import { importLocalProcedures } from '../../src/procedures/local-lists.ts'
 import { openBrowser } from '../support/browser.ts'
 import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createKey, revokeKey, type NewKey } from '../../src/platform/auth.ts'
 import { applyProcedures } from '../../src/procedures/national.ts'
-import { importLocalProcedures } from '../../src/procedures/store.ts'
+import { importLocalProcedures } from '../../src/procedures/local-lists.ts'
 import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
 
 const [first] = nationalCodes

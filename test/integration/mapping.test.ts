@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createKey } from '../../src/platform/auth.ts'
 import { transaction } from '../../src/platform/database.ts'
 import { applyProcedures } from '../../src/procedures/national.ts'
-import { importLocalProcedures } from '../../src/procedures/store.ts'
+import { importLocalProcedures } from '../../src/procedures/local-lists.ts'
 import { change, nationalCodes, startProvince, type Province } from '../support/province.ts'
 
 const [first, second] = nationalCodes

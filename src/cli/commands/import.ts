@@ -37,6 +37,8 @@ export function addImport(program: Command): void {
     readDay,
   )
   addTable(group, 'procedures', "The province's own procedure codes and names", procedures)
+    .option('--whole', 'the list is all that its systems have: what it lacks is marked as missing')
+    .option('--shrunk', 'a whole list became much shorter, and that is right')
   addTable(group, 'mappings', 'Which national procedure a local code means', mappings)
   addNational(group)
   addTable(group, 'statuses', "What a one-stop system's own status words mean", statusWords)
