@@ -58,6 +58,7 @@ import { createLog, type Logger } from './platform/log.ts'
 import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { migrate } from './platform/migrate.ts'
 import { createAdvice } from './procedures/advice.ts'
+import type { Look } from './procedures/decisions.ts'
 import { createDesk, type Desk } from './procedures/desk.ts'
 import { createLocalCodes } from './procedures/local.ts'
 import { statusOf } from './procedures/model.ts'
@@ -66,7 +67,7 @@ import { catalogueState } from './procedures/national.ts'
 import { pullOrFail } from './procedures/pull.ts'
 import { addProcedurePages } from './procedures/pages.ts'
 import { registerProcedureRoutes } from './procedures/routes.ts'
-import { createCatalogueSource, type CatalogueSource } from './procedures/store.ts'
+import { createCatalogueSource, readCatalogue, type CatalogueSource } from './procedures/store.ts'
 import { addReportPages } from './reconciliation/pages.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
@@ -391,8 +392,11 @@ export const openDesk = ({ sql, catalogue, log }: Pick<Ground, 'sql' | 'catalogu
     catalogue,
     log,
     release: (known, codes) => releaseUnder(sql, known, codes),
-    foresee: releaseForeseen,
+    look: lookAtDossiers,
   })
+
+/** What a decision would mean for the dossiers blocked under its codes, inside its transaction. */
+export const lookAtDossiers: Look = async (tx, codes) => releaseForeseen(tx, await readCatalogue(tx), codes)
 
 async function registerApi(app: Http, ground: Ground): Promise<void> {
   const { sql, vault, settings, catalogue, portal, metrics, pace, sender, policies, alertRules } = ground

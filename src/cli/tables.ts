@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { statuses } from '../../config/statuses.ts'
 import { levels } from '../organisations/model.ts'
 import { importAgencies, importLocalProcedures, importStatuses, type LocalProcedure } from '../procedures/store.ts'
-import { acceptAll } from '../procedures/decisions.ts'
+import { acceptAll, type Look } from '../procedures/decisions.ts'
 import { NationalCode } from '../procedures/codes.ts'
 import type { Mapping } from '../procedures/model.ts'
 import type { Sql } from '../platform/database.ts'
@@ -16,8 +16,8 @@ export interface TableImport<T> {
   readonly undecided?: (row: T) => boolean
   /** Whether dossiers may be blocked for want of these rows. */
   readonly releases: boolean
-  /** Stores the rows and returns how many were new or different. */
-  store(sql: Sql, rows: readonly T[], by: string): Promise<number>
+  /** Stores the rows and returns how many were new or different; what decides about codes looks at their dossiers. */
+  store(sql: Sql, rows: readonly T[], by: string, look: Look): Promise<number>
 }
 
 const sound = z
@@ -105,7 +105,7 @@ export const mappings: TableImport<MappingRow> = {
   },
   releases: true,
   undecided: ({ nationalCode }) => nationalCode === null,
-  store: (sql, rows, by) => acceptAll(sql, decided(rows), by, 'import'),
+  store: (sql, rows, by, look) => acceptAll(sql, decided(rows), by, 'import', look),
 }
 
 export const decided = (rows: readonly MappingRow[]): (Mapping & { readonly why: string })[] =>

@@ -6,6 +6,7 @@ import { remark, say, sayJson } from '../cli/output.ts'
 import { startProgress } from '../cli/progress.ts'
 import { expectedAtPortal } from '../delivery/expected.ts'
 import { sweepBlocked } from '../delivery/lanes.ts'
+import { lookAtDossiers } from '../main.ts'
 import { readCsv } from '../platform/csv.ts'
 import { describeProblem } from '../platform/table.ts'
 import { decided, mappings as mappingTable } from '../cli/tables.ts'
@@ -189,7 +190,7 @@ async function playActTwo(stage: Stage, province: KonTum, stop: AbortSignal): Pr
   remark(inWords.suggested(suggested.codes, suggested.released))
   const reviewed = await review(stage, list)
   remark(inWords.reviewed(reviewed.codes, reviewed.released))
-  const mappings = await acceptAll(sql, list, 'demo', 'bảng ánh xạ do tỉnh lập')
+  const mappings = await acceptAll(sql, list, 'demo', 'bảng ánh xạ do tỉnh lập', lookAtDossiers)
   const released = await sweepBlocked(sql, await catalogue.fresh())
   remark(inWords.released(mappings, released))
   await stage.faults([])
@@ -216,7 +217,8 @@ async function acceptCertain({ ground: { sql, catalogue } }: Stage): Promise<{ c
       advice,
       locals.filter(({ standing }) => standing === 'unmapped'),
     )
-    await decide(sql, { wishes: certain.map(acceptanceOf), by: 'demo', why: 'đề xuất chắc chắn, không cần người xem' })
+    const wishes = certain.map(acceptanceOf)
+    await decide(sql, { wishes, by: 'demo', why: 'đề xuất chắc chắn, không cần người xem' }, lookAtDossiers)
     return { codes: certain.length, released: await sweepBlocked(sql, await catalogue.fresh()) }
   } finally {
     await advice.stop()
@@ -247,7 +249,7 @@ async function review({ ground: { sql, catalogue } }: Stage, list: ReturnType<ty
       const rank = suggestions[place]!.candidates.findIndex((one) => one.code === mapping.nationalCode)
       return rank === -1 ? [] : [{ verdict: 'accept', mapping, why: `đề xuất thứ ${rank + 1}` }]
     })
-    await decide(sql, { wishes, by: 'demo', why: 'người xem chọn trong các đề xuất' })
+    await decide(sql, { wishes, by: 'demo', why: 'người xem chọn trong các đề xuất' }, lookAtDossiers)
     return { codes: wishes.length, released: await sweepBlocked(sql, await catalogue.fresh()) }
   } finally {
     await advice.stop()

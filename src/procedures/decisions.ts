@@ -80,9 +80,10 @@ export async function acceptAll(
   rows: readonly (Mapping & { readonly why: string })[],
   by: string,
   why: string,
+  look?: Look,
 ): Promise<number> {
   const wishes = rows.map(({ why: own, ...mapping }) => ({ verdict: 'accept' as const, mapping, why: own }))
-  return wishes.length - (await decide(sql, { wishes, by, why })).already
+  return wishes.length - (await decide(sql, { wishes, by, why }, look)).already
 }
 
 class RolledBack extends Error {}

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { sweepBlocked } from '../../delivery/lanes.ts'
+import { lookAtDossiers } from '../../main.ts'
 import { readTable } from '../../platform/files.ts'
 import { describeProblem, type TableProblem } from '../../platform/table.ts'
 import { Refusal } from '../../platform/problems.ts'
@@ -67,7 +68,7 @@ async function importRows<T>(
   switches: Switches,
 ): Promise<void> {
   const done = await withGround(async ({ sql, catalogue }) => {
-    const changed = await table.store(sql, rows, actor())
+    const changed = await table.store(sql, rows, actor(), lookAtDossiers)
     const released = table.releases ? await sweepBlocked(sql, await catalogue.fresh()) : 0
     return { changed, released }
   })
