@@ -9,11 +9,11 @@ import { sweepBlocked } from '../delivery/lanes.ts'
 import { lookAtDossiers } from '../main.ts'
 import { readCsv } from '../platform/csv.ts'
 import { describeProblem } from '../platform/table.ts'
-import { decided, mappings as mappingTable } from '../cli/tables.ts'
 import { createAdvice } from '../procedures/advice.ts'
 import { acceptanceOf, certainOf } from '../procedures/certain.ts'
 import { acceptAll, decide, type Wish } from '../procedures/decisions.ts'
 import { localCodes } from '../procedures/local.ts'
+import { decidedRows, mappingList } from '../procedures/mapping-list.ts'
 import { checkParts } from '../reconciliation/model.ts'
 import { continueRun, startRun } from '../reconciliation/reconcile.ts'
 import type { Run } from '../reconciliation/runs.ts'
@@ -257,9 +257,9 @@ async function review({ ground: { sql, catalogue } }: Stage, list: ReturnType<ty
 }
 
 function readMappings(csv: string) {
-  const read = readCsv(Buffer.from(csv), mappingTable.shape)
+  const read = readCsv(Buffer.from(csv), mappingList)
   if (!read.ok) throw new Error(`The mapping of the demo is wrong: ${read.problems.map(describeProblem).join('; ')}`)
-  return decided(read.rows)
+  return decidedRows(read.rows)
 }
 
 async function check(stage: Stage, total: number): Promise<DemoResult['verification']> {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { readCsv } from '../../src/platform/csv.ts'
-import { describeProblem, type TableShape } from '../../src/platform/table.ts'
-import { dayOf } from '../../src/cli/options.ts'
+import { dayOf, describeProblem, type TableShape } from '../../src/platform/table.ts'
 import { agencies, mappings, procedures } from '../../src/cli/tables.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)

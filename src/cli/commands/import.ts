@@ -5,6 +5,7 @@ import { lookAtDossiers } from '../../main.ts'
 import { readTable } from '../../platform/files.ts'
 import { describeProblem, type TableProblem } from '../../platform/table.ts'
 import { Refusal } from '../../platform/problems.ts'
+import { refusedRows } from '../../procedures/mapping-list.ts'
 import { exits, Interrupted, UsageError } from '../exits.ts'
 import { stoppable, withGround } from '../ground.ts'
 import { actor } from '../options.ts'
@@ -33,7 +34,7 @@ function addTable<T>(group: Command, what: string, about: string, table: TableIm
     )
     .action(async (file: string, { sheet }: { sheet?: string }, command: Command) => {
       const switches = switchesOf(command)
-      const read = readTable(await readFile(file), table.shape, sheet)
+      const read = readTable(await readFile(file), table.shape, sheet === undefined ? {} : { sheet })
       if (!read.ok) return refuse(what, read.problems, switches)
       try {
         await importRows(what, table, read.rows, switches)
@@ -41,7 +42,7 @@ function addTable<T>(group: Command, what: string, about: string, table: TableIm
         if (!(error instanceof Refusal) || error.findings.length === 0) throw error
         // What was undecided never came before the ledger.
         const numbers = read.numbers.filter((_, place) => !table.undecided?.(read.rows[place]!))
-        refuse(what, problemsOf(error, numbers), switches)
+        refuse(what, refusedRows(error, numbers), switches)
       }
     })
 }
@@ -51,14 +52,6 @@ function refuse(what: string, problems: readonly TableProblem[], switches: Switc
     [...problems.map(describeProblem), '', 'Nothing was imported. Correct the file and import it again.'].join('\n'),
   )
   process.exitCode = exits.failed
-}
-
-/** What the ledger refuses, by the file's own rows. */
-function problemsOf({ findings }: Refusal, numbers: readonly number[]): TableProblem[] {
-  return findings.map(({ field = '', detail }) => {
-    const [, place] = /\.(\d+)$/.exec(field) ?? []
-    return { row: numbers[Number(place)] ?? 1, column: null, name: null, detail }
-  })
 }
 
 async function importRows<T>(
