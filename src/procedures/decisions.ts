@@ -74,6 +74,9 @@ export const listMappings = (sql: Sql): Promise<(Mapping & { readonly why: strin
     to_char(valid_from, 'YYYY-MM-DD') as "validFrom", to_char(valid_to, 'YYYY-MM-DD') as "validTo", why
   from mappings order by local_code, valid_from nulls first, national_code, id`
 
+export const acceptancesOf = (rows: readonly (Mapping & { readonly why: string })[]): Wish[] =>
+  rows.map(({ why, ...mapping }) => ({ verdict: 'accept', mapping, why }))
+
 /** Accepts mappings from a list; how many were new. */
 export async function acceptAll(
   sql: Sql,
@@ -82,7 +85,7 @@ export async function acceptAll(
   why: string,
   look?: Look,
 ): Promise<number> {
-  const wishes = rows.map(({ why: own, ...mapping }) => ({ verdict: 'accept' as const, mapping, why: own }))
+  const wishes = acceptancesOf(rows)
   return wishes.length - (await decide(sql, { wishes, by, why }, look)).already
 }
 
