@@ -60,6 +60,7 @@ import { migrate } from './platform/migrate.ts'
 import { createAdvice } from './procedures/advice.ts'
 import type { Look } from './procedures/decisions.ts'
 import { createDesk, type Desk } from './procedures/desk.ts'
+import { createListFiles } from './procedures/list-files.ts'
 import { createLocalCodes } from './procedures/local.ts'
 import { statusOf } from './procedures/model.ts'
 import { changeKinds } from './procedures/national-changes.ts'
@@ -432,11 +433,13 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   const advice = createAdvice(sql)
   app.addHook('onClose', () => advice.stop())
   const desk = openDesk(ground)
+  const lists = createListFiles()
   registerProcedureRoutes(app, {
     sql,
     catalogue,
     advice,
     desk,
+    lists,
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
   registerPaceRoutes(app, {
@@ -445,7 +448,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   })
   const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
   addReportPages(console, { sql })
-  addProcedurePages(console, { sql, catalogue, advice, desk, localCodes: createLocalCodes(sql, catalogue) })
+  addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   await console.open(app)
 }
 

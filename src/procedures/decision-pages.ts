@@ -23,11 +23,15 @@ export interface Wanted {
   readonly seen: number
   /** Address of the page on which it was chosen. */
   readonly back: string
+  /** What is to be known beside it. */
+  readonly remark?: string
 }
 
 /** Nothing is done yet: this says what would be. Throws the refusal that deciding would meet. */
 export async function confirmPage(visit: Visit, deps: ProcedurePageDeps, wanted: Wanted): Promise<Page> {
   const { wishes, seen } = wanted
+  if (wishes.length > mostWishes || isTooLong(wishes))
+    throw new Refusal('list-too-long', `At most ${mostWishes} rows in one decision`)
   const { dossiers, changed } = await deps.desk.preview({ wishes, why: wanted.why || '–', by: visit.by, seen })
   return confirmation(visit.language, wanted, await namesOf(deps, wishes.map(codeOf)), { dossiers, changed })
 }
@@ -64,7 +68,7 @@ function confirmation(
     body: html`${problem?.body}
       ${foreseen && html`<section>${released(language, foreseen.dossiers, 'foreseen')}</section>`}
       <section>
-        <h2>${say(`${wishes.length} mã`, `${wishes.length} codes`)}</h2>
+        <h2>${say(`${countWords(wishes.length).vi} mã`, `${countWords(wishes.length).en} codes`)}</h2>
         <ul class="changes">
           ${wishes
             .slice(0, shownRows)
@@ -76,10 +80,12 @@ function confirmation(
                 </li>`,
             )}
         </ul>
+        ${wanted.remark !== undefined && html`<p>${wanted.remark}</p>`}
+        ${wishes.length > shownRows && html`<p class="soft">${say(`${shownRows} dòng đầu`, `The first ${shownRows}`)}</p>`}
         ${foreseen?.changed === 0 && html`<p>${say('Đã như vậy rồi: không có gì thay đổi.', 'It is so already: nothing would change.')}</p>`}
       </section>
       <form method="post" action="decide">
-        <input type="hidden" name="wishes" value="${JSON.stringify(wishes.map(bodyOf))}" />
+        <input type="hidden" name="wishes" value="${fieldOf(wishes)}" />
         <input type="hidden" name="seen" value="${seen}" />
         <input type="hidden" name="back" value="${back}" />
         <section>
@@ -102,16 +108,30 @@ const called = ({ local, national }: Names, localCode: string, nationalCode: str
 
 const codeOf = (wish: Wish) => ('mapping' in wish ? wish.mapping.localCode : wish.localCode)
 
-/** As `WishBody` takes it back. */
+/** As `WishBody` takes it back. What is null is left out: a list may have ten thousand of them. */
 function bodyOf(wish: Wish): z.input<typeof WishBody> {
-  if (wish.verdict === 'accept' || wish.verdict === 'withdraw') return { verdict: wish.verdict, ...wish.mapping }
-  if (wish.verdict === 'end') return { verdict: 'end', ...wish.mapping, before: wish.before }
-  return wish
+  if (!('mapping' in wish)) return wish
+  const { localCode, nationalCode, ...scope } = wish.mapping
+  const given = Object.fromEntries(Object.entries(scope).filter(([, value]) => value !== null))
+  const mapping = { localCode, nationalCode, ...given }
+  if (wish.verdict === 'accept') return { verdict: 'accept', ...mapping, ...(wish.why ? { why: wish.why } : {}) }
+  if (wish.verdict === 'withdraw') return { verdict: 'withdraw', ...mapping }
+  return { verdict: 'end', ...mapping, before: wish.before }
 }
+
+/** Wishes that one decision may have: a list of an office. */
+export const mostWishes = 10_000
+/** Ten thousand rows with a reason each are 3 MB of form; with reasons as long as they may be, they are refused before the preview. */
+const longestForm = 16 * 1024 * 1024
+
+const fieldOf = (wishes: readonly Wish[]) => JSON.stringify(wishes.map(bodyOf))
+
+/** As a browser would send it, with room for the rest of the form. */
+const isTooLong = (wishes: readonly Wish[]) =>
+  new URLSearchParams({ wishes: fieldOf(wishes) }).toString().length > longestForm - 64 * 1024
 
 const Wishes = z
   .string()
-  .max(900_000)
   .transform((text, context) => {
     try {
       return JSON.parse(text) as unknown
@@ -120,7 +140,7 @@ const Wishes = z
       return z.NEVER
     }
   })
-  .pipe(z.array(WishBody).min(1).max(5000))
+  .pipe(z.array(WishBody).min(1).max(mostWishes))
 
 export function addDecisionPages(console: Console, deps: ProcedurePageDeps): void {
   const { sql, desk } = deps
@@ -128,6 +148,7 @@ export function addDecisionPages(console: Console, deps: ProcedurePageDeps): voi
   console.act({
     path: 'decide',
     ...place,
+    longest: longestForm,
     form: z.object({ wishes: Wishes, seen: z.coerce.number().int(), why: z.string(), back: z.string().max(500) }),
     async act(visit, form) {
       const wishes = form.wishes.map(wishOf)
