@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inflate } from '@sparticuz/chromium'
@@ -48,6 +48,9 @@ async function unpacked(): Promise<{ path: string; env: Record<string, string> }
     }
     await rename(aside, folder).catch(() => rm(aside, { recursive: true }))
   }
+  // As it comes it looks for its fonts where a function in a cloud would have unpacked them; without any the browser ends at once.
+  const fonts = `<fontconfig><dir>${join(folder, 'fonts/fonts')}</dir><cachedir>${join(folder, 'fonts/cache')}</cachedir></fontconfig>`
+  await writeFile(join(folder, 'fonts/fonts.conf'), `<?xml version="1.0"?>\n${fonts}\n`)
   return {
     path: join(folder, 'chromium'),
     env: { LD_LIBRARY_PATH: join(folder, 'al2023/lib'), FONTCONFIG_PATH: join(folder, 'fonts') },
