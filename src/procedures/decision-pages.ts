@@ -69,6 +69,7 @@ function confirmation(
       ${foreseen && html`<section>${released(language, foreseen.dossiers, 'foreseen')}</section>`}
       <section>
         <h2>${say(`${countWords(wishes.length).vi} mã`, `${countWords(wishes.length).en} codes`)}</h2>
+        ${wanted.remark !== undefined && html`<p>${wanted.remark}</p>`}
         <ul class="changes">
           ${wishes
             .slice(0, shownRows)
@@ -80,7 +81,6 @@ function confirmation(
                 </li>`,
             )}
         </ul>
-        ${wanted.remark !== undefined && html`<p>${wanted.remark}</p>`}
         ${wishes.length > shownRows && html`<p class="soft">${say(`${shownRows} dòng đầu`, `The first ${shownRows}`)}</p>`}
         ${foreseen?.changed === 0 && html`<p>${say('Đã như vậy rồi: không có gì thay đổi.', 'It is so already: nothing would change.')}</p>`}
       </section>

@@ -112,8 +112,9 @@ function faultsPage(language: Language, name: string, problems: readonly TablePr
     body: html`<section class="note bad" role="alert">
         <p>
           <strong
-            >${say(`${vi} lỗi trong tệp ${fileName(name)}`, `Faults in the file ${fileName(name)}: ${en}`)}</strong
+            >${say(`${vi} lỗi trong tệp`, problems.length === 1 ? '1 fault in the file' : `${en} faults in the file`)}</strong
           >
+          <code>${fileName(name)}</code>
         </p>
         <p>${say('Sửa trong tệp rồi gửi lại cả tệp.', 'Correct the file and send it again as a whole.')}</p>
       </section>

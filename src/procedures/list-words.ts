@@ -44,7 +44,7 @@ const inVietnamese: readonly (readonly [RegExp, string])[] = [
   [/^It must be one of (.+)$/, 'Phải là một trong các giá trị: $1'],
   [/^A day is written (.+) or (.+)$/, 'Ngày viết dạng $2 hoặc $1'],
   [/^It must lie after valid_from.*/, 'Phải sau ngày valid_from; ánh xạ hết hiệu lực trước ngày này'],
-  [/^A national code looks like (.+)$/, 'Mã quốc gia có dạng $1'],
+  [/^A national code looks like (.+)$/, 'Mã quốc gia phải có dạng $1'],
   [/^The national catalogue does not have (.+)$/, 'Danh mục quốc gia không có mã $1'],
   [/^(.+) was withdrawn$/, 'Thủ tục $1 đã bị bãi bỏ'],
   [

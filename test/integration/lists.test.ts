@@ -122,7 +122,7 @@ describe('lists of mappings that leave the console and come back', () => {
     expect(text).not.toContain('<script>alert')
     expect(plain(text)).toContain('3 lỗi trong tệp danh-sách.csv')
     expect(plain(text)).toContain('4 A local_code Không được để trống')
-    expect(plain(text)).toContain('4 B national_code Mã quốc gia có dạng 1.000001')
+    expect(plain(text)).toContain('4 B national_code Mã quốc gia phải có dạng 1.000001')
     expect(plain(text)).toContain('6 Dòng này lặp lại dòng 3')
     expect(await mappingsOf('TT.C')).toEqual([])
   })
