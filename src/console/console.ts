@@ -8,7 +8,7 @@ import { problemDocument, Refusal } from '../platform/problems.ts'
 import { consolePolicy, renderFrame, type MenuEntry, type Page } from './frame.ts'
 import { address, html } from './html.ts'
 import type { Sessions } from './sessions.ts'
-import { signInPage } from './sign-in.ts'
+import { besideForm, besideFormPage, keptPage, signInPage } from './sign-in.ts'
 import type { Language, Words } from './words.ts'
 
 /** The console: pages for persons, made on the server. Capabilities hang theirs in it; it knows none of them. */
@@ -170,7 +170,7 @@ class ConsoleServer {
       }
       app.post(`/${path}`, { schema: { hide: true }, bodyLimit: longest, onRequest }, async (request, reply) => {
         const visit = await this.#visit(request, guarded)
-        if (!visit) throw signedOut()
+        if (!visit) return this.#send(request, reply, keptPage(this.#language(request), path, request.body), null)
         return this.#done(request, reply, visit, await act(visit, parsed(form, request.body)))
       })
     }
@@ -217,6 +217,12 @@ class ConsoleServer {
         throw error
       }
     })
+    app.get(`/${besideForm}`, hidden, async (request, reply) => {
+      const person = await this.#person(request)
+      if (!person) return reply.redirect(address('sign-in', { next: besideForm }), 303)
+      const language = this.#language(request)
+      return this.#send(request, reply, besideFormPage(language), { person, by: '', language })
+    })
     app.post('/sign-out', hidden, async (request, reply) => {
       const token = request.cookies[this.#cookie]
       if (token !== undefined) await this.#deps.sessions.close(token)
@@ -261,7 +267,7 @@ class ConsoleServer {
   /** An address of ours to go back to: nothing else is ever redirected to. */
   #known(next: string): string {
     const [path = '', query] = next.split('?', 2)
-    if (!this.#wishes.pages.some((page) => page.path === path)) return ''
+    if (path !== besideForm && !this.#wishes.pages.some((page) => page.path === path)) return ''
     return query === undefined ? path : `${path}?${new URLSearchParams(query).toString()}`
   }
 

@@ -190,6 +190,32 @@ describe('the console in a browser', () => {
     await page.getByText(/hủy \d+/).waitFor()
   })
 
+  it('keeps a form whose session has ended until its author has signed in beside it', async () => {
+    await enter('mapping?code=2020.XD.2')
+    await page.getByRole('radio', { name: 'Để sau' }).check()
+    await page.getByRole('button', { name: 'Xem trước' }).click()
+    await page.getByLabel('Vì sao').fill('chờ Bộ trả lời,\ncông văn 7')
+    await province.ground.sql`delete from console_sessions`
+    await page.getByRole('button', { name: 'Quyết định' }).click()
+    for (const size of [phone, laptop]) {
+      await page.setViewportSize(size)
+      await checkFits()
+    }
+    const opened = page.waitForEvent('popup')
+    await page.getByRole('link', { name: 'Đăng nhập lại trong thẻ mới' }).click()
+    const beside = await opened
+    await beside.getByLabel('Khóa cá nhân').fill(key)
+    await beside.getByRole('button', { name: 'Vào' }).click()
+    await beside.getByText('quay lại thẻ trước').waitFor()
+    await page.getByRole('button', { name: 'Gửi lại' }).click()
+    await page.getByRole('heading', { name: /^Quyết định \d+$/ }).waitFor()
+    expect(await page.locator('main').textContent()).toMatch(/chờ Bộ trả lời,\s+công văn 7/)
+    complaints = complaints.filter((text) => !text.includes('401'))
+    await page.getByLabel('Vì sao').fill('xong')
+    await page.getByRole('button', { name: 'Hủy' }).click()
+    await page.getByText(/hủy \d+/).waitFor()
+  })
+
   it('leaves typing alone: letters and digits in a field are no commands', async () => {
     await enter('mapping?code=2020.XD.2')
     await page.getByLabel('Tên thủ tục').fill('')
