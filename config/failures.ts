@@ -114,6 +114,11 @@ export const failures = {
       'Open the page and send it again. If this happens always, behind a proxy: set PUBLIC_URL to the address browsers use.',
     ],
   ),
+  'file-too-large': failure(
+    413,
+    ['Tệp lớn hơn 20 MB.', 'Bỏ các trang tính và cột không dùng đến, hoặc chia thành nhiều tệp.'],
+    ['The file is larger than 20 MB.', 'Take out sheets and columns that are not needed, or make several files of it.'],
+  ),
   'agency-out-of-scope': failure(
     403,
     ['Khóa API không được phép thay mặt cơ quan này.', 'Dùng khóa của cơ quan, hoặc xin mở rộng phạm vi khóa.'],
@@ -530,6 +535,17 @@ export const failures = {
     [
       'It contradicts a mapping that holds at the same time in the same scope.',
       'End the old mapping first, or limit the new one to an agency, a level or a period.',
+    ],
+  ),
+  'list-too-long': failure(
+    422,
+    [
+      'Danh sách có quá nhiều dòng để quyết định một lần (tối đa 10.000).',
+      'Chia thành nhiều tệp, hoặc nhập trên máy chủ bằng "dvcqg import mappings".',
+    ],
+    [
+      'The list has too many rows for one decision (at most 10,000).',
+      'Make several files of it, or import it on the server with "dvcqg import mappings".',
     ],
   ),
   'unknown-mapping': failure(

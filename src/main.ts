@@ -63,7 +63,9 @@ import { createLog, type Logger } from './platform/log.ts'
 import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { migrate } from './platform/migrate.ts'
 import { createAdvice } from './procedures/advice.ts'
+import type { Look } from './procedures/decisions.ts'
 import { createDesk, type Desk } from './procedures/desk.ts'
+import { createListFiles } from './procedures/list-files.ts'
 import { createLocalCodes } from './procedures/local.ts'
 import { statusOf } from './procedures/model.ts'
 import { changeKinds } from './procedures/national-changes.ts'
@@ -396,8 +398,14 @@ export const openDesk = ({ sql, catalogue, log }: Pick<Ground, 'sql' | 'catalogu
     catalogue,
     log,
     release: (known, localCodes) => releaseUnder(sql, known, { localCodes }),
-    foresee: (tx, known, localCodes) => releaseForeseen(tx, known, { localCodes }),
+    look: lookAtDossiers({ catalogue }),
   })
+
+/** What a decision would mean for the dossiers blocked under its codes, inside its transaction. */
+export const lookAtDossiers =
+  ({ catalogue }: Pick<Ground, 'catalogue'>): Look =>
+  async (tx, localCodes) =>
+    releaseForeseen(tx, await catalogue.within(tx), { localCodes })
 
 /** The province's units as they are now. */
 export const openUnits = ({ sql, catalogue, settings }: Pick<Ground, 'sql' | 'catalogue' | 'settings'>) =>
@@ -444,11 +452,13 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   const advice = createAdvice(sql)
   app.addHook('onClose', () => advice.stop())
   const desk = openDesk(ground)
+  const lists = createListFiles()
   registerProcedureRoutes(app, {
     sql,
     catalogue,
     advice,
     desk,
+    lists,
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
   const organisations = { sql, catalogue, units: openUnits(ground), look: lookAtUnits(ground) }
@@ -462,7 +472,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   })
   const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
   addReportPages(console, { sql })
-  addProcedurePages(console, { sql, catalogue, advice, desk, localCodes: createLocalCodes(sql, catalogue) })
+  addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   await console.open(app)
 }

@@ -1,15 +1,15 @@
 import { z } from 'zod'
 import { statuses } from '../../config/statuses.ts'
 import { importCommunes, type CommuneRow } from '../organisations/communes.ts'
-import { levels, transfers, type Succession } from '../organisations/model.ts'
+import { transfers, type Succession } from '../organisations/model.ts'
 import { importAgencies, succeed, type AgencyRow } from '../organisations/store.ts'
 import { importLocalProcedures, type LocalProcedure } from '../procedures/local-lists.ts'
 import { importStatuses } from '../procedures/store.ts'
-import { acceptAll } from '../procedures/decisions.ts'
-import { NationalCode } from '../procedures/codes.ts'
-import { onlineLevels, type Mapping, type OnlineLevel } from '../procedures/model.ts'
+import { acceptAll, type Look } from '../procedures/decisions.ts'
+import { blankIsNull, cellText, codeCell, dayCell, levelCell, localCodeCell, needed } from '../procedures/cells.ts'
+import { decidedRows, isUndecided, mappingList, type MappingRow } from '../procedures/mapping-list.ts'
+import { onlineLevels, type OnlineLevel } from '../procedures/model.ts'
 import type { Sql } from '../platform/database.ts'
-import { dayOf } from '../platform/day.ts'
 import { type TableShape } from '../platform/table.ts'
 import { UsageError } from './exits.ts'
 
@@ -31,34 +31,15 @@ export interface TableImport<T> {
   readonly undecided?: (row: T) => boolean
   /** Whether dossiers may be blocked for want of these rows. */
   readonly releases: boolean
-  /** Stores the rows and returns how many were new or different. */
-  store(sql: Sql, rows: readonly T[], by: string, options: ImportOptions): Promise<number>
+  /** Stores the rows and returns how many were new or different; what decides about codes looks at their dossiers. */
+  store(
+    sql: Sql,
+    rows: readonly T[],
+    how: ImportOptions & { readonly by: string; readonly look: Look },
+  ): Promise<number>
 }
 
-const sound = z
-  .string()
-  .refine((value) => !value.includes('\u0000'), { message: 'A NUL character cannot be stored' })
-  .max(2000, { message: 'At most 2000 characters' })
-const needed = sound.min(1, { message: 'It must not be blank' })
-const code = needed.regex(/^[^\s\p{C}]*$/u, { message: 'A code has no spaces or control characters' })
-/** Real lists hold codes with spaces and brackets inside. */
-const localCode = needed.regex(/^[^\p{C}]*$/u, { message: 'A code has no control characters' })
-const blankIsNull = <T extends z.ZodType>(schema: T) =>
-  z.union([z.literal('').transform(() => null), schema], { error: (issue) => unionMessage(issue) })
-
-/** The complaint of the member that is not the blank one. */
-function unionMessage(issue: z.core.$ZodRawIssue): string | undefined {
-  return issue.code === 'invalid_union' ? issue.errors.at(-1)?.[0]?.message : undefined
-}
-
-const level = z.enum(levels, { error: `It must be one of ${levels.join(', ')}` })
 const status = z.enum(statuses, { error: `It must be one of ${statuses.join(', ')}` })
-const day = z.string().transform((value, context) => {
-  const found = dayOf(value)
-  if (found !== null) return found
-  context.addIssue({ code: 'custom', message: 'A day is written 2026-03-31 or 31/03/2026' })
-  return z.NEVER
-})
 
 const yesNo = z
   .string()
@@ -76,12 +57,12 @@ export const agencies: TableImport<AgencyRow> = {
     optional: ['valid_from', 'valid_to', 'renamed_on', 'beneficiary_account'],
     row: z
       .object({
-        code,
-        name: needed,
-        level,
-        valid_from: blankIsNull(day).default(null),
-        valid_to: blankIsNull(day).default(null),
-        renamed_on: blankIsNull(day).default(null),
+        code: codeCell(),
+        name: needed(),
+        level: levelCell,
+        valid_from: blankIsNull(dayCell).default(null),
+        valid_to: blankIsNull(dayCell).default(null),
+        renamed_on: blankIsNull(dayCell).default(null),
         beneficiary_account: blankIsNull(yesNo).default(null),
       })
       .transform(({ valid_from, valid_to, renamed_on, beneficiary_account, ...row }) => ({
@@ -94,7 +75,7 @@ export const agencies: TableImport<AgencyRow> = {
     key: (row) => row.code,
   },
   releases: true,
-  store: (sql, rows, _by, { corrections = false }) => importAgencies(sql, rows, { corrections }),
+  store: (sql, rows, { corrections = false }) => importAgencies(sql, rows, { corrections }),
 }
 
 const transfer = z.enum(transfers, { error: `It must be one of ${transfers.join(', ')}` })
@@ -110,12 +91,12 @@ export const successions: TableImport<SuccessionRow> = {
     optional: ['transfer', 'procedure_code', 'why', ...successionRemarks],
     row: z
       .object({
-        old_code: code,
-        new_code: blankIsNull(code),
-        day: blankIsNull(day),
+        old_code: codeCell(),
+        new_code: blankIsNull(codeCell()),
+        day: blankIsNull(dayCell),
         transfer: z.union([z.literal('').transform(() => 'whole' as const), transfer]).default('whole'),
-        procedure_code: blankIsNull(localCode).default(null),
-        why: sound.default(''),
+        procedure_code: blankIsNull(localCodeCell()).default(null),
+        why: cellText().default(''),
       })
       .refine((row) => row.new_code === null || row.day !== null, { path: ['day'], message: 'It must not be blank' })
       .transform((row) => ({
@@ -130,7 +111,7 @@ export const successions: TableImport<SuccessionRow> = {
   },
   releases: true,
   undecided: ({ newCode }) => newCode === null,
-  async store(sql, rows, by) {
+  async store(sql, rows, { by }) {
     const wishes = rows.flatMap(({ why: _why, newCode, ...row }) => (newCode === null ? [] : [{ ...row, newCode }]))
     return (await succeed(sql, wishes, { by, why: rows.find(({ why }) => why !== '')?.why ?? 'import' })).changed
   },
@@ -152,13 +133,13 @@ export const communes: TableImport<CommuneRow> = {
     ignoresOthers: true,
     row: z
       .object({
-        old_code: sound,
-        old_name: sound,
-        old_district: needed,
-        old_province: needed,
-        new_code: code,
-        new_name: needed,
-        new_province: needed,
+        old_code: cellText(),
+        old_name: cellText(),
+        old_district: needed(),
+        old_province: needed(),
+        new_code: codeCell(),
+        new_name: needed(),
+        new_province: needed(),
         transfer,
       })
       .transform((row) => ({
@@ -174,7 +155,7 @@ export const communes: TableImport<CommuneRow> = {
     key: (row) => `${row.oldCode}|${row.newCode}`,
   },
   releases: false,
-  async store(sql, rows, _by, { day: since }) {
+  async store(sql, rows, { day: since }) {
     if (since === undefined)
       throw new UsageError(['--day says since when the new communes exist, for example 2025-07-01.'])
     return importCommunes(sql, since, rows)
@@ -202,12 +183,12 @@ export const procedures: TableImport<LocalProcedure> = {
     optional: ['level', 'agency_code', 'source', 'field', 'online_level'],
     row: z
       .object({
-        code: localCode,
-        name: needed,
-        level: blankIsNull(level).default(null),
-        agency_code: blankIsNull(code).default(null),
-        source: blankIsNull(needed).default(null),
-        field: sound.default(''),
+        code: localCodeCell(),
+        name: needed(),
+        level: blankIsNull(levelCell).default(null),
+        agency_code: blankIsNull(codeCell()).default(null),
+        source: blankIsNull(needed()).default(null),
+        field: cellText().default(''),
         online_level: blankIsNull(onlineLevel).default(null),
       })
       .transform(({ agency_code: agencyCode, online_level, ...row }) => ({
@@ -218,58 +199,21 @@ export const procedures: TableImport<LocalProcedure> = {
     key: ({ code: own, source, agencyCode }) => JSON.stringify([own, source, agencyCode]),
   },
   releases: false,
-  store: (sql, rows, _by, { whole, shrunk }) => importLocalProcedures(sql, rows, { whole, shrunk }),
+  store: (sql, rows, { whole, shrunk }) => importLocalProcedures(sql, rows, { whole, shrunk }),
 }
-
-type MappingRow = Omit<Mapping, 'nationalCode'> & { readonly nationalCode: string | null; readonly why: string }
-
-/** What a worksheet says to whoever fills it in; not read back. */
-export const worksheetRemarks = ['local_name', 'waiting', 'proposals'] as const
 
 export const mappings: TableImport<MappingRow> = {
-  shape: {
-    headers: ['local_code', 'national_code'],
-    optional: ['source', 'agency_code', 'level', 'valid_from', 'valid_to', 'why', ...worksheetRemarks],
-    row: z
-      .object({
-        local_code: localCode,
-        national_code: blankIsNull(NationalCode),
-        source: blankIsNull(needed).default(null),
-        agency_code: blankIsNull(code).default(null),
-        level: blankIsNull(level).default(null),
-        valid_from: blankIsNull(day).default(null),
-        valid_to: blankIsNull(day).default(null),
-        why: sound.default(''),
-      })
-      .refine(({ valid_from: from, valid_to: to }) => from === null || to === null || from < to, {
-        path: ['valid_to'],
-        message: 'It must lie after valid_from; the mapping ends before this day',
-      })
-      .transform((row) => ({
-        localCode: row.local_code,
-        nationalCode: row.national_code,
-        source: row.source,
-        agencyCode: row.agency_code,
-        level: row.level,
-        validFrom: row.valid_from,
-        validTo: row.valid_to,
-        why: row.why,
-      })),
-    key: ({ why: _why, ...row }) => JSON.stringify(Object.values(row)),
-  },
+  shape: mappingList,
   releases: true,
-  undecided: ({ nationalCode }) => nationalCode === null,
-  store: (sql, rows, by) => acceptAll(sql, decided(rows), by, 'import'),
+  undecided: isUndecided,
+  store: (sql, rows, { by, look }) => acceptAll(sql, decidedRows(rows), by, 'import', look),
 }
-
-export const decided = (rows: readonly MappingRow[]): (Mapping & { readonly why: string })[] =>
-  rows.flatMap(({ nationalCode, ...row }) => (nationalCode === null ? [] : [{ ...row, nationalCode }]))
 
 export const statusWords: TableImport<{ source: string; localStatus: string; status: (typeof statuses)[number] }> = {
   shape: {
     headers: ['source', 'local_status', 'status'],
     row: z
-      .object({ source: needed, local_status: needed, status })
+      .object({ source: needed(), local_status: needed(), status })
       .transform(({ local_status: localStatus, ...row }) => ({ ...row, localStatus })),
     key: (row) => JSON.stringify([row.source, row.localStatus]),
   },

@@ -1,5 +1,6 @@
 import cookie from '@fastify/cookie'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import multipart from '@fastify/multipart'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { ApiClient, Authority, Right } from '../platform/auth.ts'
 import { decodeUtf8, refusalOfError, type Http } from '../platform/http.ts'
@@ -7,7 +8,7 @@ import { problemDocument, Refusal } from '../platform/problems.ts'
 import { consolePolicy, renderFrame, type MenuEntry, type Page } from './frame.ts'
 import { address, html } from './html.ts'
 import type { Sessions } from './sessions.ts'
-import { signInPage } from './sign-in.ts'
+import { besideForm, besideFormPage, keptPage, signInPage } from './sign-in.ts'
 import type { Language, Words } from './words.ts'
 
 /** The console: pages for persons, made on the server. Capabilities hang theirs in it; it knows none of them. */
@@ -36,13 +37,40 @@ export interface PageWish<Query extends z.ZodType> extends Guarded {
 
 export interface ActWish<Form extends z.ZodType> extends Guarded {
   readonly form: Form
+  /** Bytes of its longest form, where it is longer than others: taken only from somebody who is signed in. */
+  readonly longest?: number
   /** A page (what was typed stands in it), or the address that shows what was done. */
   readonly act: (visit: Visit, form: z.output<Form>) => Promise<Page | { readonly to: string }>
+}
+
+/** A file that is handed out. */
+export interface Download {
+  readonly name: string
+  readonly type: string
+  readonly bytes: Buffer
+}
+
+export interface FileWish<Query extends z.ZodType> extends Guarded {
+  readonly query: Query
+  readonly give: (visit: Visit, query: z.output<Query>) => Promise<Download>
+}
+
+/** A file that is given back: only ever held in memory. */
+export interface Upload {
+  readonly name: string
+  readonly bytes: Buffer
+}
+
+export interface UploadWish extends Guarded {
+  readonly act: (visit: Visit, upload: Upload) => Promise<Page | { readonly to: string }>
 }
 
 export interface Console {
   page<Query extends z.ZodType>(wish: PageWish<Query>): void
   act<Form extends z.ZodType>(wish: ActWish<Form>): void
+  file<Query extends z.ZodType>(wish: FileWish<Query>): void
+  /** Its form has one file, in the field `file`. */
+  upload(wish: UploadWish): void
   /** After all pages are known. */
   open(app: Http): Promise<void>
 }
@@ -55,42 +83,51 @@ export interface ConsoleDeps {
 }
 
 const longestForm = 1024 * 1024
+const largestFile = 20 * 1024 * 1024
 const languageCookie = 'dvcqg_language'
 const language = z.enum(['vi', 'en'])
 
 export function createConsole(deps: ConsoleDeps): Console {
-  const pages: PageWish<z.ZodType>[] = []
-  const acts: ActWish<z.ZodType>[] = []
+  const wishes: Wishes = { pages: [], acts: [], files: [], uploads: [] }
   return {
-    page: (wish) => void pages.push(wish),
-    act: (wish) => void acts.push(wish),
+    page: (wish) => void wishes.pages.push(wish),
+    act: (wish) => void wishes.acts.push(wish),
+    file: (wish) => void wishes.files.push(wish),
+    upload: (wish) => void wishes.uploads.push(wish),
     async open(app) {
       const scope = async (inner: FastifyInstance) => {
         await inner.register(cookie)
-        new ConsoleServer(deps, pages).serve(inner, acts)
+        await new ConsoleServer(deps, wishes).serve(inner)
       }
       await app.register(scope as unknown as Parameters<Http['register']>[0], { prefix: '/console' })
     },
   }
 }
 
+interface Wishes {
+  readonly pages: PageWish<z.ZodType>[]
+  readonly acts: ActWish<z.ZodType>[]
+  readonly files: FileWish<z.ZodType>[]
+  readonly uploads: UploadWish[]
+}
+
 class ConsoleServer {
   readonly #deps: ConsoleDeps
-  readonly #pages: readonly PageWish<z.ZodType>[]
+  readonly #wishes: Wishes
   readonly #menu: readonly MenuEntry[]
   readonly #secure: boolean
   readonly #cookie: string
 
-  constructor(deps: ConsoleDeps, pages: readonly PageWish<z.ZodType>[]) {
+  constructor(deps: ConsoleDeps, wishes: Wishes) {
     this.#deps = deps
-    this.#pages = pages
-    this.#menu = pages.flatMap(({ path, menu, right }) => (menu ? [{ path, words: menu, right }] : []))
+    this.#wishes = wishes
+    this.#menu = wishes.pages.flatMap(({ path, menu, right }) => (menu ? [{ path, words: menu, right }] : []))
     this.#secure = deps.publicUrl?.startsWith('https:') ?? false
     // The prefix keeps other programs of the same domain from setting it.
     this.#cookie = this.#secure ? '__Host-dvcqg' : 'dvcqg'
   }
 
-  serve(app: FastifyInstance, acts: readonly ActWish<z.ZodType>[]): void {
+  async serve(app: FastifyInstance): Promise<void> {
     readForms(app)
     app.setErrorHandler((error: Error, request, reply) => this.#problem(request, reply, refusalOfError(error, request)))
     app.setNotFoundHandler((request, reply) =>
@@ -100,20 +137,58 @@ class ConsoleServer {
       if (request.method !== 'GET' && request.method !== 'HEAD') this.#fromUs(request)
     })
     this.#doors(app)
-    for (const { path, query, show, ...guarded } of this.#pages)
+    this.#showPages(app)
+    this.#takeForms(app)
+    await app.register((inner) => this.#takeFiles(inner))
+  }
+
+  #showPages(app: FastifyInstance): void {
+    for (const { path, query, show, ...guarded } of this.#wishes.pages)
       app.get(`/${path}`, { schema: { hide: true } }, async (request, reply) => {
         const visit = await this.#visit(request, guarded)
         if (!visit) return reply.redirect(address('sign-in', { next: this.#here(request) }), 303)
         const asked = withoutLanguage(request.query)
         return this.#send(request, reply, await show(visit, parsed(query, asked)), visit)
       })
-    for (const { path, form, act, ...guarded } of acts)
-      app.post(`/${path}`, { schema: { hide: true }, bodyLimit: longestForm }, async (request, reply) => {
+    for (const { path, query, give, ...guarded } of this.#wishes.files)
+      app.get(`/${path}`, { schema: { hide: true } }, async (request, reply) => {
         const visit = await this.#visit(request, guarded)
-        if (!visit) throw new Refusal('signed-out', 'Nobody is signed in any more')
-        const done = await act(visit, parsed(form, request.body))
-        return 'to' in done ? reply.redirect(done.to, 303) : this.#send(request, reply, done, visit)
+        if (!visit) return reply.redirect('sign-in', 303)
+        const { name, type, bytes } = await give(visit, parsed(query, withoutLanguage(request.query)))
+        return reply
+          .headers({ 'cache-control': 'no-store', 'content-disposition': `attachment; filename="${name}"` })
+          .type(type)
+          .send(bytes)
       })
+  }
+
+  #takeForms(app: FastifyInstance): void {
+    for (const { path, form, act, longest = longestForm, ...guarded } of this.#wishes.acts) {
+      const onRequest = async (request: FastifyRequest) => {
+        const isShort = Number(request.headers['content-length']) <= longestForm
+        if (!isShort && !(await this.#person(request))) throw signedOut()
+      }
+      app.post(`/${path}`, { schema: { hide: true }, bodyLimit: longest, onRequest }, async (request, reply) => {
+        const visit = await this.#visit(request, guarded)
+        if (!visit) return this.#send(request, reply, keptPage(this.#language(request), path, request.body), null)
+        return this.#done(request, reply, visit, await act(visit, parsed(form, request.body)))
+      })
+    }
+  }
+
+  /** In a scope of their own, so that no other form is taken in parts. Nothing is read before it is known who sends it. */
+  async #takeFiles(app: FastifyInstance): Promise<void> {
+    await app.register(multipart, { limits: { fileSize: largestFile, files: 1, fields: 10, parts: 11 } })
+    for (const { path, act, ...guarded } of this.#wishes.uploads)
+      app.post(`/${path}`, { schema: { hide: true } }, async (request, reply) => {
+        const visit = await this.#visit(request, guarded)
+        if (!visit) throw signedOut()
+        return this.#done(request, reply, visit, await act(visit, await uploadOf(request)))
+      })
+  }
+
+  #done(request: FastifyRequest, reply: FastifyReply, visit: Visit, done: Page | { readonly to: string }) {
+    return 'to' in done ? reply.redirect(done.to, 303) : this.#send(request, reply, done, visit)
   }
 
   /** Signing in and out, and the way from the bare address to the first page. */
@@ -141,6 +216,12 @@ class ConsoleServer {
         if (error instanceof Refusal) return signIn(request, reply, next, error)
         throw error
       }
+    })
+    app.get(`/${besideForm}`, hidden, async (request, reply) => {
+      const person = await this.#person(request)
+      if (!person) return reply.redirect(address('sign-in', { next: besideForm }), 303)
+      const language = this.#language(request)
+      return this.#send(request, reply, besideFormPage(language), { person, by: '', language })
     })
     app.post('/sign-out', hidden, async (request, reply) => {
       const token = request.cookies[this.#cookie]
@@ -170,7 +251,9 @@ class ConsoleServer {
   }
 
   #menuOf({ rights, agencies }: ApiClient): MenuEntry[] {
-    const open = new Set(this.#pages.flatMap((page) => (page.allAgencies && !agencies.includes('*') ? [] : page.path)))
+    const open = new Set(
+      this.#wishes.pages.flatMap((page) => (page.allAgencies && !agencies.includes('*') ? [] : page.path)),
+    )
     return this.#menu.filter(({ path, right }) => open.has(path) && rights.includes(right))
   }
 
@@ -184,7 +267,7 @@ class ConsoleServer {
   /** An address of ours to go back to: nothing else is ever redirected to. */
   #known(next: string): string {
     const [path = '', query] = next.split('?', 2)
-    if (!this.#pages.some((page) => page.path === path)) return ''
+    if (path !== besideForm && !this.#wishes.pages.some((page) => page.path === path)) return ''
     return query === undefined ? path : `${path}?${new URLSearchParams(query).toString()}`
   }
 
@@ -225,6 +308,20 @@ class ConsoleServer {
       })
       .serializer(String)
       .send(renderFrame(page, framing))
+  }
+}
+
+const signedOut = () => new Refusal('signed-out', 'Nobody is signed in any more')
+
+async function uploadOf(request: FastifyRequest): Promise<Upload> {
+  if (!request.isMultipart()) throw new Refusal('unsupported-media-type', 'The form has no file')
+  try {
+    const part = await request.file()
+    if (part?.fieldname !== 'file') throw new Refusal('missing-field', 'Choose a file', { field: 'file' })
+    return { name: part.filename, bytes: await part.toBuffer() }
+  } catch (error) {
+    if ((error as FastifyError).code !== 'FST_REQ_FILE_TOO_LARGE') throw error
+    throw new Refusal('file-too-large', 'The file is larger than 20 MB', { field: 'file' })
   }
 }
 

@@ -6,13 +6,14 @@ import { remark, say, sayJson } from '../cli/output.ts'
 import { startProgress } from '../cli/progress.ts'
 import { expectedAtPortal } from '../delivery/expected.ts'
 import { sweepBlocked } from '../delivery/lanes.ts'
+import { lookAtDossiers } from '../main.ts'
 import { readCsv } from '../platform/csv.ts'
 import { describeProblem } from '../platform/table.ts'
-import { decided, mappings as mappingTable } from '../cli/tables.ts'
 import { createAdvice } from '../procedures/advice.ts'
 import { acceptanceOf, certainOf } from '../procedures/certain.ts'
 import { acceptAll, decide, type Wish } from '../procedures/decisions.ts'
 import { localCodes } from '../procedures/local.ts'
+import { decidedRows, mappingList } from '../procedures/mapping-list.ts'
 import { checkParts } from '../reconciliation/model.ts'
 import { continueRun, startRun } from '../reconciliation/reconcile.ts'
 import type { Run } from '../reconciliation/runs.ts'
@@ -189,7 +190,7 @@ async function playActTwo(stage: Stage, province: KonTum, stop: AbortSignal): Pr
   remark(inWords.suggested(suggested.codes, suggested.released))
   const reviewed = await review(stage, list)
   remark(inWords.reviewed(reviewed.codes, reviewed.released))
-  const mappings = await acceptAll(sql, list, 'demo', 'bảng ánh xạ do tỉnh lập')
+  const mappings = await acceptAll(sql, list, 'demo', 'bảng ánh xạ do tỉnh lập', lookAtDossiers({ catalogue }))
   const released = await sweepBlocked(sql, await catalogue.fresh())
   remark(inWords.released(mappings, released))
   await stage.faults([])
@@ -216,7 +217,12 @@ async function acceptCertain({ ground: { sql, catalogue } }: Stage): Promise<{ c
       advice,
       locals.filter(({ standing }) => standing === 'unmapped'),
     )
-    await decide(sql, { wishes: certain.map(acceptanceOf), by: 'demo', why: 'đề xuất chắc chắn, không cần người xem' })
+    const wishes = certain.map(acceptanceOf)
+    await decide(
+      sql,
+      { wishes, by: 'demo', why: 'đề xuất chắc chắn, không cần người xem' },
+      lookAtDossiers({ catalogue }),
+    )
     return { codes: certain.length, released: await sweepBlocked(sql, await catalogue.fresh()) }
   } finally {
     await advice.stop()
@@ -247,7 +253,7 @@ async function review({ ground: { sql, catalogue } }: Stage, list: ReturnType<ty
       const rank = suggestions[place]!.candidates.findIndex((one) => one.code === mapping.nationalCode)
       return rank === -1 ? [] : [{ verdict: 'accept', mapping, why: `đề xuất thứ ${rank + 1}` }]
     })
-    await decide(sql, { wishes, by: 'demo', why: 'người xem chọn trong các đề xuất' })
+    await decide(sql, { wishes, by: 'demo', why: 'người xem chọn trong các đề xuất' }, lookAtDossiers({ catalogue }))
     return { codes: wishes.length, released: await sweepBlocked(sql, await catalogue.fresh()) }
   } finally {
     await advice.stop()
@@ -255,9 +261,9 @@ async function review({ ground: { sql, catalogue } }: Stage, list: ReturnType<ty
 }
 
 function readMappings(csv: string) {
-  const read = readCsv(Buffer.from(csv), mappingTable.shape)
+  const read = readCsv(Buffer.from(csv), mappingList)
   if (!read.ok) throw new Error(`The mapping of the demo is wrong: ${read.problems.map(describeProblem).join('; ')}`)
-  return decided(read.rows)
+  return decidedRows(read.rows)
 }
 
 async function check(stage: Stage, total: number): Promise<DemoResult['verification']> {

@@ -7,14 +7,15 @@ import { levels } from '../organisations/model.ts'
  * can be said here; the portal's own field names live in adapters/portal. Unknown fields are refused by name, so that a
  * misspelt field is noticed on the first push and not in the yearly score.
  */
-const text = (max: number) =>
+export const text = (max: number) =>
   z
     .string()
     .max(max)
     // PostgreSQL cannot store NUL in text and a lone surrogate is not UTF-8: say so here, with the field's name.
     .refine((value) => !value.includes('\u0000'), { message: 'must not contain a NUL character' })
     .refine((value) => value.isWellFormed(), { message: 'must be well-formed Unicode' })
-const required = (max: number) => text(max).refine((value) => value.trim().length > 0, { message: 'must not be blank' })
+export const required = (max: number) =>
+  text(max).refine((value) => value.trim().length > 0, { message: 'must not be blank' })
 
 /** Identifiers travel in URLs, headers and log lines: visible characters without white space. */
 export const code = (max: number) =>

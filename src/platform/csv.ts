@@ -74,12 +74,15 @@ function separatorOf(text: string): string {
   return counted.sort((a, b) => b.count - a.count)[0]!.separator
 }
 
+/** The apostrophe that keeps a spreadsheet from taking a cell for a formula, as it is written here, is not part of what the cell says. */
+const contentOf = (cell: string) => cell.trim().replace(/^'(?=[=+\-@＝＋－＠])/, '')
+
 /** Every row with its number; blank rows are counted and left out, as a spreadsheet shows them. */
 function tableOf(text: string): Cells[] | TableProblem {
   try {
     const records = parse(text, { delimiter: separatorOf(text), relaxColumnCount: true })
     return records
-      .map((record, index) => ({ row: index + 1, cells: record.map((cell) => cell.trim()) }))
+      .map((record, index) => ({ row: index + 1, cells: record.map(contentOf) }))
       .filter(({ cells }) => cells.some((cell) => cell !== ''))
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
@@ -116,6 +119,13 @@ export async function writeCsv(
     await rm(part, { force: true })
     throw error
   }
+}
+
+/** What `writeCsv` writes for a spreadsheet. */
+export async function csvBytes(headers: readonly string[], rows: readonly CsvRow[]): Promise<Buffer> {
+  const parts: string[] = []
+  for await (const part of linesOf(headers, [rows], true)) parts.push(part)
+  return Buffer.from(parts.join(''))
 }
 
 async function* linesOf(

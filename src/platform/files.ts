@@ -1,18 +1,51 @@
-import { readCsv, writeCsv } from './csv.ts'
-import { failed, judgeTable, namesIn, problem, type Cells, type TableResult, type TableShape } from './table.ts'
-import { dayFault, isWorkbook, numberFault, openWorkbook, WorkbookError, writeXlsx, type Workbook } from './xlsx.ts'
+import { csvBytes, readCsv, writeCsv } from './csv.ts'
+import {
+  failed,
+  judgeTable,
+  namesIn,
+  problem,
+  type Cells,
+  type Table,
+  type TableResult,
+  type TableShape,
+} from './table.ts'
+import {
+  dayFault,
+  isOldWorkbook,
+  isWorkbook,
+  numberFault,
+  openWorkbook,
+  WorkbookError,
+  writeXlsx,
+  xlsxBytes,
+  type Workbook,
+} from './xlsx.ts'
 
 /** Rows down to which a sheet's header is looked for: offices put titles above it. */
 const titles = 20
+
+interface ReadOptions {
+  readonly sheet?: string
+  /** Most bytes of a sheet once it is unpacked, where less than any list is allowed. */
+  readonly largest?: number
+}
+
+const oldWorkbook =
+  'This is a workbook of old Excel (.xls), or one with a password; save it as an Excel workbook (.xlsx) without one'
 
 /**
  * Reads a list, as CSV or as an Excel workbook: told apart by what the file is, not by its name. Of a workbook the named sheet is taken, else
  * the first that has the columns. Either every row is right, or the problems of all of them come back and no row does.
  */
-export function readTable<T>(bytes: Uint8Array, shape: TableShape<T>, sheet?: string): TableResult<T> {
+export function readTable<T>(
+  bytes: Uint8Array,
+  shape: TableShape<T>,
+  { sheet, largest }: ReadOptions = {},
+): TableResult<T> {
+  if (isOldWorkbook(bytes)) return failed([problem(1, null, oldWorkbook)])
   if (!isWorkbook(bytes)) return readCsv(bytes, shape)
   try {
-    const workbook = openWorkbook(bytes)
+    const workbook = openWorkbook(bytes, largest)
     const table = tableIn(workbook, shape.headers, sheet)
     if (table === null) {
       const sheets = workbook.sheets.join(', ')
@@ -55,6 +88,17 @@ function withoutNumbers(row: Cells, names: readonly string[]): Cells {
   )
   return { ...row, faults: new Map(faults) }
 }
+
+/** Lists that are handed out, for spreadsheets, with their media type. */
+export const tableFormats = {
+  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+  csv: 'text/csv; charset=utf-8',
+} as const
+export type TableFormat = keyof typeof tableFormats
+
+/** A list as the file it is handed out as: a workbook, or CSV that a spreadsheet opens rightly. */
+export const tableBytes = (format: TableFormat, { headers, rows }: Table): Promise<Buffer> =>
+  format === 'xlsx' ? xlsxBytes(headers, rows) : csvBytes(headers, rows)
 
 /** Writes a list: a workbook where the name ends in `.xlsx`, else CSV. */
 export async function writeTable(

@@ -29,6 +29,12 @@ export interface TableShape<T> {
   readonly key?: (row: T) => string
 }
 
+/** A list to be written. */
+export interface Table {
+  readonly headers: readonly string[]
+  readonly rows: readonly (readonly (string | number)[])[]
+}
+
 /** A row as it stands in the file. */
 export interface Cells {
   readonly row: number

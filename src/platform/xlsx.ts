@@ -42,8 +42,11 @@ const attribute = (node: Node, name: string): string => (typeof node[name] === '
 
 export const isWorkbook = (bytes: Uint8Array): boolean => bytes[0] === 0x50 && bytes[1] === 0x4b
 
-export function openWorkbook(bytes: Uint8Array): Workbook {
-  const part = unpacker(bytes)
+/** The container of Excel before 2007, in which a workbook with a password still comes. */
+export const isOldWorkbook = (bytes: Uint8Array): boolean => bytes[0] === 0xd0 && bytes[1] === 0xcf && bytes[2] === 0x11
+
+export function openWorkbook(bytes: Uint8Array, largest = largestPart): Workbook {
+  const part = unpacker(bytes, largest)
   const workbook = treeOf(part('xl/workbook.xml') ?? missing())
   const book = nodeOf(workbook['workbook'])
   const targets = new Map(
@@ -87,13 +90,13 @@ const missing = (): never => {
 }
 
 /** Reads single parts, and none that would fill the memory: an archive may promise little and hold much. */
-function unpacker(bytes: Uint8Array): (name: string) => string | null {
+function unpacker(bytes: Uint8Array, largest: number): (name: string) => string | null {
   return (name) => {
     try {
       const found = unzipSync(bytes, {
         filter(file) {
           if (file.name !== name) return false
-          if (file.originalSize > largestPart) throw new WorkbookError('The sheet is too large to be a list')
+          if (file.originalSize > largest) throw new WorkbookError('The sheet is too large to be a list')
           return true
         },
       })[name]
@@ -259,12 +262,10 @@ function dayOf(serial: number, from1904: boolean): string {
   return new Date(epoch + Math.floor(serial) * 86_400_000).toISOString().slice(0, 10)
 }
 
-/** Writes a workbook of one sheet: every cell is text, the header stays in sight. */
-export async function writeXlsx(
-  file: string,
-  headers: readonly string[],
-  rows: readonly (readonly (string | number)[])[],
-): Promise<void> {
+type Rows = readonly (readonly (string | number)[])[]
+
+/** A workbook of one sheet: every cell is text, the header stays in sight. */
+function workbookOf(headers: readonly string[], rows: Rows) {
   const head = headers.map((value) => ({ value, type: String, fontWeight: 'bold' as const }))
   const body = rows.map((row) =>
     row.map((value) => (typeof value === 'number' ? { value, type: Number } : { value, type: String, format: '@' })),
@@ -275,5 +276,11 @@ export async function writeXlsx(
       Math.max(header.length, ...rows.slice(0, 200).map((row) => String(row[place] ?? '').length)) + 2,
     ),
   }))
-  await writeExcelFile([head, ...body], { columns: widths, stickyRowsCount: 1 }).toFile(file)
+  return writeExcelFile([head, ...body], { columns: widths, stickyRowsCount: 1 })
 }
+
+export const writeXlsx = (file: string, headers: readonly string[], rows: Rows): Promise<void> =>
+  workbookOf(headers, rows).toFile(file)
+
+export const xlsxBytes = (headers: readonly string[], rows: Rows): Promise<Buffer> =>
+  workbookOf(headers, rows).toBuffer()

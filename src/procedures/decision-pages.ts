@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { problemPage, type Console, type Visit } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
-import { causeWords, countWords, momentWords, sayIn, type Language } from '../console/words.ts'
+import { released } from '../console/released.ts'
+import { countWords, momentWords, sayIn, type Language } from '../console/words.ts'
 import { why } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { listDecisions, readDecision, type DecisionLine, type Wish } from './decisions.ts'
@@ -23,11 +24,15 @@ export interface Wanted {
   readonly seen: number
   /** Address of the page on which it was chosen. */
   readonly back: string
+  /** What is to be known beside it. */
+  readonly remark?: string
 }
 
 /** Nothing is done yet: this says what would be. Throws the refusal that deciding would meet. */
 export async function confirmPage(visit: Visit, deps: ProcedurePageDeps, wanted: Wanted): Promise<Page> {
   const { wishes, seen } = wanted
+  if (wishes.length > mostWishes || isTooLong(wishes))
+    throw new Refusal('list-too-long', `At most ${mostWishes} rows in one decision`)
   const { dossiers, changed } = await deps.desk.preview({ wishes, why: wanted.why || '–', by: visit.by, seen })
   return confirmation(visit.language, wanted, await namesOf(deps, wishes.map(codeOf)), { dossiers, changed })
 }
@@ -64,7 +69,8 @@ function confirmation(
     body: html`${problem?.body}
       ${foreseen && html`<section>${released(language, foreseen.dossiers, 'foreseen')}</section>`}
       <section>
-        <h2>${say(`${wishes.length} mã`, `${wishes.length} codes`)}</h2>
+        <h2>${say(`${countWords(wishes.length).vi} mã`, `${countWords(wishes.length).en} codes`)}</h2>
+        ${wanted.remark !== undefined && html`<p>${wanted.remark}</p>`}
         <ul class="changes">
           ${wishes
             .slice(0, shownRows)
@@ -76,10 +82,11 @@ function confirmation(
                 </li>`,
             )}
         </ul>
+        ${wishes.length > shownRows && html`<p class="soft">${say(`${shownRows} dòng đầu`, `The first ${shownRows}`)}</p>`}
         ${foreseen?.changed === 0 && html`<p>${say('Đã như vậy rồi: không có gì thay đổi.', 'It is so already: nothing would change.')}</p>`}
       </section>
       <form method="post" action="decide">
-        <input type="hidden" name="wishes" value="${JSON.stringify(wishes.map(bodyOf))}" />
+        <input type="hidden" name="wishes" value="${fieldOf(wishes)}" />
         <input type="hidden" name="seen" value="${seen}" />
         <input type="hidden" name="back" value="${back}" />
         <section>
@@ -102,16 +109,30 @@ const called = ({ local, national }: Names, localCode: string, nationalCode: str
 
 const codeOf = (wish: Wish) => ('mapping' in wish ? wish.mapping.localCode : wish.localCode)
 
-/** As `WishBody` takes it back. */
+/** As `WishBody` takes it back. What is null is left out: a list may have ten thousand of them. */
 function bodyOf(wish: Wish): z.input<typeof WishBody> {
-  if (wish.verdict === 'accept' || wish.verdict === 'withdraw') return { verdict: wish.verdict, ...wish.mapping }
-  if (wish.verdict === 'end') return { verdict: 'end', ...wish.mapping, before: wish.before }
-  return wish
+  if (!('mapping' in wish)) return wish
+  const { localCode, nationalCode, ...scope } = wish.mapping
+  const given = Object.fromEntries(Object.entries(scope).filter(([, value]) => value !== null))
+  const mapping = { localCode, nationalCode, ...given }
+  if (wish.verdict === 'accept') return { verdict: 'accept', ...mapping, ...(wish.why ? { why: wish.why } : {}) }
+  if (wish.verdict === 'withdraw') return { verdict: 'withdraw', ...mapping }
+  return { verdict: 'end', ...mapping, before: wish.before }
 }
+
+/** Wishes that one decision may have: a list of an office. */
+export const mostWishes = 10_000
+/** Ten thousand rows with a reason each are 3 MB of form; with reasons as long as they may be, they are refused before the preview. */
+const longestForm = 16 * 1024 * 1024
+
+const fieldOf = (wishes: readonly Wish[]) => JSON.stringify(wishes.map(bodyOf))
+
+/** As a browser would send it, with room for the rest of the form. */
+const isTooLong = (wishes: readonly Wish[]) =>
+  new URLSearchParams({ wishes: fieldOf(wishes) }).toString().length > longestForm - 64 * 1024
 
 const Wishes = z
   .string()
-  .max(900_000)
   .transform((text, context) => {
     try {
       return JSON.parse(text) as unknown
@@ -120,7 +141,7 @@ const Wishes = z
       return z.NEVER
     }
   })
-  .pipe(z.array(WishBody).min(1).max(5000))
+  .pipe(z.array(WishBody).min(1).max(mostWishes))
 
 export function addDecisionPages(console: Console, deps: ProcedurePageDeps): void {
   const { sql, desk } = deps
@@ -128,6 +149,7 @@ export function addDecisionPages(console: Console, deps: ProcedurePageDeps): voi
   console.act({
     path: 'decide',
     ...place,
+    longest: longestForm,
     form: z.object({ wishes: Wishes, seen: z.coerce.number().int(), why: z.string(), back: z.string().max(500) }),
     async act(visit, form) {
       const wishes = form.wishes.map(wishOf)
@@ -294,28 +316,6 @@ function decisionPage({ language, person }: Visit, decision: Full, names: Names,
 }
 
 /** How many blocked dossiers go out, and why the others stay: the parts add up. */
-function released(language: Language, { blocked, released: out, still }: Release, when: 'foreseen' | 'done'): Html {
-  const say = sayIn(language)
-  const [a, b] = [countWords(out), countWords(blocked)]
-  const head =
-    when === 'foreseen'
-      ? say(`${a.vi} trên ${b.vi} hồ sơ đang chờ sẽ được gửi`, `${a.en} of ${b.en} waiting dossiers would go out`)
-      : say(`Đã cho gửi ${a.vi} trên ${b.vi} hồ sơ đang chờ`, `${a.en} of ${b.en} waiting dossiers were released`)
-  return html`<p class="released"><strong>${head}</strong></p>
-    ${
-      Object.keys(still).length > 0 &&
-      html`<ul class="changes">
-        ${Object.entries(still).map(
-          ([reason, count]) =>
-            html`<li>
-              <strong>${countWords(count)[language]}</strong> ${say('còn chờ', 'stay')}:
-              ${causeWords(reason).cause[language]}
-            </li>`,
-        )}
-      </ul>`
-    }`
-}
-
 function progressBar(language: Language, progress: Progress): Html | false {
   const say = sayIn(language)
   const { total, delivered, moving } = progress

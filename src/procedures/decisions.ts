@@ -74,24 +74,42 @@ export const listMappings = (sql: Sql): Promise<(Mapping & { readonly why: strin
     to_char(valid_from, 'YYYY-MM-DD') as "validFrom", to_char(valid_to, 'YYYY-MM-DD') as "validTo", why
   from mappings order by local_code, valid_from nulls first, national_code, id`
 
+export const acceptancesOf = (rows: readonly (Mapping & { readonly why: string })[]): Wish[] =>
+  rows.map(({ why, ...mapping }) => ({ verdict: 'accept', mapping, why }))
+
 /** Accepts mappings from a list; how many were new. */
 export async function acceptAll(
   sql: Sql,
   rows: readonly (Mapping & { readonly why: string })[],
   by: string,
   why: string,
+  look?: Look,
 ): Promise<number> {
-  const wishes = rows.map(({ why: own, ...mapping }) => ({ verdict: 'accept' as const, mapping, why: own }))
-  return wishes.length - (await decide(sql, { wishes, by, why })).already
+  const wishes = acceptancesOf(rows)
+  return wishes.length - (await decide(sql, { wishes, by, why }, look)).already
 }
 
 class RolledBack extends Error {}
 
 /** What a decision would change and release: nothing is applied. Refuses what `decide` refuses. */
 export async function preview(sql: Sql, decision: Decision, look: Look): Promise<Decided> {
+  try {
+    return await rehearse(sql, decision, look, 'free')
+  } catch (error) {
+    // Somebody decided about the same row in this moment: in its turn it is seen what that was.
+    if (![uniqueViolation, deadlock].includes((error as { code?: string }).code ?? '')) throw error
+    return rehearse(sql, decision, look, 'locked')
+  }
+}
+
+const uniqueViolation = '23505'
+const deadlock = '40P01'
+
+async function rehearse(sql: Sql, decision: Decision, look: Look, turn: 'free' | 'locked'): Promise<Decided> {
   let view: Decided | undefined
   try {
     await transaction(sql, async (tx) => {
+      if (turn === 'locked') await lockCatalogue(tx)
       view = await decideWithin(tx, decision, look, true)
       throw new RolledBack()
     })
@@ -101,7 +119,7 @@ export async function preview(sql: Sql, decision: Decision, look: Look): Promise
   return { ...view!, id: null }
 }
 
-/** `isDry`: it will be rolled back. Nobody has to wait for that, so nothing is locked and no version raised. */
+/** `isDry`: it will be rolled back, and no version is raised. Nobody has to wait for it, so it locks nothing by itself. */
 async function decideWithin(tx: Tx, decision: Decision, look: Look | undefined, isDry = false): Promise<Decided> {
   if (!isDry) await lockCatalogue(tx)
   const state = await stateOf(tx, decision.wishes)

@@ -1,4 +1,4 @@
-import type { Sql, Tx } from '../platform/database.ts'
+import type { Sql } from '../platform/database.ts'
 import type { Logger } from '../platform/log.ts'
 import { decide, preview, undo, type Decided, type Decision, type Look } from './decisions.ts'
 import type { Catalogue, Release } from './model.ts'
@@ -26,15 +26,14 @@ export interface DeskDeps {
   readonly catalogue: CatalogueSource
   readonly release: (catalogue: Catalogue, localCodes: readonly string[]) => Promise<Release>
   /** The same before it happens, inside the transaction of the decision. */
-  readonly foresee: (tx: Tx, catalogue: Catalogue, localCodes: readonly string[]) => Promise<Release>
+  readonly look: Look
   readonly log: Logger
 }
 
 /** Dossiers released while the person waits; more are left to the sweep, which comes within seconds. */
 const released = 5_000
 
-export function createDesk({ sql, catalogue, release, foresee, log }: DeskDeps): Desk {
-  const look: Look = async (tx, localCodes) => foresee(tx, await catalogue.within(tx), localCodes)
+export function createDesk({ sql, catalogue, release, look, log }: DeskDeps): Desk {
   const outcomeOf = ({ id, changed, already, dossiers }: Decided): Outcome => ({
     decision: id,
     changed,

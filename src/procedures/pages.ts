@@ -14,6 +14,8 @@ import { newestDecision } from './decisions.ts'
 import type { Desk } from './desk.ts'
 import { acceptanceOf } from './certain.ts'
 import { waitsForSomebody, type LocalCode } from './local.ts'
+import type { ListFiles } from './list-files.ts'
+import { addListPages, listSection } from './list-pages.ts'
 import { addMappingPage } from './mapping-page.ts'
 import { folded, syllable } from './names.ts'
 import { decisionWords, settlementWords, standingWords } from './page-words.ts'
@@ -26,12 +28,14 @@ export interface ProcedurePageDeps {
   readonly advice: Advice
   readonly desk: Desk
   readonly localCodes: () => Promise<LocalCode[]>
+  readonly lists: ListFiles
 }
 
 /** The pages on which persons map codes. All of them concern all agencies. */
 export function addProcedurePages(console: Console, deps: ProcedurePageDeps): void {
   addList(console, deps)
   addMappingPage(console, deps)
+  addListPages(console, deps)
   addDecisionPages(console, deps)
   addCataloguePages(console, deps)
   addAuditPages(console, deps)
@@ -125,7 +129,7 @@ function listPage(visit: Visit, query: z.output<typeof ListQuery>, list: List): 
   const certain = [...list.suggestions.values()].filter(({ decision }) => decision === 'accept').length
   return {
     title: { vi: 'Ánh xạ mã thủ tục', en: 'Procedure codes' },
-    body: html`${summary(language, list.all)}
+    body: html`${summary(language, list.all)} ${listSection(language, mayDecide)}
       <nav class="tabs" aria-label="${say('Nhóm mã', 'Groups of codes')}">
         ${tabs.map(
           (tab) =>

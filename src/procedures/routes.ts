@@ -4,6 +4,7 @@ import { mappingReasons } from '../../config/mapping-reasons.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
 import { ProblemDocument, why, type Http } from '../platform/http.ts'
+import { tableFormats, type TableFormat } from '../platform/files.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Advice } from './advice.ts'
 import { listDecisions, settlements, type Wish } from './decisions.ts'
@@ -14,6 +15,8 @@ import { matchAudit } from './audit.ts'
 import { localCodes, standings } from './local.ts'
 import { registerNationalRoutes } from './national-routes.ts'
 import type { Desk } from './desk.ts'
+import type { ListFiles } from './list-files.ts'
+import { mappingTable } from './mapping-list.ts'
 import type { CatalogueSource } from './store.ts'
 import { reasonsApart, reasonsInWords, type Reason } from './suggest.ts'
 
@@ -22,6 +25,7 @@ export interface ProcedureRouteDeps {
   readonly catalogue: CatalogueSource
   readonly advice: Advice
   readonly desk: Desk
+  readonly lists: ListFiles
   /** Throws a refusal when the request may not; `*` among the agencies = all of them. */
   readonly authorise: (request: FastifyRequest, right: 'mappings:read' | 'mappings:write') => Promise<ApiClient>
 }
@@ -46,6 +50,7 @@ const DecidedView = z
 export function registerProcedureRoutes(app: Http, deps: ProcedureRouteDeps): void {
   registerLocal(app, deps)
   registerDecisions(app, deps)
+  registerExport(app, deps)
   registerAudit(app, deps)
   registerNationalRoutes(app, {
     sql: deps.sql,
@@ -249,6 +254,28 @@ function registerDecisions(app: Http, { sql, desk, authorise }: ProcedureRouteDe
     handler: async (request) => {
       unscoped(await authorise(request, 'mappings:read'))
       return { decisions: await listDecisions(sql, request.query.before ?? null, request.query.limit) }
+    },
+  })
+}
+
+function registerExport(app: Http, { sql, lists, authorise }: ProcedureRouteDeps): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/mappings/export',
+    schema: {
+      tags,
+      summary: 'All mappings as a list, in the columns that an import takes back',
+      querystring: z.strictObject({ format: z.enum(Object.keys(tableFormats) as TableFormat[]).default('csv') }),
+      produces: Object.values(tableFormats),
+    },
+    handler: async (request, reply) => {
+      unscoped(await authorise(request, 'mappings:read'))
+      const { format } = request.query
+      const bytes = await lists.write(format, await mappingTable(sql))
+      return reply
+        .header('content-disposition', `attachment; filename="mappings.${format}"`)
+        .type(tableFormats[format])
+        .send(bytes)
     },
   })
 }

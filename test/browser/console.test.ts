@@ -149,6 +149,73 @@ describe('the console in a browser', () => {
     expect(await page.locator('.changes').textContent()).toContain(`là ${second}`)
   })
 
+  it('takes a list that was filled in, and names the rows of one with faults', async () => {
+    await enter('mappings')
+    const choose = async (name: string, text: string) => {
+      const file = { name, mimeType: 'text/csv', buffer: Buffer.from(text) }
+      await page.getByLabel(/Tệp gửi lại/).setInputFiles(file)
+      await page.getByRole('button', { name: 'Xem trước', exact: true }).click()
+    }
+    await page.getByText('Làm theo danh sách').click()
+    const asked = page.waitForEvent('download')
+    await page.getByRole('link', { name: 'Excel' }).first().click()
+    expect((await asked).suggestedFilename()).toMatch(/^ma-can-xu-ly-.*\.xlsx$/)
+
+    const head = 'local_code,national_code,why\n'
+    await choose(
+      `${'DanhSách'.repeat(20)}.csv`,
+      `${head}2020.XD.2,1.5,\n2020.XD.9,,\n,${first},\n2020.XD.9,${first},${'một lý do rất dài '.repeat(150)}\n`,
+    )
+    await page.getByRole('heading', { name: 'Tệp có lỗi, chưa có gì thay đổi' }).waitFor()
+    expect(await page.locator('tbody tr').allTextContents()).toEqual([
+      expect.stringMatching(/2\s+B national_code\s+Mã quốc gia phải có dạng 1\.000001/),
+      expect.stringMatching(/4\s+A local_code\s+Không được để trống/),
+      expect.stringMatching(/5\s+C why\s+Tối đa 2000 ký tự/),
+    ])
+    for (const size of [phone, laptop]) {
+      await page.setViewportSize(size)
+      await checkFits()
+    }
+    complaints = complaints.filter((text) => !text.includes('422'))
+
+    await choose('Danh sách sở Xây dựng.csv', `${head}2020.XD.2,${second},Quyết định 5\n2020.XD.9,,\n`)
+    await page.getByText('1 dòng để trống mã quốc gia: chưa quyết định, giữ nguyên.').waitFor()
+    expect(await page.getByLabel('Vì sao').inputValue()).toBe('Theo tệp Danh sách sở Xây dựng.csv')
+    await page.setViewportSize(phone)
+    await checkFits()
+    await page.getByRole('button', { name: 'Quyết định' }).click()
+    await page.getByRole('heading', { name: /^Quyết định \d+$/ }).waitFor()
+    await page.getByLabel('Vì sao').fill('nhầm tệp')
+    await page.getByRole('button', { name: 'Hủy' }).click()
+    await page.getByText(/hủy \d+/).waitFor()
+  })
+
+  it('keeps a form whose session has ended until its author has signed in beside it', async () => {
+    await enter('mapping?code=2020.XD.2')
+    await page.getByRole('radio', { name: 'Để sau' }).check()
+    await page.getByRole('button', { name: 'Xem trước' }).click()
+    await page.getByLabel('Vì sao').fill('chờ Bộ trả lời,\ncông văn 7')
+    await province.ground.sql`delete from console_sessions`
+    await page.getByRole('button', { name: 'Quyết định' }).click()
+    for (const size of [phone, laptop]) {
+      await page.setViewportSize(size)
+      await checkFits()
+    }
+    const opened = page.waitForEvent('popup')
+    await page.getByRole('link', { name: 'Đăng nhập lại trong thẻ mới' }).click()
+    const beside = await opened
+    await beside.getByLabel('Khóa cá nhân').fill(key)
+    await beside.getByRole('button', { name: 'Vào' }).click()
+    await beside.getByText('quay lại thẻ trước').waitFor()
+    await page.getByRole('button', { name: 'Gửi lại' }).click()
+    await page.getByRole('heading', { name: /^Quyết định \d+$/ }).waitFor()
+    expect(await page.locator('main').textContent()).toMatch(/chờ Bộ trả lời,\s+công văn 7/)
+    complaints = complaints.filter((text) => !text.includes('401'))
+    await page.getByLabel('Vì sao').fill('xong')
+    await page.getByRole('button', { name: 'Hủy' }).click()
+    await page.getByText(/hủy \d+/).waitFor()
+  })
+
   it('leaves typing alone: letters and digits in a field are no commands', async () => {
     await enter('mapping?code=2020.XD.2')
     await page.getByLabel('Tên thủ tục').fill('')

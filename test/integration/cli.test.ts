@@ -87,6 +87,10 @@ describe('dvcqg beside a running service', () => {
     expect(await json(['import', 'mappings', path])).toMatchObject({ rows: 1, changed: 1, released: 1 })
     await province.until(async () => (await stateOf(blocked.code))?.state === 'delivered', 'the delivery')
     expect(await json(['import', 'mappings', path])).toMatchObject({ rows: 1, changed: 0, released: 0 })
+    expect((await json<object[]>(['mappings', 'decisions']))[0]).toMatchObject({
+      why: 'import',
+      dossiers: { blocked: 1, released: 1, still: {} },
+    })
     const other = `TT-LOCAL-9;${nationalCodes[0]};;;;;\n\nTT-LOCAL-1;${nationalCodes[0]};;;2021-01-01;;\n`
     const contrary = await run(['import', 'mappings', await file('contrary.csv', head + other)])
     expect(contrary).toMatchObject({

@@ -46,6 +46,11 @@ describe('the doors of the console', () => {
     expect(answer.status).toBe(303)
     return answer.headers.get('set-cookie')!.split(';')[0]!
   }
+  const unescaped = (text: string) =>
+    text.replace(
+      /&(quot|#39|lt|gt|amp);/g,
+      (_, name: string) => ({ quot: '"', '#39': "'", lt: '<', gt: '>' })[name] ?? '&',
+    )
   const wishes = (localCode: string) => JSON.stringify([{ verdict: 'accept', localCode, nationalCode: first }])
 
   it('let nobody in without a key, and lead back to the page that was asked for', async () => {
@@ -125,6 +130,42 @@ describe('the doors of the console', () => {
     const form = await post('decide', { wishes: wishes('2020.G'), seen: '0', why: 'x', back: '' }, two)
     expect(form.status).toBe(401)
     expect(await form.text()).toContain('signed-out')
+  })
+
+  it('keep what was typed when the session has ended, for whoever signs in again and sends it', async () => {
+    const { key } = await person()
+    const cookie = await signedIn(key)
+    await post('sign-out', {}, cookie)
+    const why = `Quyết định 12 ${evil}\nvà 'phụ lục'`
+    const later = JSON.stringify([{ verdict: 'later', localCode: '2020.KEPT' }])
+    const fields = new URLSearchParams({ wishes: later, seen: '0', why, back: 'mappings' })
+    for (const code of ['a', 'b']) fields.append('code', code)
+    const headers = { cookie, origin: province.house.url }
+    const answer = await fetch(`${url}decide`, { method: 'POST', headers, body: fields, redirect: 'manual' })
+    expect(answer.status).toBe(401)
+    const text = await answer.text()
+    expect(text).toContain('action="decide"')
+    expect(text).not.toContain('<script>alert')
+    expect(await province.ground.sql`select 1 from mapping_verdicts where local_code = '2020.KEPT'`).toHaveLength(0)
+
+    const kept = new URLSearchParams()
+    for (const [, name, value] of text.matchAll(/name="(\w+)" value="([^"]*)"/g)) kept.append(name!, unescaped(value!))
+    expect([...kept]).toEqual([...fields])
+    const [, next] = /href="sign-in\?next=([^"]*)"/.exec(text)!
+    const signIn = await post('sign-in', { key, next: next! })
+    expect(signIn.headers.get('location')).toBe('signed-in')
+    const again = signIn.headers.get('set-cookie')!.split(';')[0]!
+    expect(await (await get('signed-in', again)).text()).toContain('quay lại thẻ trước')
+    expect((await get('signed-in')).headers.get('location')).toBe('sign-in?next=signed-in')
+    const sent = await post('decide', Object.fromEntries(kept), again)
+    expect(sent.headers.get('location')).toMatch(/^decision\?id=\d+$/)
+
+    // The key is never kept, nor what is longer than other forms.
+    const wrong = await post('sign-in', { key: 'letmein-secret', next: '' })
+    expect(await wrong.text()).not.toContain('letmein')
+    const long = await post('decide', { wishes: wishes('x'.repeat(1024 * 1024)), seen: '0', why, back: '' })
+    expect(long.status).toBe(401)
+    expect(await long.text()).not.toContain('action="decide"')
   })
 
   it('close when nobody was there for long, and at the end of the day', async () => {

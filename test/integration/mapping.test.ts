@@ -297,6 +297,26 @@ describe('deciding about local codes', () => {
     expect(await province.ground.sql`select 1 from mappings where local_code = ${code}`).toHaveLength(1)
   })
 
+  // The embedded database has one session: nothing can happen beside an open transaction.
+  it.runIf(process.env['DATABASE_URL'])('previews what is being decided at that moment, and then sees it', async () => {
+    const { sql } = province.ground
+    const code = fresh()
+    const meanwhile = await sql.reserve()
+    await meanwhile`begin`
+    await meanwhile`select version from catalogue_version for update`
+    await meanwhile`insert into mappings (local_code, national_code, created_by) values (${code}, ${first}, 'test')`
+    const preview = decide([accept(code)], { preview: true })
+    const waits = async () =>
+      (
+        await sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'insert into mappings'
+          and datname = current_database()`
+      ).length > 0
+    await province.until(waits, 'the preview to wait')
+    await meanwhile`commit`
+    meanwhile.release()
+    expect(await preview).toMatchObject({ status: 200, body: { changed: 0, already: 1 } })
+  })
+
   it('lists codes with most waiting dossiers first, and what became of the others', async () => {
     const [named, busy, settled] = [fresh(), fresh(), fresh()]
     await importLocalProcedures(province.ground.sql, [

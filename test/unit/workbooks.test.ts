@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { strToU8, zipSync } from 'fflate'
 import { afterAll, describe, expect, it } from 'vitest'
 import { mappings } from '../../src/cli/tables.ts'
-import { readTable, writeTable } from '../../src/platform/files.ts'
+import { readTable, tableBytes, writeTable } from '../../src/platform/files.ts'
 import { describeProblem } from '../../src/platform/table.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'workbooks-'))
@@ -41,7 +41,7 @@ const text = (ref: string, value: string) => `<c r="${ref}" t="inlineStr"><is><t
 const row = (number: number, ...cells: string[]) => `<row r="${number}">${cells.join('')}</row>`
 const head = (number = 1) => row(number, text(`A${number}`, 'local_code'), text(`B${number}`, 'national_code'))
 const read = (bytes: Uint8Array, sheet?: string) => {
-  const result = readTable(bytes, mappings.shape, sheet)
+  const result = readTable(bytes, mappings.shape, sheet === undefined ? {} : { sheet })
   return result.ok ? result.rows : result.problems.map(describeProblem)
 }
 const mapped = (localCode: string, nationalCode: string | null) => expect.objectContaining({ localCode, nationalCode })
@@ -186,6 +186,25 @@ describe('encodings of older spreadsheets', () => {
     expect(read(Buffer.from('local_code,national_code\nC\xCAp ph\xD0p \xA9\xAE,1.000001\n', 'latin1'))).toEqual([
       expect.stringContaining('Row 2: This is not UTF-8'),
     ])
+  })
+
+  it.each(['xlsx', 'csv'] as const)(
+    'comes back as it was handed out, as %s, with codes that look like formulas',
+    async (format) => {
+      const rows = [
+        ['=1+1', '1.000001'],
+        ['-12', '1.000002'],
+        ["'quoted'", '1.000003'],
+        ['Cấp, "lại"', '1.000004'],
+      ]
+      const bytes = await tableBytes(format, { headers: ['local_code', 'national_code'], rows })
+      expect(read(bytes)).toEqual(rows.map(([local, national]) => mapped(local!, national!)))
+      if (format === 'csv') expect(bytes.toString()).toMatch(/^\uFEFFlocal_code,national_code\n'=1\+1,/)
+    },
+  )
+
+  it('of old Excel is told from text', () => {
+    expect(read(Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1]))).toEqual([expect.stringContaining('(.xls)')])
   })
 })
 

@@ -2,11 +2,13 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Option, type Command } from 'commander'
 import { sweepBlocked } from '../../delivery/lanes.ts'
+import { lookAtDossiers } from '../../main.ts'
 import { readTable } from '../../platform/files.ts'
 import { describeProblem, type TableProblem } from '../../platform/table.ts'
 import { Refusal } from '../../platform/problems.ts'
 import { nationalFile, proceduresOf, type NationalRow } from '../../procedures/files.ts'
 import { applyProcedures } from '../../procedures/national.ts'
+import { refusedRows } from '../../procedures/mapping-list.ts'
 import { exits, Interrupted, UsageError } from '../exits.ts'
 import { stoppable, withGround } from '../ground.ts'
 import { actor, readDay } from '../options.ts'
@@ -58,7 +60,7 @@ function addTable<T>(group: Command, what: string, about: string, table: TableIm
     .addHelpText('after', kindsOfFiles)
     .action(async (file: string, { sheet, ...options }: ImportOptions & { sheet?: string }, command: Command) => {
       const switches = switchesOf(command)
-      const read = readTable(await readFile(file), table.shape, sheet)
+      const read = readTable(await readFile(file), table.shape, sheet === undefined ? {} : { sheet })
       if (!read.ok) return refuse(what, read.problems, switches)
       try {
         await importRows({ what, table, rows: read.rows, options }, switches)
@@ -66,7 +68,7 @@ function addTable<T>(group: Command, what: string, about: string, table: TableIm
         if (!(error instanceof Refusal) || error.findings.length === 0) throw error
         // What was undecided never came before the ledger.
         const numbers = read.numbers.filter((_, place) => !table.undecided?.(read.rows[place]!))
-        refuse(what, problemsOf(error, numbers), switches)
+        refuse(what, refusedRows(error, numbers), switches)
       }
     })
 }
@@ -92,7 +94,7 @@ a procedure no longer holds, "-" that there is none; a blank cell says nothing.`
     )
     .action(async (file: string, { partial = false, sheet }: NationalOptions, command: Command) => {
       const switches = switchesOf(command)
-      const read = readTable(await readFile(file), nationalFile, sheet)
+      const read = readTable(await readFile(file), nationalFile, sheet === undefined ? {} : { sheet })
       if (!read.ok) return refuse('national', read.problems, switches)
       await importNational(basename(file), read.rows, partial, switches)
     })
@@ -135,14 +137,6 @@ function refuse(what: string, problems: readonly TableProblem[], switches: Switc
   process.exitCode = exits.failed
 }
 
-/** What the ledger refuses, by the file's own rows. */
-function problemsOf({ findings }: Refusal, numbers: readonly number[]): TableProblem[] {
-  return findings.map(({ field = '', detail }) => {
-    const [, place] = /\.(\d+)$/.exec(field) ?? []
-    return { row: numbers[Number(place)] ?? 1, column: null, name: null, detail }
-  })
-}
-
 interface ImportWish<T> {
   readonly what: string
   readonly table: TableImport<T>
@@ -152,7 +146,8 @@ interface ImportWish<T> {
 
 async function importRows<T>({ what, table, rows, options }: ImportWish<T>, switches: Switches): Promise<void> {
   const done = await withGround(async ({ sql, catalogue }) => {
-    const changed = await table.store(sql, rows, actor(), options)
+    const look = lookAtDossiers({ catalogue })
+    const changed = await table.store(sql, rows, { ...options, by: actor(), look })
     const released = table.releases ? await sweepBlocked(sql, await catalogue.fresh()) : 0
     return { changed, released }
   })

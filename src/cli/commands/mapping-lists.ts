@@ -1,26 +1,22 @@
 import type { Command } from 'commander'
 import { percentWords, type Language } from '../../console/words.ts'
-import { chunks } from '../../delivery/store.ts'
 import { vietnamDate } from '../../dossiers/model.ts'
 import type { Ground } from '../../main.ts'
 import { writeTable } from '../../platform/files.ts'
+import type { Table } from '../../platform/table.ts'
 import { createAdvice } from '../../procedures/advice.ts'
 import { matchAudit, matchRate, type MatchAudit, type MatchCount } from '../../procedures/audit.ts'
-import { listMappings } from '../../procedures/decisions.ts'
 import { localCodes, waitsForSomebody } from '../../procedures/local.ts'
-import { reasonsInWords } from '../../procedures/suggest.ts'
+import { mappingTable, worksheetTable } from '../../procedures/mapping-list.ts'
 import { withGround } from '../ground.ts'
 import { languageOption, readDay } from '../options.ts'
 import { answer, columns, switchesOf } from '../output.ts'
 import { startProgress } from '../progress.ts'
-import { worksheetRemarks } from '../tables.ts'
 
 /** Lists that leave the house: mappings, worksheets for offices, the audit. */
 
 /** Agencies shown: with --json all are. */
 const shown = 20
-
-const columnsOf = ['local_code', 'national_code', 'source', 'agency_code', 'level', 'valid_from', 'valid_to', 'why']
 
 export function addMappingLists(mappings: Command): void {
   addExport(mappings)
@@ -36,14 +32,8 @@ function addExport(mappings: Command): void {
     )
     .option('--excel', 'CSV for a spreadsheet: a byte order mark, and no cell that starts a formula')
     .action(async (file: string, { excel = false }: { excel?: boolean }, command: Command) => {
-      const list = await withGround(({ sql }) => listMappings(sql))
-      const rows = list.map((one) => [
-        one.localCode,
-        one.nationalCode,
-        ...[one.source, one.agencyCode, one.level, one.validFrom, one.validTo].map((cell) => cell ?? ''),
-        one.why,
-      ])
-      await writeTable(file, columnsOf, rows, { excel })
+      const { headers, rows } = await withGround(({ sql }) => mappingTable(sql))
+      await writeTable(file, headers, rows, { excel })
       answer(switchesOf(command), { rows: rows.length, file }, () => `${rows.length} mappings written to ${file}.`)
     })
 }
@@ -102,9 +92,6 @@ function describeAudit({ total, byLevel, byAgency }: MatchAudit): string {
   ])
 }
 
-/** Proposals shown for each code of a worksheet. */
-const proposed = 3
-
 function addWorksheet(mappings: Command): void {
   mappings
     .command('worksheet <file>')
@@ -115,33 +102,18 @@ function addWorksheet(mappings: Command): void {
     .addOption(languageOption())
     .addHelpText('after', '\nA row whose national_code is left blank stays undecided when the file comes back.')
     .action(async (file: string, { excel = false, lang }: { excel?: boolean; lang: Language }, command: Command) => {
-      const rows = await withGround((ground) => worksheetRows(ground, lang))
-      await writeTable(file, ['local_code', 'national_code', 'why', ...worksheetRemarks], rows, { excel })
+      const { headers, rows } = await withGround((ground) => worksheetOf(ground, lang))
+      await writeTable(file, headers, rows, { excel })
       answer(switchesOf(command), { rows: rows.length, file }, () => `${rows.length} codes written to ${file}.`)
     })
 }
 
-async function worksheetRows(ground: Ground, lang: Language): Promise<(string | number)[][]> {
+async function worksheetOf(ground: Ground, lang: Language): Promise<Table> {
   const pending = (await localCodes(ground.sql, await ground.catalogue.fresh())).filter(waitsForSomebody)
   const advice = createAdvice(ground.sql)
   const progress = startProgress('Comparing')
   try {
-    const rows: (string | number)[][] = []
-    for (const some of chunks(pending, 100)) {
-      const suggestions = await advice.suggest(
-        some.map(({ code, name }) => ({ code, name: name ?? '' })),
-        proposed,
-      )
-      for (const [place, { candidates }] of suggestions.entries()) {
-        const { code, name, waiting } = some[place]!
-        const lines = candidates.map(
-          (one) => `${one.code} ${one.name} (${Math.round(one.score * 100)}: ${reasonsInWords(one.reasons, lang)})`,
-        )
-        rows.push([code, '', '', name ?? '', waiting, lines.join('\n')])
-      }
-      progress.show(rows.length, pending.length, '')
-    }
-    return rows
+    return await worksheetTable(advice, pending, lang, (done, total) => progress.show(done, total, ''))
   } finally {
     progress.end()
     await advice.stop()

@@ -1,0 +1,49 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import type { TableFormat } from '../platform/files.ts'
+import { failed, problem, type Table, type TableResult } from '../platform/table.ts'
+import type { MappingRow } from './mapping-list.ts'
+
+/**
+ * Lists of mappings from files and to files, in a thread of their own: a workbook of ten thousand rows takes a second, in which an API must
+ * go on answering; and the thread's memory is bounded, whatever an archive unpacks to.
+ */
+export interface ListFiles {
+  read(bytes: Uint8Array): Promise<TableResult<MappingRow>>
+  write(format: TableFormat, table: Table): Promise<Buffer>
+}
+
+export type Order =
+  | { readonly kind: 'read'; readonly bytes: Uint8Array }
+  | { readonly kind: 'write'; readonly format: TableFormat; readonly table: Table }
+
+/** Megabytes. A workbook of ten thousand rows with proposals needs some 150. */
+const limits = { maxOldGenerationSizeMb: 768 }
+
+export function createListFiles(): ListFiles {
+  /** One after the other: two large files at once would need twice the memory. */
+  let turn: Promise<unknown> = Promise.resolve()
+  const inThread = <T>(order: Order): Promise<T> => {
+    const mine = turn.then(async () => {
+      const worker = new Worker(new URL('./list-thread.ts', import.meta.url), {
+        workerData: order,
+        resourceLimits: limits,
+      })
+      const [reply] = (await once(worker, 'message')) as [T]
+      return reply
+    })
+    turn = mine.catch(() => undefined)
+    return mine
+  }
+  return {
+    async read(bytes) {
+      try {
+        return await inThread<TableResult<MappingRow>>({ kind: 'read', bytes })
+      } catch (error) {
+        if ((error as { code?: unknown }).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
+        return failed([problem(1, null, 'The sheet is too large to be a list')])
+      }
+    },
+    write: async (format, table) => Buffer.from(await inThread<Uint8Array>({ kind: 'write', format, table })),
+  }
+}
