@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<Adder>>> = {
   organisations: async () => (await import('./commands/organisations.ts')).addOrganisations,
   catalogue: async () => (await import('./commands/catalogue.ts')).addCatalogue,
   mappings: async () => (await import('./commands/mappings.ts')).addMappings,
+  audit: async () => (await import('./commands/audit.ts')).addAudit,
   report: async () => (await import('./commands/report.ts')).addReport,
   reconcile: async () => (await import('./commands/reconcile.ts')).addReconcile,
   resend: async () => (await import('./commands/resend.ts')).addResend,

@@ -20,8 +20,14 @@ export const searchForm = (say: Say, { action, keep, name, value, label }: Searc
   </form>`
 
 /** Days of reception, the last one not included. */
-export const periodForm = (say: Say, action: string, period: { readonly from: string; readonly to: string }): Html =>
+export const periodForm = (
+  say: Say,
+  action: string,
+  period: { readonly from: string; readonly to: string },
+  keep: Readonly<Record<string, string>> = {},
+): Html =>
   html`<form class="find" method="get" action="${action}">
+    ${Object.entries(keep).map(([key, kept]) => html`<input type="hidden" name="${key}" value="${kept}" />`)}
     <input type="date" name="from" value="${period.from}" aria-label="${say('Từ ngày', 'From')}" />
     <input type="date" name="to" value="${period.to}" aria-label="${say('Trước ngày', 'Before')}" />
     <button class="plain">${say('Xem', 'Show')}</button>

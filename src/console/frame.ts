@@ -73,6 +73,27 @@ export function renderFrame({ title, body }: Page, framing: Framing): string {
   return page.text
 }
 
+/** A page as a file of its own: it loads nothing, and runs nothing. */
+export function renderFile({ title, body }: Page, language: Language): string {
+  const policy = `default-src 'none'; style-src ${hashOf(style)}`
+  return html`<!doctype html>
+    <html lang="${language}">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta http-equiv="Content-Security-Policy" content="${policy}" />
+        <title>${title[language]}</title>
+        ${styleElement}
+      </head>
+      <body class="show-${language}">
+        <main>
+          <h1>${title[language]}</h1>
+          ${body}
+        </main>
+      </body>
+    </html> `.text
+}
+
 function top(framing: Framing): Html {
   const { language, person, menu, here } = framing
   return html`<div class="top">

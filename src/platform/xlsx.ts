@@ -264,8 +264,14 @@ function dayOf(serial: number, from1904: boolean): string {
 
 type Rows = readonly (readonly (string | number)[])[]
 
-/** A workbook of one sheet: every cell is text, the header stays in sight. */
-function workbookOf(headers: readonly string[], rows: Rows) {
+export interface Sheet {
+  readonly name: string
+  readonly headers: readonly string[]
+  readonly rows: Rows
+}
+
+/** Cells are text or numbers as they are given; the header stays in sight. */
+function sheetOf(headers: readonly string[], rows: Rows) {
   const head = headers.map((value) => ({ value, type: String, fontWeight: 'bold' as const }))
   const body = rows.map((row) =>
     row.map((value) => (typeof value === 'number' ? { value, type: Number } : { value, type: String, format: '@' })),
@@ -276,8 +282,23 @@ function workbookOf(headers: readonly string[], rows: Rows) {
       Math.max(header.length, ...rows.slice(0, 200).map((row) => String(row[place] ?? '').length)) + 2,
     ),
   }))
-  return writeExcelFile([head, ...body], { columns: widths, stickyRowsCount: 1 })
+  return { data: [head, ...body], columns: widths, stickyRowsCount: 1 }
 }
+
+/** A workbook of one sheet. */
+function workbookOf(headers: readonly string[], rows: Rows) {
+  const { data, ...options } = sheetOf(headers, rows)
+  return writeExcelFile(data, options)
+}
+
+/** A workbook of several sheets; names are cut to what spreadsheets take. */
+export const sheetsBytes = (sheets: readonly Sheet[]): Promise<Buffer> =>
+  writeExcelFile(
+    sheets.map(({ name, headers, rows }) => ({
+      ...sheetOf(headers, rows),
+      sheet: name.replace(/[\\/?*[\]:]/g, ' ').slice(0, 31),
+    })),
+  ).toBuffer()
 
 export const writeXlsx = (file: string, headers: readonly string[], rows: Rows): Promise<void> =>
   workbookOf(headers, rows).toFile(file)

@@ -6,32 +6,79 @@ import { periodForm } from '../console/forms.ts'
 import { causeWords, countWords, dayWords, percentWords, sayIn, type Language } from '../console/words.ts'
 import { vietnamDate } from '../dossiers/model.ts'
 import { levelNames } from '../organisations/model.ts'
+import { tableFormats } from '../platform/files.ts'
 import { matchAudit, matchRate, type MatchAudit, type MatchCount } from './audit.ts'
+import { auditFile, auditWorkbook, readAudits, sheetSection, type Period } from './audit-files.ts'
+import { auditKeys, auditTitles, type AuditKey } from './audit-sheets.ts'
 import type { ProcedurePageDeps } from './pages.ts'
 
 /** The rate of matching codes by level and agency, each opening to the codes that do not match. */
 
 const shownCodes = 300
 
+const shownRows = 500
+const AuditQuery = z.strictObject({
+  from: z.iso.date().optional(),
+  to: z.iso.date().optional(),
+  tab: z.enum(auditKeys).default('match'),
+  agency: z.string().max(50).optional(),
+})
+
+function periodOf({ from, to }: { readonly from?: string | undefined; readonly to?: string | undefined }): Period {
+  const year = Number(vietnamDate(new Date().toISOString()).slice(0, 4))
+  return { from: from ?? `${year}-01-01`, to: to ?? `${year + 1}-01-01` }
+}
+
 export function addAuditPages(console: Console, { sql, catalogue }: ProcedurePageDeps): void {
   console.page({
     path: 'audit',
     right: 'mappings:read',
     allAgencies: true,
-    menu: { vi: 'Kiểm tra mã', en: 'Audit of codes' },
-    query: z.strictObject({
-      from: z.iso.date().optional(),
-      to: z.iso.date().optional(),
-      agency: z.string().max(50).optional(),
-    }),
-    async show({ language }, { agency, ...asked }) {
-      const today = vietnamDate(new Date().toISOString())
-      const year = Number(today.slice(0, 4))
-      const period = { from: asked.from ?? `${year}-01-01`, to: asked.to ?? `${year + 1}-01-01` }
-      const audit = await matchAudit(sql, await catalogue.fresh(), { ...period, today })
-      return auditPage(language, audit, agency)
+    menu: { vi: 'Kiểm tra', en: 'Audits' },
+    query: AuditQuery,
+    async show({ language }, { agency, tab, ...asked }) {
+      const period = periodOf(asked)
+      if (tab === 'match') {
+        const today = vietnamDate(new Date().toISOString())
+        return auditPage(language, await matchAudit(sql, await catalogue.fresh(), { ...period, today }), agency)
+      }
+      const sheets = await readAudits(sql, await catalogue.fresh(), period)
+      const chosen = sheets.find(({ key }) => key === tab)!
+      return { title, body: html`${head(language, period, tab)} ${sheetSection(language, chosen, shownRows)}` }
     },
   })
+  console.file({
+    path: 'audit-file',
+    right: 'mappings:read',
+    allAgencies: true,
+    query: z.strictObject({ from: z.iso.date(), to: z.iso.date(), format: z.enum(['xlsx', 'html']) }),
+    async give({ language }, { format, ...period }) {
+      const sheets = await readAudits(sql, await catalogue.fresh(), period)
+      const name = `kiem-tra-${period.from}.${format}`
+      if (format === 'xlsx') return { name, type: tableFormats.xlsx, bytes: await auditWorkbook(sheets, language) }
+      return { name, type: 'text/html; charset=utf-8', bytes: Buffer.from(auditFile(sheets, period, language)) }
+    },
+  })
+}
+
+const title = { vi: 'Kiểm tra thủ tục', en: 'Audits of procedures' }
+
+function head(language: Language, period: Period, tab: AuditKey): Html {
+  const say = sayIn(language)
+  return html`<nav class="tabs" aria-label="${title[language]}">
+      ${auditKeys.map(
+        (key) =>
+          html`<a href="${address('audit', { ...period, tab: key })}" class="${key === tab && 'here'}"
+            >${auditTitles[key][language]}</a
+          >`,
+      )}
+    </nav>
+    ${periodForm(say, 'audit', period, { tab })}
+    <p class="soft">
+      ${say('Tất cả trong một tệp', 'All of it as a file')}:
+      <a href="${address('audit-file', { ...period, format: 'xlsx' })}">Excel</a>,
+      <a href="${address('audit-file', { ...period, format: 'html' })}">HTML</a>
+    </p>`
 }
 
 function auditPage(language: Language, audit: MatchAudit, agency: string | undefined): Page {
@@ -39,8 +86,8 @@ function auditPage(language: Language, audit: MatchAudit, agency: string | undef
   const { period, total, byLevel, byAgency, unmatched } = audit
   const chosen = agency === undefined ? unmatched : unmatched.filter(({ agencyCode }) => agencyCode === agency)
   return {
-    title: { vi: 'Kiểm tra mã thủ tục', en: 'Audit of procedure codes' },
-    body: html`${periodForm(say, 'audit', period)}
+    title,
+    body: html`${head(language, period, 'match')}
       <section>
         <dl class="figures">
           <div class="good">

@@ -80,6 +80,20 @@ const markMissing = (tx: Tx, sources: readonly string[], rows: readonly LocalPro
       )
     )`
 
+export interface LocalName {
+  readonly name: string
+  readonly source: string | null
+  readonly agencyCode: string | null
+}
+
+/** What the lists call a code, where they do not agree: it may be another procedure in another system. */
+export async function differentNames(sql: Sql, code: string): Promise<LocalName[]> {
+  const rows = await sql<LocalName[]>`
+    select name, source, agency_code as "agencyCode" from local_procedures
+    where code = ${code} and missing_since is null order by source nulls first, agency_code nulls first`
+  return new Set(rows.map(({ name }) => name)).size > 1 ? rows : []
+}
+
 /** Every procedure that the lists have today. */
 export const listLocalProcedures = (sql: Sql): Promise<Required<LocalProcedure>[]> => sql<Required<LocalProcedure>[]>`
   select code, name, level, agency_code as "agencyCode", source, field, online_level as "onlineLevel"

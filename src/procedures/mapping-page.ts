@@ -11,6 +11,7 @@ import { NationalCode } from './codes.ts'
 import { confirmPage } from './decision-pages.ts'
 import { collide, newestDecision, settlements, type Wish } from './decisions.ts'
 import { differences, marked } from './differences.ts'
+import { differentNames, type LocalName } from './local-lists.ts'
 import { waitingUnder, waitsForSomebody, type LocalCode, type WaitingAt } from './local.ts'
 import type { Mapping } from './model.ts'
 import { decisionWords, scopeWords, settlementWords } from './page-words.ts'
@@ -165,7 +166,7 @@ async function mappingPage(visit: Visit, deps: ProcedurePageDeps, code: string, 
     mappingsOf(deps, code),
     waitingUnder(deps.sql, code),
   ])
-  const rejected = await rejectedNames(deps, code)
+  const [rejected, names] = await Promise.all([rejectedNames(deps, code), differentNames(deps.sql, code)])
   const { local, suggestion, next } = look
   const mayDecide = person.rights.includes('mappings:write')
   const candidates = suggestion?.candidates ?? []
@@ -183,7 +184,7 @@ async function mappingPage(visit: Visit, deps: ProcedurePageDeps, code: string, 
           >`
         }
       </p>
-      ${localSection(language, code, local, waiting)}
+      ${localSection(language, code, local, waiting)} ${names.length > 0 && namesSection(language, names)}
       <form method="post" action="mapping">
         <input type="hidden" name="code" value="${code}" />
         <input type="hidden" name="seen" value="${seen}" />
@@ -270,6 +271,31 @@ function localSection(
             <p><a href="${list}">${say('Danh sách hồ sơ', 'The dossiers')}</a></p>
           </details>`
     }
+  </section>`
+}
+
+/** Only a mapping narrowed to a system or an agency is right for such a code. */
+function namesSection(language: Language, names: readonly LocalName[]): Html {
+  const say = sayIn(language)
+  return html`<section class="note">
+    <h2>${say('Mã này có nhiều tên', 'This code has several names')}</h2>
+    <ul class="changes">
+      ${names.map(
+        ({ name, source, agencyCode }) =>
+          html`<li>
+            ${name}
+            <span class="soft"
+              >${[source ?? say('danh mục chung', 'the common list'), agencyCode].filter(Boolean).join(' · ')}</span
+            >
+          </li>`,
+      )}
+    </ul>
+    <p class="soft">
+      ${say(
+        'Nếu là các thủ tục khác nhau, hãy ánh xạ riêng cho từng hệ thống hoặc cơ quan.',
+        'If they are different procedures, map them system by system or agency by agency.',
+      )}
+    </p>
   </section>`
 }
 

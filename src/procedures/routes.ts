@@ -10,9 +10,13 @@ import type { Advice } from './advice.ts'
 import { listDecisions, settlements, type Wish } from './decisions.ts'
 import { WishBody, wishOf } from './wishes.ts'
 import { levels } from '../organisations/model.ts'
-import { vietnamDate } from '../dossiers/model.ts'
+import { localProcedureCode, vietnamDate } from '../dossiers/model.ts'
 import { matchAudit } from './audit.ts'
+import { readAudits } from './audit-files.ts'
+import { auditKeys } from './audit-sheets.ts'
+import { importLocalProcedures } from './local-lists.ts'
 import { localCodes, standings } from './local.ts'
+import { onlineLevels } from './model.ts'
 import { registerNationalRoutes } from './national-routes.ts'
 import type { Desk } from './desk.ts'
 import type { ListFiles } from './list-files.ts'
@@ -52,6 +56,8 @@ export function registerProcedureRoutes(app: Http, deps: ProcedureRouteDeps): vo
   registerDecisions(app, deps)
   registerExport(app, deps)
   registerAudit(app, deps)
+  registerOfficeAudits(app, deps)
+  registerLists(app, deps)
   registerNationalRoutes(app, {
     sql: deps.sql,
     async authorise(request, right) {
@@ -329,6 +335,97 @@ function registerAudit(app: Http, { sql, catalogue, authorise }: ProcedureRouteD
       return (await matchAudit(sql, await catalogue.fresh(), { ...request.query, today })) as z.output<typeof Audit>
     },
   })
+}
+
+const words = z.object({ vi: z.string(), en: z.string() })
+const OfficeAudits = z
+  .object({
+    audits: z.array(
+      z.object({
+        key: z.enum(auditKeys),
+        title: words,
+        rate: z.number().nullable().describe('In percent; null where nothing can be known'),
+        targets: z.array(z.object({ percent: z.number(), source: z.string() })).readonly(),
+        figures: z.array(z.tuple([words, count])).readonly(),
+        note: words,
+        headers: z.array(words).readonly(),
+        rows: z.array(z.array(z.union([z.string(), z.number(), words])).readonly()).readonly(),
+      }),
+    ),
+  })
+  .meta({ id: 'OfficeAudits', description: 'What an office is asked for, each with the rows behind its figures' })
+
+function registerOfficeAudits(app: Http, { sql, catalogue, authorise }: ProcedureRouteDeps): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/audits',
+    schema: {
+      tags,
+      summary:
+        'Matching codes, published procedures, integrated online services, beneficiary accounts, changed legal bases, complete content',
+      querystring: z.strictObject({
+        from: day.describe('First day of reception, Vietnam date'),
+        to: day.describe('Day after the last day of reception'),
+      }),
+      response: answers(OfficeAudits),
+    },
+    handler: async (request) => {
+      unscoped(await authorise(request, 'mappings:read'))
+      const audits = await readAudits(sql, await catalogue.fresh(), request.query)
+      return { audits } as z.output<typeof OfficeAudits>
+    },
+  })
+}
+
+function registerLists(app: Http, { sql, authorise }: ProcedureRouteDeps): void {
+  app.route({
+    method: 'POST',
+    url: '/v1/procedures/local',
+    // Ten thousand names.
+    bodyLimit: 32 * 1024 * 1024,
+    schema: {
+      tags,
+      summary: "Bring in the list of local procedures of the key's own system",
+      description:
+        'With `whole`, what is not in it is marked as missing; a whole list that shrank by a tenth is refused unless `shrunk`.',
+      body: z.strictObject({
+        procedures: z.array(LocalProcedureBody).min(1).max(10_000).superRefine(refuseRepeated),
+        whole: z.boolean().default(false),
+        shrunk: z.boolean().default(false),
+      }),
+      response: answers(z.object({ changed: count.describe('New, different, or missing before') })),
+    },
+    handler: async (request) => {
+      const client = await authorise(request, 'mappings:write')
+      const { procedures, ...extent } = request.body
+      if (extent.whole) unscoped(client)
+      if (
+        !client.agencies.includes('*') &&
+        !procedures.every(({ agencyCode }) => client.agencies.includes(agencyCode ?? ''))
+      )
+        throw new Refusal('agency-out-of-scope', 'This key brings lists of its own agencies only')
+      const rows = procedures.map((row) => ({ ...row, source: client.source }))
+      return { changed: await importLocalProcedures(sql, rows, extent) }
+    },
+  })
+}
+
+const LocalProcedureBody = z.strictObject({
+  code: localProcedureCode,
+  name: z.string().trim().min(1).max(2000),
+  level: z.enum(levels).nullable().default(null),
+  agencyCode: z.string().trim().min(1).max(50).nullable().default(null),
+  field: z.string().max(500).optional(),
+  onlineLevel: z.enum(onlineLevels).nullable().optional(),
+})
+
+function refuseRepeated(rows: readonly z.output<typeof LocalProcedureBody>[], context: z.core.$RefinementCtx): void {
+  const seen = new Set<string>()
+  for (const [place, { code, agencyCode }] of rows.entries()) {
+    const key = JSON.stringify([code, agencyCode])
+    if (seen.has(key)) context.addIssue({ code: 'custom', path: [place], message: 'is in the list twice' })
+    seen.add(key)
+  }
 }
 
 /** A key that speaks for some agencies decides for these alone. */
