@@ -21,6 +21,7 @@ p{margin:0 0 8px}
 section{background:var(--paper);border:1px solid var(--line);border-radius:12px;padding:20px;margin-bottom:16px}
 .hero{display:grid;grid-template-columns:auto 1fr;gap:12px 40px;align-items:center}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:16px;margin:0}
+.figures .soft{display:block}
 .figures div{border-left:4px solid var(--line);padding-left:12px}
 .figures .good{border-color:var(--good)}
 .figures .gap{border-color:var(--c0)}

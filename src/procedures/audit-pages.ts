@@ -16,7 +16,7 @@ import type { ProcedurePageDeps } from './pages.ts'
 
 const shownCodes = 300
 
-const shownRows = 500
+const shownRows = 200
 const AuditQuery = z.strictObject({
   from: z.iso.date().optional(),
   to: z.iso.date().optional(),
