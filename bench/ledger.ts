@@ -76,6 +76,7 @@ export async function openLedger(): Promise<Ledger> {
       ENCRYPTION_KEYS: `bench:${encryptionKey.toString('base64')}`,
       PORT: '0',
       CATALOGUE_PULL: 'off',
+      RECONCILE_AT: 'off',
       LOG_LEVEL: 'silent',
     },
     load: (order) => load(sql, vault, order, embedded ? 1 : 4),

@@ -64,6 +64,8 @@ const kinds = {
   'destination-down': z.strictObject({ kind: z.literal('destination-down'), ...common }),
   /** The last pull of a list of the national catalogue failed. */
   'pull-failed': z.strictObject({ kind: z.literal('pull-failed'), ...common }),
+  /** The daily comparison with the portal, which once ran, has proved nothing for longer than this. */
+  'not-compared': z.strictObject({ kind: z.literal('not-compared'), seconds, ...common }),
 } as const
 
 const AlertRule = z.discriminatedUnion('kind', [
@@ -76,6 +78,7 @@ const AlertRule = z.discriminatedUnion('kind', [
   kinds.refusals,
   kinds['destination-down'],
   kinds['pull-failed'],
+  kinds['not-compared'],
 ])
 export type AlertRule = z.output<typeof AlertRule>
 export type RuleKind = AlertRule['kind']
@@ -96,6 +99,7 @@ const defaults: Readonly<Record<string, z.input<typeof AlertRule>>> = {
   'portal-refuses': { kind: 'refusals', share: 0.5, calls: 20, minutes: 10 },
   'destination-down': { kind: 'destination-down', for: 10 * minute },
   'catalogue-not-pulled': { kind: 'pull-failed', for: 2 * hour },
+  'not-compared-daily': { kind: 'not-compared', seconds: 2 * day },
 }
 
 export const defaultAlertRules: AlertRules = new Map(
@@ -220,6 +224,16 @@ export const ruleWords: Readonly<Record<RuleKind, RuleWords>> = {
     [
       'A destination of events takes nothing; its events are kept.',
       'Look at the receiving system ("dvcqg webhooks log", "dvcqg webhooks test").',
+    ],
+  ),
+  'not-compared': words(
+    [
+      'Đã lâu chưa đối soát xong với Cổng.',
+      'Xem trang "Đối soát": lần chạy gần nhất dừng ở đâu; kiểm tra dịch vụ tra cứu của Cổng.',
+    ],
+    [
+      'For long no comparison with the portal was finished.',
+      'Look at the page "Reconciliation": where the last run stands; check the look-up of the portal.',
     ],
   ),
   'pull-failed': words(

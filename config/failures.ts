@@ -563,6 +563,17 @@ export const failures = {
     ['Quyết định này là một lần hủy, không hủy tiếp được.', 'Ra quyết định mới cho các mã đó.'],
     ['This decision took another one back; it cannot be undone itself.', 'Decide about these codes anew.'],
   ),
+  'no-look-up': failure(
+    409,
+    [
+      'Cổng (theo phương ngữ đã đặt) không có dịch vụ tra cứu hồ sơ, nên không đối soát được.',
+      'Đặt lookUp.service trong phương ngữ nếu Cổng có dịch vụ này.',
+    ],
+    [
+      'The portal, by its dialect, has no look-up of dossiers, so nothing can be compared.',
+      'Set lookUp.service in the dialect if the portal has it.',
+    ],
+  ),
   'list-shrunk': failure(
     409,
     [

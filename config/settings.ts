@@ -182,6 +182,21 @@ const table = {
     secret: false,
     about: 'When the national catalogue is pulled (cron with seconds, Vietnam time), or off',
   },
+  RECONCILE_AT: {
+    schema: defaulted(
+      z.union([z.literal('off'), z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/)], {
+        error: 'must be a time such as 01:30, or off',
+      }),
+      '01:30',
+    ),
+    secret: false,
+    about: 'When what was delivered is compared with the portal every day, Vietnam time, or off',
+  },
+  RECONCILE_EVERY_DAYS: {
+    schema: defaulted(whole(1, 3650), 30),
+    secret: false,
+    about: 'Days within which each older dossier is compared once',
+  },
   STEPS_AFTER_REFUSED: {
     schema: defaulted(z.enum(['wait', 'go']), 'wait'),
     secret: false,

@@ -3,7 +3,7 @@ import type { JobSchedulerTemplateOptions, Queue } from 'bullmq'
 import { z } from 'zod'
 import { openWorker, type QueueWorker, type WorkerOptions } from './queues.ts'
 
-const tasks = ['pull-catalogue', 'rotate'] as const
+const tasks = ['pull-catalogue', 'reconcile', 'rotate'] as const
 type Task = (typeof tasks)[number]
 
 export type Upkeep = Readonly<Record<Task, (alive: () => void) => Promise<unknown>>>
@@ -23,19 +23,33 @@ export interface Schedules {
   readonly cataloguePull: string
   /** A ledger that never saw the national catalogue cannot map anything: it does not wait for the night. */
   readonly pullNow: boolean
+  /** `HH:mm`, or `off`. */
+  readonly reconcileAt: string
+  /** The run of today was missed. */
+  readonly reconcileNow: boolean
 }
 
 /** A portal that is down at night is asked again until the morning. */
 const untilItWorks = { attempts: 600, backoff: { type: 'fixed', delay: 60_000 } }
 
 /** Makes the schedules in Redis what the configuration says; run at start and whenever Redis was emptied. */
-export async function reconcileSchedules(queue: Queue, { cataloguePull, pullNow }: Schedules): Promise<void> {
+export async function reconcileSchedules(queue: Queue, schedules: Schedules): Promise<void> {
+  const { cataloguePull, pullNow } = schedules
   const name = 'pull-catalogue'
   if (cataloguePull === 'off') await queue.removeJobScheduler(name)
   else await keepSchedule(queue, name, cataloguePull, untilItWorks)
   if (cataloguePull !== 'off' && pullNow) await queue.add(name, {}, { ...untilItWorks, deduplication: { id: name } })
+  await keepDaily(queue, schedules)
   await queue.removeJobScheduler('cull-bodies')
   await keepSchedule(queue, 'rotate', '0 30 3 * * *', {})
+}
+
+async function keepDaily(queue: Queue, { reconcileAt, reconcileNow }: Schedules): Promise<void> {
+  const name = 'reconcile'
+  const [hour, minute] = reconcileAt.split(':')
+  if (minute === undefined) await queue.removeJobScheduler(name)
+  else await keepSchedule(queue, name, `0 ${Number(minute)} ${Number(hour)} * * *`, {})
+  if (reconcileNow) await queue.add(name, {}, { deduplication: { id: name } })
 }
 
 /**

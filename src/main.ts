@@ -22,7 +22,7 @@ import { describeSettings, readSettings, SettingsError, type Settings } from '..
 import { startAlertLoop, startEventLoop } from '../jobs/events.ts'
 import { openQueue, openRedis, pushQueues, QueueDesk } from '../jobs/queues.ts'
 import { startPushWorkers } from '../jobs/push.ts'
-import { startReconcileWorker } from '../jobs/reconcile.ts'
+import { startReconcileWorker, startRunFeeder } from '../jobs/reconcile.ts'
 import { startRelay } from '../jobs/relay.ts'
 import { reconcileSchedules, startUpkeepWorker } from '../jobs/upkeep.ts'
 import { createConsole } from './console/console.ts'
@@ -36,6 +36,7 @@ import { createPace } from './delivery/pace.ts'
 import { registerPaceRoutes } from './delivery/pace-routes.ts'
 import type { Exchange, Portal } from './delivery/portal.ts'
 import { registerReplayRoutes } from './delivery/replay-routes.ts'
+import { repairDossiers } from './delivery/repair.ts'
 import { rotateReplays } from './delivery/replays.ts'
 import { registerDeliveryRoutes, type DeliveryRouteDeps } from './delivery/routes.ts'
 import { createSessionStore } from './delivery/sessions.ts'
@@ -75,7 +76,12 @@ import { addProcedurePages } from './procedures/pages.ts'
 import { registerProcedureRoutes } from './procedures/routes.ts'
 import { createCatalogueSource, type CatalogueSource } from './procedures/store.ts'
 import { addReportPages } from './reconciliation/pages.ts'
+import { addDiscrepancyPages } from './reconciliation/discrepancy-pages.ts'
+import { addRunPages } from './reconciliation/run-pages.ts'
+import { dailyState, isDailyMissed, startDaily } from './reconciliation/daily.ts'
+import { sumDiscrepancies, type Resend } from './reconciliation/discrepancies.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
+import { carry, dueRuns } from './reconciliation/served.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
 
 export interface Policies {
@@ -305,6 +311,7 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
     {
       'pull-catalogue': (alive) =>
         pullOrFail({ sql, portal, keep: (exchanges) => (alive(), keep(exchanges)), details: 10_000 }),
+      reconcile: () => startDaily(sql, settings.RECONCILE_EVERY_DAYS),
       rotate: async () => {
         await rotate(sql, {
           bodyDays: settings.EXCHANGE_BODY_DAYS,
@@ -323,7 +330,7 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
         alive()
         return expectedAtPortal(sql, vault, await catalogue.current(), ids)
       }
-      return continueRun({ sql, portal, expected }, runId, { concurrency: 4 })
+      return carry(sql, runId, () => continueRun({ sql, portal, expected }, runId, { concurrency: 4 }))
     },
     { ...common, concurrency: 1, patience: patienceWithoutLease },
   )
@@ -346,6 +353,10 @@ function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[
   const options = { redisUrl, prefix: settings.QUEUE_PREFIX, log }
   const queues = { fresh: openQueue(pushQueues.fresh, options), backfill: openQueue(pushQueues.backfill, options) }
   const upkeep = openQueue('upkeep', options)
+  const runs = openQueue('reconcile', options)
+  // Without a look-up nothing can be compared.
+  const reconcileAt = portal.canLookUp ? settings.RECONCILE_AT : 'off'
+  const feeder = startRunFeeder({ due: () => dueRuns(sql), queue: runs, every: 2_000, log })
   const relay = startRelay({
     sql,
     redis,
@@ -360,15 +371,24 @@ function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[
     depth: settings.PORTAL_CONCURRENCY * 2,
     holdFor: ground.policies.lease.handOut,
     isOpen: async (urgency) => (await ground.pace.ready(urgency)).open,
-    makeSchedules: () =>
+    makeSchedules: async () =>
       reconcileSchedules(upkeep, {
         cataloguePull: settings.CATALOGUE_PULL,
         pullNow: catalogue.last().national.size === 0,
+        reconcileAt,
+        reconcileNow: reconcileAt !== 'off' && (await isDailyMissed(sql, reconcileAt)),
       }),
     beat: () => pulse.beat('scheduler', 'relay'),
     log,
   })
-  return [() => queues.fresh.close(), () => queues.backfill.close(), () => upkeep.close(), () => relay.stop()]
+  return [
+    () => queues.fresh.close(),
+    () => queues.backfill.close(),
+    () => upkeep.close(),
+    () => runs.close(),
+    () => feeder.stop(),
+    () => relay.stop(),
+  ]
 }
 
 /** Events and alerts need no portal: they are what tells that there is something wrong with it. */
@@ -417,6 +437,12 @@ const lookAtUnits =
   async (tx, agencyCodes) =>
     releaseForeseen(tx, await catalogue.within(tx), { agencyCodes })
 
+/** How what disagrees with the portal is sent again. */
+export const openRepair =
+  ({ sql, portal }: Pick<Ground, 'sql' | 'portal'>): Resend =>
+  (damaged, { by, why }) =>
+    repairDossiers(sql, { damaged, why, listsSteps: portal?.listsSteps ?? false }, { actor: by, scope: null })
+
 async function registerApi(app: Http, ground: Ground): Promise<void> {
   const { sql, vault, settings, catalogue, portal, metrics, pace, sender, policies, alertRules } = ground
   const authority = createAuthority(sql)
@@ -438,8 +464,12 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
     maxLineBytes: settings.MAX_LINE_BYTES,
     maxBatchBytes: 64 * 1024 * 1024,
   })
+  const resend = openRepair(ground)
+  const canCompare = portal?.canLookUp ?? false
   registerReportRoutes(app, {
     sql,
+    resend,
+    canCompare,
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
   const deliveryRoutes: DeliveryRouteDeps = {
@@ -472,6 +502,8 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   })
   const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
   addReportPages(console, { sql })
+  addRunPages(console, { sql, canCompare })
+  addDiscrepancyPages(console, { sql, resend, canCompare })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   await console.open(app)
@@ -495,6 +527,7 @@ async function openHttp(ground: Ground, queues: QueueDesk, withApi: boolean): Pr
       await collectQueues(metrics, queues)
       await collectEvents(sql, metrics)
       await collectCatalogue(sql, metrics)
+      await collectReconciliation(sql, metrics)
       await collectDelivery(sql, metrics, await lanes(), await pace.state().catch(() => null), await move())
     },
     unseen: () => metrics.stalled.set({ reason: 'ledger-unreachable' }, 1),
@@ -522,6 +555,13 @@ async function collectCatalogue(sql: Sql, metrics: Metrics): Promise<void> {
   metrics.catalogueChanges.reset()
   for (const kind of changeKinds) metrics.catalogueChanges.set({ kind }, changes[kind] ?? 0)
   metrics.mappingsEndangered.set(endangered)
+}
+
+async function collectReconciliation(sql: Sql, metrics: Metrics): Promise<void> {
+  const { age } = await dailyState(sql)
+  if (age !== null) metrics.reconciliationAge.set(age)
+  metrics.discrepancies.reset()
+  for (const { kind, state, count } of await sumDiscrepancies(sql)) metrics.discrepancies.set({ kind, state }, count)
 }
 
 async function collectQueues(metrics: Metrics, queues: QueueDesk): Promise<void> {

@@ -9,6 +9,8 @@ import type { Language, Words } from './words.ts'
 export interface Page {
   readonly title: Words
   readonly body: Html
+  /** Seconds after which it loads again by itself: for a page that shows work going on, and has nothing to type in. */
+  readonly refresh?: number
   /** HTTP status; 200 when left out. */
   readonly status?: number
 }
@@ -51,13 +53,14 @@ const words = {
   menu: { vi: 'Trình đơn', en: 'Menu' },
 } as const
 
-export function renderFrame({ title, body }: Page, framing: Framing): string {
+export function renderFrame({ title, body, refresh }: Page, framing: Framing): string {
   const { language } = framing
   const page = html`<!doctype html>
     <html lang="${language}">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
+        ${refresh !== undefined && html`<meta http-equiv="refresh" content="${refresh}" />`}
         <title>${title[language]} – ${words.product[language]}</title>
         ${styleElement}
       </head>

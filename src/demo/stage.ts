@@ -114,6 +114,7 @@ function settingsOf(sandbox: SpawnedSandbox, folder: string, { scale, port }: St
     PORTAL_BATCH_SIZE: small ? '5' : '50',
     // The first pull comes at once, because the ledger is empty; none may come in the middle of the demo.
     CATALOGUE_PULL: '0 0 0 29 2 *',
+    RECONCILE_AT: 'off',
     LOG_LEVEL: 'silent',
   }
   const given = Object.entries(process.env).filter(

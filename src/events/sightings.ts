@@ -48,6 +48,8 @@ function look({ sql, movement }: SightingDeps, rule: AlertRule): Promise<readonl
       return destinationsDown(sql)
     case 'pull-failed':
       return pullsFailed(sql)
+    case 'not-compared':
+      return notCompared(sql, rule)
     default:
       return rule satisfies never
   }
@@ -177,4 +179,13 @@ async function pullsFailed(sql: Sql): Promise<Found[]> {
       select distinct on (service) service, outcome, note, optional from pulls where origin = 'portal' order by service, id desc
     ) newest
     where outcome = 'failed' and not optional order by 1`
+}
+
+/** A finished one proves everything up to its beginning. */
+async function notCompared(sql: Sql, { seconds }: Rule<'not-compared'>): Promise<Found[]> {
+  return sql<Found[]>`
+    select 'no-progress' as code, 1 as count, null as sample from (
+      select coalesce(max(started_at) filter (where state = 'finished'), min(started_at)) as at
+      from reconciliation_runs where scope ? 'daily'
+    ) newest where at < now() - ${seconds} * interval '1 second'`
 }

@@ -103,6 +103,17 @@ export function createMetrics() {
       labelNames: ['role', 'queue'],
       registers,
     }),
+    reconciliationAge: new Gauge({
+      name: 'dvcqg_reconciliation_age_seconds',
+      help: 'Seconds since the last finished daily comparison with the portal began',
+      registers,
+    }),
+    discrepancies: new Gauge({
+      name: 'dvcqg_discrepancies',
+      help: 'Dossiers that disagree with the portal, waiting for somebody (open) or for another look (acted)',
+      labelNames: ['kind', 'state'],
+      registers,
+    }),
     catalogueAge: new Gauge({
       name: 'dvcqg_catalogue_age_seconds',
       help: 'Seconds since a list of national procedures was applied',

@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Difference, LookUpAnswer, Portal, PortalDossier, PortalStep } from '../delivery/portal.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
 import { findingKinds, type FindingKind } from './agreement.ts'
-import { allLots, readRunRow, runOf, type KeptScope, type Run, type RunRow, type RunScope } from './runs.ts'
+import { keepDiscrepancies, type Seen } from './discrepancies.ts'
+import { allLots, readRunRow, runOf, type Daily, type KeptScope, type Run, type RunRow, type RunScope } from './runs.ts'
 
 /**
  * Proves the ledger against the portal: every dossier in scope is looked up and compared with the change that the ledger
@@ -66,22 +67,37 @@ function lot(runId: number, code: string): number {
 const lotInSql = (sql: Sql | Tx, runId: number) =>
   sql`('x' || substr(md5(${`${runId}:`}::text || code), 1, 13))::bit(52)::bigint`
 
-function inScope(sql: Sql | Tx, { from, to, agency }: Pick<RunScope, 'from' | 'to' | 'agency'>) {
+function inScope(sql: Sql | Tx, { from, to, agency, only, daily }: Omit<RunScope, 'sample' | 'limit' | 'codes'>) {
   const startOf = (date: string) => new Date(`${date}T00:00:00+07:00`)
   return sql`
     ${from === undefined ? sql`` : sql`and received_at >= ${startOf(from)}`}
     ${to === undefined ? sql`` : sql`and received_at < ${startOf(to)}`}
-    ${agency === undefined ? sql`` : sql`and agency_code = ${agency}`}`
+    ${agency === undefined ? sql`` : sql`and agency_code = ${agency}`}
+    ${only === undefined ? sql`` : sql`and code = any(${[...only]}::text[])`}
+    ${daily === undefined ? sql`` : inDaily(sql, daily)}`
 }
 
+const inDaily = (sql: Sql | Tx, { since, every, turn }: Daily) => sql`and (
+  id % ${every} = ${turn % every} or exists (
+    select 1 from deliveries l where l.dossier_id = dossiers.id and l.delivered_at is not null
+      ${since === null ? sql`` : sql`and l.delivered_at >= ${since}`}
+  ))`
+
 /** Fixes what the run will look at and returns its id; `continueRun` does the looking. */
-export async function startRun(sql: Sql, wish: { askedBy: string; scope: RunScope }): Promise<number> {
+export async function startRun(
+  sql: Sql,
+  wish: {
+    readonly askedBy: string
+    readonly scope: RunScope
+    /** The service carries it out. */ readonly served?: boolean
+  },
+): Promise<number> {
   const { codes = [], ...scope } = wish.scope
   if (scope.sample !== undefined && !(scope.sample > 0 && scope.sample <= 1))
     throw new RangeError('A sample is a share above 0 and up to 1')
   return transaction(sql, async (tx) => {
     const [created] = await tx<{ id: number }[]>`
-      insert into reconciliation_runs (asked_by, scope) values (${wish.askedBy}, '{}') returning id`
+      insert into reconciliation_runs (asked_by, scope, served) values (${wish.askedBy}, '{}', ${wish.served ?? false}) returning id`
     const id = created!.id
     const lots = await lotsOf(tx, id, scope)
     const unheld = (await withoutHeld(tx, codes)).filter((code) => lot(id, code) < lots)
@@ -290,8 +306,19 @@ async function checkpoint(
       returning *`
     if (moved === undefined) throw new Error(`Reconciliation run ${row.id} is being continued by another process`)
     if (rows.length > 0) await tx`insert into reconciliation_findings ${tx(rows)}`
+    await keepDiscrepancies(tx, row.id, {
+      found: seen.flatMap((one) => discrepancyIn(one)),
+      agreed: seen.filter(({ kind, fields }) => kind === 'equal' && fields.length === 0).map(({ code }) => code),
+    })
     return moved
   })
+}
+
+/** What nobody answered says nothing; what neither side holds is equal, and still missing. */
+function discrepancyIn({ kind, code, fields }: Finding & { readonly code: string }): Seen[] {
+  if (kind === 'unknown') return []
+  if (kind !== 'equal') return [{ code, kind, fields }]
+  return fields.length === 0 ? [] : [{ code, kind: 'missing-everywhere', fields }]
 }
 
 async function closeRun(sql: Sql, row: RunRow, state: 'finished' | 'failed', note: string): Promise<RunRow> {

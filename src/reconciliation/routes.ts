@@ -1,18 +1,37 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Sql } from '../platform/database.ts'
-import { ProblemDocument, type Http } from '../platform/http.ts'
+import { code as dossierCode } from '../dossiers/model.ts'
+import { ProblemDocument, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { findingKinds } from './agreement.ts'
 import { pagePolicy, renderReportPage } from './page.ts'
-import { listFindings, listRuns, readRun } from './runs.ts'
+import {
+  acts,
+  DiscrepancyFilter,
+  discrepancyKinds,
+  foresee,
+  listDiscrepancies,
+  mostAtOnce,
+  resolve,
+  sumDiscrepancies,
+  type Resend,
+} from './discrepancies.ts'
+import { startRun } from './reconcile.ts'
+import { listFindings, listRuns, readRun, type RunScope } from './runs.ts'
 import { blank, chosenPeriod, limitOf, selection } from './selection.ts'
 import { dossierCursor, listDossiers, sampleCodes, syncRate, type Selection } from './store.ts'
 
 export interface ReportRouteDeps {
   readonly sql: Sql
   /** Throws a refusal when the request may not; `*` among the agencies = all of them. */
-  readonly authorise: (request: FastifyRequest, right: 'reports:read') => Promise<{ agencies: readonly string[] }>
+  readonly authorise: (
+    request: FastifyRequest,
+    right: 'reports:read' | 'deliveries:resend',
+  ) => Promise<{ readonly id: string; readonly agencies: readonly string[] }>
+  readonly resend: Resend
+  /** Whether the portal can be asked what it holds. */
+  readonly canCompare: boolean
 }
 
 const limit = z.coerce.number().int().min(1).max(1000).default(100)
@@ -72,6 +91,8 @@ const Run = z
       from: z.string().optional(),
       to: z.string().optional(),
       agency: z.string().optional(),
+      only: z.array(z.string()).optional().describe('These dossiers alone'),
+      daily: z.object({ since: z.string().nullable(), every: count, turn: count }).optional(),
       codes: z.array(z.string()).describe("Codes of the province's register that the ledger did not hold"),
     }),
     sampled: z.boolean(),
@@ -97,11 +118,14 @@ const runId = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_
 const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 
 /** The report, the dossiers behind its numbers, and the reconciliation runs: all read-only, no personal data. */
-export function registerReportRoutes(app: Http, { sql, authorise }: ReportRouteDeps): void {
+export function registerReportRoutes(app: Http, deps: ReportRouteDeps): void {
+  const { sql, authorise } = deps
   const seen = async (request: FastifyRequest) => limitOf((await authorise(request, 'reports:read')).agencies)
   registerReport(app, sql, seen)
   registerDossierList(app, sql, seen)
   registerRuns(app, sql, seen)
+  registerStart(app, deps)
+  registerDiscrepancies(app, deps)
 }
 
 type Seen = (request: FastifyRequest) => Promise<readonly string[] | undefined>
@@ -221,6 +245,136 @@ function registerRuns(app: Http, sql: Sql, seen: Seen): void {
     handler: async (request) => {
       const run = await found(request, request.params.id)
       return listFindings(sql, { runId: run.id, ...request.query })
+    },
+  })
+}
+
+const Scope = z.strictObject({
+  sample: z.number().gt(0).max(1).optional().describe('A random share of the dossiers'),
+  limit: z.number().int().min(1).max(10_000_000).optional().describe('At most so many, chosen at random'),
+  from: z.iso.date().optional().describe('First day of reception, Vietnam date'),
+  to: z.iso.date().optional().describe('Day after the last day of reception'),
+  agency: z.string().min(1).max(50).optional(),
+  only: z.array(dossierCode(100)).min(1).max(10_000).optional().describe('These dossiers alone'),
+  codes: z
+    .array(dossierCode(100))
+    .max(1_000_000)
+    .optional()
+    .describe("The province's own register: codes that the ledger does not hold are looked up too"),
+})
+
+/** Concerns all agencies, because it calls the portal and speaks of all of them. */
+function registerStart(app: Http, { sql, authorise, canCompare }: ReportRouteDeps): void {
+  app.route({
+    method: 'POST',
+    url: '/v1/reconciliation/runs',
+    bodyLimit: 128 * 1024 * 1024,
+    schema: {
+      tags: ['reconciliation'],
+      summary: 'Begin a run; the service carries it out in the gaps of normal traffic, also after a restart',
+      body: Scope,
+      response: answers(Run),
+    },
+    handler: async (request) => {
+      const client = await authorise(request, 'deliveries:resend')
+      refuseScoped(client.agencies)
+      if (!canCompare) throw new Refusal('no-look-up', 'The dialect of the portal has no look-up service')
+      const id = await startRun(sql, { askedBy: `key:${client.id}`, scope: definedOnly(request.body), served: true })
+      return (await readRun(sql, id)) as z.output<typeof Run>
+    },
+  })
+}
+
+/** What is left out stays out: a scope is kept as it was asked for. */
+const definedOnly = (scope: z.output<typeof Scope>) =>
+  Object.fromEntries(Object.entries(scope).filter(([, value]) => value !== undefined)) as RunScope
+
+function refuseScoped(agencies: readonly string[]): void {
+  if (!agencies.includes('*')) throw new Refusal('agency-out-of-scope', 'This needs a key that speaks for all agencies')
+}
+
+const DiscrepancyView = z
+  .object({
+    id: count,
+    code: z.string(),
+    agencyCode: z.string().nullable(),
+    agencyName: z.string().nullable(),
+    kind: z.enum(discrepancyKinds),
+    fields: z.array(z.object({ field: z.string(), here: z.string(), there: z.string() })).readonly(),
+    openedAt: z.string(),
+    openedRun: count,
+    seenAt: z.string(),
+    seenRun: count,
+    seen: count.describe('In how many runs'),
+    act: z.enum(acts).nullable().describe('What was done since it was last seen'),
+    actedAt: z.string().nullable(),
+    actedBy: z.string().nullable(),
+    why: z.string().nullable(),
+    closedAt: z.string().nullable(),
+    closedHow: z.enum(['agreed', 'accept', 'ignore']).nullable(),
+  })
+  .meta({ id: 'Discrepancy' })
+
+function registerDiscrepancies(app: Http, { sql, authorise, resend }: ReportRouteDeps): void {
+  const tags = ['reconciliation']
+  app.route({
+    method: 'GET',
+    url: '/v1/reconciliation/discrepancies',
+    schema: {
+      tags,
+      summary: 'What disagrees, the oldest first, until both sides agree or somebody says that it may stay',
+      querystring: z.strictObject({
+        ...DiscrepancyFilter.shape,
+        after: z.coerce.number().int().min(0).default(0).describe('The last id shown'),
+        limit,
+      }),
+      response: answers(
+        z.object({
+          discrepancies: z.array(DiscrepancyView),
+          next: count.nullable().describe('Give it as after to read on; null at the end'),
+          sums: z.array(
+            z.object({ kind: z.enum(discrepancyKinds), state: z.enum(['open', 'acted']), count, since: z.string() }),
+          ),
+        }),
+      ),
+    },
+    handler: async (request) => {
+      const agencies = limitOf((await authorise(request, 'reports:read')).agencies)
+      const { after, limit: most, ...filter } = request.query
+      const list = await listDiscrepancies(sql, { ...filter, agencies }, { after, limit: most })
+      return { ...list, sums: await sumDiscrepancies(sql, agencies) }
+    },
+  })
+  app.route({
+    method: 'POST',
+    url: '/v1/reconciliation/discrepancies/resolve',
+    schema: {
+      tags,
+      summary:
+        'Send again, accept what the portal has, or ignore: those chosen by a filter or by their ids, at most 10,000',
+      description:
+        'What is sent again stays until a look at the portal says that it agrees; what is accepted or ignored is closed until it changes. ' +
+        'With `preview` nothing is done, and the counts are those it would have.',
+      body: z.strictObject({
+        filter: DiscrepancyFilter.default({ state: 'open' }),
+        ids: z.array(count).min(1).max(mostAtOnce).optional(),
+        act: z.enum(acts),
+        why,
+        preview: z.boolean().default(false),
+      }),
+      response: answers(
+        z.object({
+          chosen: count,
+          done: count,
+          left: count.describe('What is not in the ledger cannot be sent'),
+        }),
+      ),
+    },
+    handler: async (request) => {
+      const client = await authorise(request, 'deliveries:resend')
+      const { preview, why: reason, ...wish } = request.body
+      const own = { ...wish, filter: { ...wish.filter, agencies: limitOf(client.agencies) } }
+      return preview ? foresee(sql, own) : resolve(sql, { ...own, by: `key:${client.id}`, why: reason }, resend)
     },
   })
 }

@@ -11,8 +11,19 @@ export interface RunScope {
   readonly from?: string
   readonly to?: string
   readonly agency?: string
+  /** These dossiers alone, by their codes. */
+  readonly only?: readonly string[]
+  /** Everything that was delivered since a moment, and a turn of all the others: each of them once in `every` days. */
+  readonly daily?: Daily
   /** The province's own register: codes that the ledger does not hold are looked up too. */
   readonly codes?: readonly string[]
+}
+
+export interface Daily {
+  /** ISO 8601; null: all that was ever delivered. */
+  readonly since: string | null
+  readonly every: number
+  readonly turn: number
 }
 
 /** The scope as kept with the run: fixed at its start, so that a resumed run goes over the same dossiers. */

@@ -128,6 +128,7 @@ const settingsOf = ({ ceiling, hands }: StageOptions, folder: string) => ({
   PORTAL_MAX_CALLS_PER_SECOND: String(ceiling),
   PORTAL_CONCURRENCY: String(hands),
   CATALOGUE_PULL: 'off',
+  RECONCILE_AT: 'off',
   DATA_DIR: join(folder, 'unused'),
   LOG_LEVEL: 'warn',
 })

@@ -52,7 +52,7 @@ export async function startScene({ deadline = 2_000, ...options }: SceneOptions 
   const dialect = join(folder, 'dialect.json')
   writeFileSync(dialect, JSON.stringify({ extends: 'sandbox', name: 'short', timeouts: { call: deadline } }))
   const policies = { retry: quickRetry, breaker: { failures: 5, pauses: [200, 500] }, ...options.policies }
-  const settings = { CATALOGUE_PULL: 'off', PORTAL_DIALECT: dialect, ...options.settings }
+  const settings = { CATALOGUE_PULL: 'off', RECONCILE_AT: 'off', PORTAL_DIALECT: dialect, ...options.settings }
   const province = await startProvince({ ...options, settings, policies })
   await applyProcedures(
     province.ground.sql,

@@ -295,7 +295,7 @@ async function pretend(info: string): Promise<{ url: string; stop(): void }> {
 
 describe('a schedule', () => {
   let upkeep: Queue
-  const everySecond = { cataloguePull: '* * * * * *', pullNow: false }
+  const everySecond = { cataloguePull: '* * * * * *', pullNow: false, reconcileAt: 'off', reconcileNow: false }
   beforeAll(async () => {
     upkeep = openQueue('upkeep', { ...optionsOf(), prefix: `${scene.servers.queuePrefix}-schedules` })
     await upkeep.waitUntilReady()
@@ -335,11 +335,18 @@ describe('a schedule', () => {
   })
 
   it('follows the configuration, and ends with it', async () => {
-    await reconcileSchedules(upkeep, { cataloguePull: '0 0 2 * * *', pullNow: false })
+    await reconcileSchedules(upkeep, {
+      cataloguePull: '0 0 2 * * *',
+      pullNow: false,
+      reconcileAt: '01:30',
+      reconcileNow: false,
+    })
+    expect(await upkeep.getJobScheduler('reconcile')).toMatchObject({ pattern: '0 30 1 * * *', tz: 'Asia/Ho_Chi_Minh' })
     expect(await upkeep.getJobScheduler('pull-catalogue')).toMatchObject({ pattern: '0 0 2 * * *' })
     expect(await pulls()).toHaveLength(1)
-    await reconcileSchedules(upkeep, { cataloguePull: 'off', pullNow: false })
+    await reconcileSchedules(upkeep, { cataloguePull: 'off', pullNow: false, reconcileAt: 'off', reconcileNow: false })
     expect(await pulls()).toHaveLength(0)
+    expect(await upkeep.getJobScheduler('reconcile')).toBeUndefined()
   })
 })
 

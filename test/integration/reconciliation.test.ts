@@ -241,7 +241,12 @@ describe('the routes of runs', () => {
   let agencies: readonly string[] = ['*']
   beforeAll(async () => {
     app = await createHttp({ log: createLog('silent'), bodyLimit: 1_000_000 })
-    registerReportRoutes(app, { sql, authorise: () => Promise.resolve({ agencies }) })
+    registerReportRoutes(app, {
+      sql,
+      authorise: () => Promise.resolve({ id: 'test', agencies }),
+      resend: () => Promise.resolve(0),
+      canCompare: true,
+    })
   })
   afterAll(() => app.close())
   const get = async (url: string) => app.inject({ method: 'GET', url })

@@ -70,7 +70,12 @@ beforeAll(async () => {
   await plant({ agency: 'A1', procedure: 'P1', state: 'delivered', receivedAt: '2019-12-31T16:59:59Z' })
   await plant({ agency: 'A1', procedure: 'P1', state: 'waiting', receivedAt: '2020-12-31T17:00:00Z' })
   app = await createHttp({ log: createLog('silent'), bodyLimit: 1_000_000 })
-  registerReportRoutes(app, { sql, authorise: () => Promise.resolve({ agencies }) })
+  registerReportRoutes(app, {
+    sql,
+    authorise: () => Promise.resolve({ id: 'test', agencies }),
+    resend: () => Promise.resolve(0),
+    canCompare: true,
+  })
   await app.ready()
 })
 

@@ -117,6 +117,7 @@ export function environmentOf(
     PORTAL_MAX_CALLS_PER_SECOND: '2000',
     PORTAL_CONCURRENCY: '4',
     LOG_LEVEL: 'silent',
+    RECONCILE_AT: 'off',
     ...extra,
   }
 }

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { openQueue } from '../../../jobs/queues.ts'
 import { expectedAtPortal } from '../../delivery/expected.ts'
 import type { Ground } from '../../main.ts'
 import { continueRun, startRun } from '../../reconciliation/reconcile.ts'
+import { leaveToService } from '../../reconciliation/served.ts'
 import { listFindings, readRun, type FindingRow, type Run, type RunScope } from '../../reconciliation/runs.ts'
 import { CommandFailed, exits, UsageError } from '../exits.ts'
 import { portalOf, withGroundUntilStopped } from '../ground.ts'
@@ -68,9 +68,9 @@ async function readCodes(file: string): Promise<string[]> {
   return codes
 }
 
-async function chosenRun(ground: Ground, { resume }: Options, scope: RunScope): Promise<number> {
+async function chosenRun(ground: Ground, { resume, here }: Options, scope: RunScope): Promise<number> {
   portalOf(ground)
-  if (resume === undefined) return startRun(ground.sql, { askedBy: actor(), scope })
+  if (resume === undefined) return startRun(ground.sql, { askedBy: actor(), scope, served: !here })
   const run = await readRun(ground.sql, resume)
   if (run === null) throw new UsageError([`There is no reconciliation run ${resume}.`])
   return resume
@@ -91,14 +91,8 @@ async function carryOut(ground: Ground, id: number, signal: AbortSignal): Promis
   }
 }
 
-async function handOver({ sql, redisUrl, settings, log }: Ground, id: number): Promise<Run> {
-  const queue = openQueue('reconcile', { redisUrl, prefix: settings.QUEUE_PREFIX, log })
-  try {
-    await queue.waitUntilReady()
-    await queue.add('continue', { runId: id })
-  } finally {
-    await queue.close()
-  }
+async function handOver({ sql }: Ground, id: number): Promise<Run> {
+  await leaveToService(sql, id)
   return (await readRun(sql, id))!
 }
 

@@ -1,0 +1,270 @@
+import { z } from 'zod'
+import type { Console } from '../console/console.ts'
+import type { Page } from '../console/frame.ts'
+import { address, html, type Html } from '../console/html.ts'
+import { countWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
+import { why } from '../platform/http.ts'
+import { Refusal } from '../platform/problems.ts'
+import type { Sql } from '../platform/database.ts'
+import {
+  acts,
+  DiscrepancyFilter,
+  discrepancyKinds,
+  foresee,
+  listDiscrepancies,
+  resolve,
+  type Discrepancy,
+  type DiscrepancyAct,
+  type Resend,
+  type Resolved,
+} from './discrepancies.ts'
+import { actWords, kindWords } from './discrepancy-words.ts'
+import { startRun } from './reconcile.ts'
+import { blank, limitOf } from './selection.ts'
+
+export interface DiscrepancyPageDeps {
+  readonly sql: Sql
+  readonly resend: Resend
+  readonly canCompare: boolean
+}
+
+const perPage = 100
+
+const Filter = {
+  state: DiscrepancyFilter.shape.state,
+  kind: blank(z.enum(discrepancyKinds)),
+  agency: blank(z.string().max(50)),
+  field: blank(z.string().max(100)),
+}
+const ActForm = z.object({
+  ...Filter,
+  act: z.enum([...acts, 'recheck']),
+  /** Ticked ones; none: all that the filter chooses. */
+  id: z.union([z.string(), z.array(z.string())]).default([]),
+  why: z.string().max(1000).default(''),
+  sure: z.string().optional(),
+})
+type ActForm = z.output<typeof ActForm>
+
+/** What disagrees and what is done about it: chosen, previewed, decided with a reason, and looked at again. */
+export function addDiscrepancyPages(console: Console, deps: DiscrepancyPageDeps): void {
+  const { sql } = deps
+  console.page({
+    path: 'discrepancies',
+    right: 'reports:read',
+    allAgencies: false,
+    query: z.strictObject({ ...Filter, after: z.coerce.number().int().min(0).default(0) }),
+    async show({ language, person }, { after, ...query }) {
+      const filter = { ...query, agencies: limitOf(person.agencies) }
+      const { discrepancies, next } = await listDiscrepancies(sql, filter, { after, limit: perPage })
+      const mayAct = person.rights.includes('deliveries:resend') && query.state !== 'closed'
+      return listPage(language, { query, discrepancies, next, mayAct })
+    },
+  })
+  console.act({
+    path: 'resolve',
+    right: 'deliveries:resend',
+    allAgencies: false,
+    form: ActForm,
+    async act({ by, language, person }, form) {
+      const wish = { filter: { ...filterOf(form), agencies: limitOf(person.agencies) }, ids: idsOf(form) }
+      const back = address('discrepancies', given(form))
+      if (form.act === 'recheck') return { to: await recheck(deps, wish, by) }
+      if (form.sure === undefined) {
+        const foreseen = await foresee(sql, { ...wish, act: form.act })
+        return confirmPage(language, form, foreseen, back)
+      }
+      const reason = why.safeParse(form.why)
+      if (!reason.success) throw new Refusal('missing-field', 'The reason is missing', { field: 'why' })
+      await resolve(sql, { ...wish, act: form.act, by, why: reason.data }, deps.resend)
+      return { to: back }
+    },
+  })
+}
+
+const filterOf = ({ state, kind, agency, field }: Pick<ActForm, 'state' | 'kind' | 'agency' | 'field'>) => ({
+  state,
+  kind,
+  agency,
+  field,
+})
+
+const given = (form: Pick<ActForm, 'state' | 'kind' | 'agency' | 'field'>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(filterOf(form)).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  )
+
+function idsOf({ id }: ActForm): number[] | undefined {
+  const ids = [id].flat().map(Number).filter(Number.isSafeInteger)
+  return ids.length === 0 ? undefined : ids
+}
+
+/** Most dossiers that are looked at again at once. */
+const recheckedAtOnce = 1000
+
+/** A run over the chosen dossiers alone; leads to its page. */
+async function recheck(
+  { sql, canCompare }: DiscrepancyPageDeps,
+  { filter, ids }: { readonly filter: DiscrepancyFilter; readonly ids: readonly number[] | undefined },
+  by: string,
+): Promise<string> {
+  if (!canCompare) throw new Refusal('no-look-up', 'The dialect of the portal has no look-up service')
+  const { discrepancies } = await listDiscrepancies(sql, filter, { limit: recheckedAtOnce })
+  const chosen = discrepancies.filter(({ id }) => ids === undefined || ids.includes(id)).map(({ code }) => code)
+  if (chosen.length === 0) throw new Refusal('not-found', 'Nothing is chosen')
+  return `run?id=${await startRun(sql, { askedBy: by, scope: { only: chosen, codes: chosen }, served: true })}`
+}
+
+interface List {
+  readonly query: Pick<ActForm, 'state' | 'kind' | 'agency' | 'field'>
+  readonly discrepancies: readonly Discrepancy[]
+  readonly next: number | null
+  readonly mayAct: boolean
+}
+
+const stateNames = (say: Say) => ({
+  open: say('Chờ xử lý', 'Waiting'),
+  acted: say('Đã xử lý, chờ kiểm tra lại', 'Acted on, to be checked again'),
+  closed: say('Đã xong', 'Closed'),
+})
+
+function listPage(language: Language, { query, discrepancies, next, mayAct }: List): Page {
+  const say = sayIn(language)
+  const names = stateNames(say)
+  return {
+    title: { vi: 'Sai lệch', en: 'Discrepancies' },
+    body: html`<p class="path"><a href="runs">${say('Đối soát', 'Reconciliation')}</a></p>
+      <nav class="tabs" aria-label="${say('Tình trạng', 'State')}">
+        ${(['open', 'acted', 'closed'] as const).map(
+          (state) =>
+            html`<a
+              href="${address('discrepancies', { ...given(query), state })}"
+              class="${state === query.state && 'here'}"
+              >${names[state]}</a
+            >`,
+        )}
+      </nav>
+      ${filterForm(language, query)}
+      ${
+        discrepancies.length === 0
+          ? html`<section><p>${say('Không có.', 'There are none.')}</p></section>`
+          : html`<form method="post" action="resolve">
+              ${Object.entries(given(query)).map(([key, value]) => html`<input type="hidden" name="${key}" value="${value}" />`)}
+              ${mayAct && actBar(language)}
+              <section class="list">${discrepancies.map((one) => row(language, one, mayAct))}</section>
+            </form>`
+      }
+      ${next !== null && html`<p class="pager"><a href="${address('discrepancies', { ...given(query), after: String(next) })}" rel="next">${say('Trang sau', 'Next')}</a></p>`}`,
+  }
+}
+
+function filterForm(language: Language, query: List['query']): Html {
+  const say = sayIn(language)
+  return html`<form class="find" method="get" action="discrepancies">
+    <input type="hidden" name="state" value="${query.state}" />
+    <select name="kind" aria-label="${say('Loại', 'Kind')}">
+      <option value="">${say('Mọi loại', 'Every kind')}</option>
+      ${discrepancyKinds.map((kind) =>
+        kind === query.kind
+          ? html`<option value="${kind}" selected>${kindWords[kind][language]}</option>`
+          : html`<option value="${kind}">${kindWords[kind][language]}</option>`,
+      )}
+    </select>
+    <input
+      type="search"
+      name="agency"
+      value="${query.agency ?? ''}"
+      aria-label="${say('Mã cơ quan', 'Agency code')}"
+      placeholder="${say('Mã cơ quan', 'Agency code')}"
+    />
+    <input
+      type="search"
+      name="field"
+      value="${query.field ?? ''}"
+      aria-label="${say('Trường', 'Field')}"
+      placeholder="${say('Trường', 'Field')}"
+    />
+    <button class="plain">${say('Lọc', 'Filter')}</button>
+  </form>`
+}
+
+function actBar(language: Language): Html {
+  const say = sayIn(language)
+  return html`<section>
+    <p class="bulk">
+      <label><input type="checkbox" data-all="id" /> ${say('Chọn cả trang', 'Choose the page')}</label>
+      <span class="soft">${say('không chọn: tất cả theo bộ lọc', 'none ticked: all that the filter chooses')}</span>
+    </p>
+    <p class="actions">
+      ${acts.map((act) => html`<button class="plain" name="act" value="${act}">${actWords[act][language]}</button>`)}
+      <button class="plain" name="act" value="recheck">${say('Kiểm tra lại ngay', 'Check again now')}</button>
+    </p>
+  </section>`
+}
+
+function row(language: Language, one: Discrepancy, mayAct: boolean): Html {
+  const say = sayIn(language)
+  return html`<article class="code-row">
+    <div class="tick">
+      ${mayAct && html`<input type="checkbox" name="id" value="${one.id}" aria-label="${say('Chọn', 'Choose')} ${one.code}" />`}
+    </div>
+    <div>
+      <code>${one.code}</code> <span class="tag review">${kindWords[one.kind][language]}</span>
+      <div class="soft">${one.agencyName ?? one.agencyCode}</div>
+      ${one.fields.map(
+        ({ field, here, there }) =>
+          html`<div>
+            <code>${field}</code> ${here || '–'} <span class="soft">${say('Cổng', 'portal')}:</span> ${there || '–'}
+          </div>`,
+      )}
+      ${
+        one.act !== null &&
+        html`<div class="soft">
+          ${actWords[one.act][language]} · ${one.actedBy}, ${one.actedAt && momentWords(one.actedAt)}: ${one.why}
+        </div>`
+      }
+    </div>
+    <div class="number">
+      <span class="soft">${say('từ', 'since')} ${momentWords(one.openedAt)}</span>
+      <span class="soft"
+        >${say(`thấy ${one.seen} lần, `, `seen ${one.seen} times, `)}<a href="run?id=${one.seenRun}"
+          >${say('lần', 'run')} ${one.seenRun}</a
+        ></span
+      >
+    </div>
+  </article>`
+}
+
+function confirmPage(language: Language, form: ActForm, foreseen: Resolved, back: string): Page {
+  const say = sayIn(language)
+  const act = form.act as DiscrepancyAct
+  const [done, left] = [countWords(foreseen.done), countWords(foreseen.left)]
+  return {
+    title: actWords[act],
+    body: html`<form method="post" action="resolve">
+      ${Object.entries({ ...given(form), act, sure: '1' }).map(([key, value]) => html`<input type="hidden" name="${key}" value="${value}" />`)}
+      ${[form.id].flat().map((id) => html`<input type="hidden" name="id" value="${id}" />`)}
+      <section>
+        <p class="released">
+          <strong
+            >${say(`${done.vi} sai lệch: ${actWords[act].vi}`, `${done.en} discrepancies: ${actWords[act].en}`)}</strong
+          >
+        </p>
+        ${
+          foreseen.left > 0 &&
+          html`<p>
+            ${say(`${left.vi} không gửi được vì không có hồ sơ ở đây.`, `${left.en} cannot be sent: the dossier is not here.`)}
+          </p>`
+        }
+        <label
+          >${say('Vì sao (được lưu lại)', 'Why (kept with it)')}
+          <textarea name="why" rows="2" maxlength="1000" required>${form.why}</textarea>
+        </label>
+        <p class="actions">
+          <button>${say('Thực hiện', 'Do it')}</button>
+          <a href="${back}">${say('Quay lại, không đổi gì', 'Back, change nothing')}</a>
+        </p>
+      </section>
+    </form>`,
+  }
+}

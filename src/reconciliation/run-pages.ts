@@ -1,0 +1,318 @@
+import { z } from 'zod'
+import type { Console, Visit } from '../console/console.ts'
+import type { Page } from '../console/frame.ts'
+import { address, html, type Html } from '../console/html.ts'
+import {
+  countWords,
+  dayWords,
+  momentWords,
+  percentWords,
+  sayIn,
+  type Language,
+  type Say,
+  type Words,
+} from '../console/words.ts'
+import type { Sql } from '../platform/database.ts'
+import { Refusal } from '../platform/problems.ts'
+import { findingKinds, type FindingKind } from './agreement.ts'
+import { sumDiscrepancies, type DiscrepancySum } from './discrepancies.ts'
+import { kindWords } from './discrepancy-words.ts'
+import { startRun } from './reconcile.ts'
+import { listFindings, listRuns, readRun, type FindingRow, type Run, type RunScope } from './runs.ts'
+import { blank } from './selection.ts'
+
+export interface RunPageDeps {
+  readonly sql: Sql
+  /** Whether the portal can be asked what it holds. */
+  readonly canCompare: boolean
+}
+
+/** Runs of reconciliation: begun here, watched while they run, and what each of them found. */
+export function addRunPages(console: Console, { sql, canCompare }: RunPageDeps): void {
+  const place = { right: 'reports:read', allAgencies: true } as const
+  console.page({
+    path: 'runs',
+    ...place,
+    menu: { vi: 'Đối soát', en: 'Reconciliation' },
+    query: z.strictObject({}),
+    async show(visit) {
+      return runsPage(visit, { runs: await listRuns(sql, shownRuns), sums: await sumDiscrepancies(sql), canCompare })
+    },
+  })
+  console.page({
+    path: 'run',
+    ...place,
+    query: z.strictObject({ id: z.coerce.number().int().min(1), kind: blank(z.enum(findingKinds)) }),
+    async show({ language }, { id, kind }) {
+      const run = await readRun(sql, id)
+      if (!run) throw new Refusal('not-found', `There is no reconciliation run ${id}`)
+      const { findings, next } = await listFindings(sql, { runId: id, kind, limit: shownFindings })
+      return runPage(language, { run, findings, more: next !== null, kind })
+    },
+  })
+  console.act({
+    path: 'start-run',
+    right: 'deliveries:resend',
+    allAgencies: true,
+    form: StartForm,
+    async act({ by }, form) {
+      if (!canCompare) throw new Refusal('no-look-up', 'The dialect of the portal has no look-up service')
+      return { to: `run?id=${await startRun(sql, { askedBy: by, scope: scopeOf(form), served: true })}` }
+    },
+  })
+}
+
+const shownRuns = 50
+const shownFindings = 200
+/** Seconds between two looks at a run that goes on. */
+const refresh = 3
+
+const StartForm = z.object({
+  share: z.coerce.number().min(0.1).max(100),
+  from: blank(z.iso.date()),
+  to: blank(z.iso.date()),
+  agency: blank(z.string().max(50)),
+})
+
+function scopeOf({ share, from, to, agency }: z.output<typeof StartForm>): RunScope {
+  if (from !== undefined && to !== undefined && from >= to)
+    throw new Refusal('invalid-field', 'from must be earlier than to', { field: 'from' })
+  return {
+    ...(share < 100 && { sample: share / 100 }),
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+    ...(agency !== undefined && { agency }),
+  }
+}
+
+interface Shown {
+  readonly runs: readonly Run[]
+  readonly sums: readonly DiscrepancySum[]
+  readonly canCompare: boolean
+}
+
+function runsPage({ language, person }: Visit, { runs, sums, canCompare }: Shown): Page {
+  const say = sayIn(language)
+  const mayStart = canCompare && person.rights.includes('deliveries:resend')
+  return {
+    title: { vi: 'Đối soát với Cổng', en: 'Reconciliation with the portal' },
+    body: html`<section>
+        <h2>${say('Sai lệch chưa xong', 'Discrepancies that are open')}</h2>
+        ${openSums(language, sums)}
+      </section>
+      ${!canCompare && html`<section class="note"><p>${say('Cổng (theo phương ngữ đã đặt) không có dịch vụ tra cứu nên không đối soát được.', 'The portal, by its dialect, has no look-up: nothing can be compared.')}</p></section>`}
+      ${mayStart && startForm(say)}
+      <section>
+        <h2>${say('Các lần chạy', 'Runs')}</h2>
+        ${
+          runs.length === 0
+            ? html`<p>${say('Chưa chạy lần nào.', 'There was none yet.')}</p>`
+            : html`<div class="scroll" tabindex="0" role="region" aria-label="${say('Các lần chạy', 'Runs')}">
+                <table>
+                  <thead>
+                    <tr>
+                      <th scope="col">${say('Bắt đầu', 'Began')}</th>
+                      <th scope="col">${say('Phạm vi', 'Scope')}</th>
+                      <th scope="col" class="number">${say('Đã xem', 'Looked at')}</th>
+                      <th scope="col" class="number">${say('Khớp', 'Agree')}</th>
+                      <th scope="col" class="number">${say('Sai lệch', 'Disagree')}</th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    ${runs.map((run) => runRow(language, run))}
+                  </tbody>
+                </table>
+              </div>`
+        }
+      </section>`,
+  }
+}
+
+function openSums(language: Language, sums: readonly DiscrepancySum[]): Html {
+  const say = sayIn(language)
+  if (sums.length === 0) return html`<p>${say('Không có.', 'There is none.')}</p>`
+  return html`<dl class="figures">
+    ${sums.map(
+      ({ kind, state, count, since }) =>
+        html`<div class="${state === 'open' && 'gap'}">
+          <dt>
+            ${kindWords[kind][language]}${state === 'acted' && say(', đã xử lý, chờ kiểm tra lại', ', acted on, to be checked again')}
+          </dt>
+          <dd><a href="${address('discrepancies', { kind, state })}">${countWords(count)[language]}</a></dd>
+          <span class="soft">${say('lâu nhất từ', 'the oldest since')} ${momentWords(since)}</span>
+        </div>`,
+    )}
+  </dl>`
+}
+
+function startForm(say: Say): Html {
+  return html`<section>
+    <details>
+      <summary>${say('Chạy đối soát ngay', 'Run one now')}</summary>
+      <form method="post" action="start-run">
+        <div class="fields">
+          <label
+            >${say('Tỷ lệ hồ sơ xem (%)', 'Share of the dossiers (%)')}
+            <input type="number" name="share" value="100" min="0.1" max="100" step="0.1" required
+          /></label>
+          <label>${say('Tiếp nhận từ', 'Received from')} <input type="date" name="from" /></label>
+          <label>${say('Trước ngày', 'Before')} <input type="date" name="to" /></label>
+          <label>${say('Mã cơ quan', 'Agency code')} <input name="agency" maxlength="50" /></label>
+        </div>
+        <p class="actions"><button>${say('Bắt đầu', 'Begin')}</button></p>
+        <p class="soft">
+          ${say(
+            'Chạy xen vào lúc rảnh của Cổng, không cản hồ sơ mới; dừng máy giữa chừng thì tự chạy tiếp.',
+            'It runs in the gaps of normal traffic, and goes on by itself after a stop.',
+          )}
+        </p>
+      </form>
+    </details>
+  </section>`
+}
+
+const disagreeing = ({ counts }: Run) => counts.different + counts['missing-there'] + counts['missing-here']
+const lookedAt = ({ counts }: Run) => Object.values(counts).reduce((sum, count) => sum + count, 0)
+
+function runRow(language: Language, run: Run): Html {
+  const { id, startedAt, state, agreement } = run
+  return html`<tr>
+    <th scope="row">
+      <a href="run?id=${id}">${momentWords(startedAt)}</a>
+      <span class="tag ${state === 'finished' ? 'accept' : 'review'}">${stateWords[state][language]}</span>
+    </th>
+    <td>${scopeWords(language, run)}</td>
+    <td class="number">${countWords(lookedAt(run))[language]}</td>
+    <td class="number">${percentWords(agreement.rate)[language]}</td>
+    <td class="number">${countWords(disagreeing(run))[language]}</td>
+  </tr>`
+}
+
+const stateWords: Readonly<Record<Run['state'], Words>> = {
+  running: { vi: 'Đang chạy', en: 'Running' },
+  finished: { vi: 'Xong', en: 'Finished' },
+  failed: { vi: 'Không chạy được', en: 'Failed' },
+}
+
+function scopeWords(language: Language, { scope, sampled }: Run): string {
+  const say = sayIn(language)
+  const { daily, only, from, to, agency, sample, codes } = scope
+  const parts = [
+    daily &&
+      say(
+        `hằng ngày: mọi hồ sơ đã gửi từ lần trước, và 1/${daily.every} số còn lại`,
+        `daily: all delivered since the last one, and 1/${daily.every} of the others`,
+      ),
+    only && say(`${only.length} hồ sơ được chọn`, `${only.length} chosen dossiers`),
+    sampled && sample !== undefined && say(`mẫu ngẫu nhiên ${sample * 100} %`, `a random sample of ${sample * 100} %`),
+    from !== undefined && say(`từ ${dayWords(from)}`, `from ${dayWords(from)}`),
+    to !== undefined && say(`trước ${dayWords(to)}`, `before ${dayWords(to)}`),
+    agency,
+    codes.length > 0 &&
+      say(`${codes.length} mã của sổ chưa có ở đây`, `${codes.length} codes of the register that are not here`),
+  ].filter((part) => typeof part === 'string')
+  return parts.length > 0 ? parts.join(' · ') : say('tất cả', 'all')
+}
+
+interface RunFacts {
+  readonly run: Run
+  readonly findings: readonly FindingRow[]
+  readonly more: boolean
+  readonly kind: FindingKind | undefined
+}
+
+function runPage(language: Language, { run, findings, more, kind }: RunFacts): Page {
+  const say = sayIn(language)
+  const { id, state, total, counts, agreement, note } = run
+  const done = lookedAt(run)
+  return {
+    title: { vi: `Lần đối soát ${id}`, en: `Reconciliation run ${id}` },
+    ...(state === 'running' && { refresh }),
+    body: html`<p class="path"><a href="runs">${say('Mọi lần chạy', 'All runs')}</a></p>
+      <section>
+        <p>
+          <span class="tag ${state === 'finished' ? 'accept' : 'review'}">${stateWords[state][language]}</span>
+          ${momentWords(run.startedAt)} · ${scopeWords(language, run)} · ${run.askedBy}
+        </p>
+        ${state === 'running' && progress(say, language, done, total)}
+        ${note !== '' && html`<p class="soft">${note}</p>`}
+        <dl class="figures">
+          <div class="good">
+            <dt>${say('Khớp', 'Agreement')}</dt>
+            <dd>${percentWords(agreement.rate)[language]}</dd>
+            ${
+              agreement.interval &&
+              html`<span class="soft"
+                >${say('tin cậy 95 %:', '95 % confidence:')} ${percentWords(agreement.interval.low)[language]} –
+                ${percentWords(agreement.interval.high)[language]}</span
+              >`
+            }
+          </div>
+          ${findingKinds.map(
+            (one) =>
+              html`<div class="${one !== 'equal' && one !== 'unknown' && counts[one] > 0 && 'gap'}">
+                <dt>${kindWords[one][language]}</dt>
+                <dd>
+                  ${
+                    one === 'equal'
+                      ? countWords(counts[one])[language]
+                      : html`<a href="run?id=${id}&kind=${one}">${countWords(counts[one])[language]}</a>`
+                  }
+                </dd>
+              </div>`,
+          )}
+        </dl>
+        <p class="soft">
+          ${say(`Cộng lại: ${countWords(done).vi} hồ sơ.`, `Together: ${countWords(done).en} dossiers.`)}
+        </p>
+      </section>
+      ${
+        findings.length > 0 &&
+        html`<section>
+          <h2>${kind === undefined ? say('Đã thấy', 'Found') : kindWords[kind][language]}</h2>
+          ${findingTable(language, findings)}
+          ${more && html`<p class="soft">${say(`${shownFindings} dòng đầu`, `The first ${shownFindings}`)}</p>`}
+        </section>`
+      }`,
+  }
+}
+
+function progress(say: Say, language: Language, done: number, total: number): Html {
+  const percent = total === 0 ? 0 : Math.min(100, (done * 100) / total)
+  return html`<svg class="stack" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+      <rect class="track" width="100" height="8" />
+      <rect class="delivered" width="${percent.toFixed(2)}" height="8" />
+    </svg>
+    <p role="status">
+      ${say(`${countWords(done).vi} trên ${countWords(total).vi}`, `${countWords(done)[language]} of ${countWords(total)[language]}`)}
+    </p>`
+}
+
+function findingTable(language: Language, findings: readonly FindingRow[]): Html {
+  const say = sayIn(language)
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${say('Đã thấy', 'Found')}">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">${say('Hồ sơ', 'Dossier')}</th>
+          <th scope="col">${say('Trường', 'Field')}</th>
+          <th scope="col">${say('Ở đây', 'Here')}</th>
+          <th scope="col">${say('Ở Cổng', 'At the portal')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${findings.map(({ code, kind, fields }) =>
+          (fields.length > 0 ? fields : [{ field: '', here: '', there: '' }]).map(
+            ({ field, here, there }, place) =>
+              html`<tr>
+                <th scope="row">${place === 0 && html`<code>${code}</code> ${kindWords[kind][language]}`}</th>
+                <td><code>${field}</code></td>
+                <td>${here}</td>
+                <td>${there}</td>
+              </tr>`,
+          ),
+        )}
+      </tbody>
+    </table>
+  </div>`
+}

@@ -1,0 +1,267 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createKey } from '../../src/platform/auth.ts'
+import { dailyState, isDailyMissed, startDaily } from '../../src/reconciliation/daily.ts'
+import { continueRun } from '../../src/reconciliation/reconcile.ts'
+import { readRun } from '../../src/reconciliation/runs.ts'
+import { carry, dueRuns } from '../../src/reconciliation/served.ts'
+import { change, startProvince, step, type Province } from '../support/province.ts'
+
+interface Discrepancy {
+  readonly id: number
+  readonly code: string
+  readonly kind: string
+  readonly fields: { field: string }[]
+  readonly act: string | null
+}
+
+describe('what disagrees', () => {
+  let province: Province
+  let codes: string[]
+  beforeAll(async () => {
+    province = await startProvince()
+    await province.until(
+      async () => (await province.ground.catalogue.fresh()).national.size > 4000,
+      'the first pull of the catalogue',
+    )
+    const changes = Array.from({ length: 9 }, () =>
+      change({
+        status: 'processing',
+        steps: [step('2020-07-03T08:40:00+07:00', 'received'), step('2020-07-03T08:50:00+07:00', 'processing')],
+      }),
+    )
+    codes = changes.map(({ code }) => code)
+    await province.push(changes)
+    await province.until(async () => (await delivered()) === 9, 'all to be delivered')
+  })
+  afterAll(() => province.close())
+
+  const delivered = async () => {
+    const [row] = await province.ground.sql<{ count: number }[]>`
+      select count(*)::int as count from deliveries where state = 'delivered'`
+    return row!.count
+  }
+  const sandbox = (method: string, path: string, body?: unknown) =>
+    fetch(`${province.sandbox.controlUrl}/dossiers/${path}`, {
+      method,
+      ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    })
+  const call = async (method: string, path: string, body?: unknown) => {
+    const answer = await fetch(`${province.house.url}/v1/reconciliation/${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${province.key}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    return (await answer.json()) as Record<string, unknown>
+  }
+  /** Through the service: begun over HTTP, handed out by the ledger, carried by its worker. */
+  const compared = async (scope: object = {}) => {
+    const { id } = (await call('POST', 'runs', scope)) as { id: number }
+    await province.until(async () => (await readRun(province.ground.sql, id))!.state !== 'running', 'the run')
+    return (await readRun(province.ground.sql, id))!
+  }
+  const discrepancies = async (query = '') => {
+    const { discrepancies: list } = await call('GET', `discrepancies?${query}`)
+    return list as Discrepancy[]
+  }
+  const kinds = async (query = '') => (await discrepancies(query)).map(({ code, kind }) => [codes.indexOf(code), kind])
+  const resolve = (body: object) => call('POST', 'discrepancies/resolve', { why: 'kiểm tra', ...body })
+
+  it('is found in every kind that was planted, and none is invented', async () => {
+    expect(await compared()).toMatchObject({ state: 'finished', counts: { equal: 9 } })
+    expect(await discrepancies()).toEqual([])
+    const [lost, older, changed, stepless, extra] = codes as [string, string, string, string, string]
+    await sandbox('DELETE', lost)
+    await sandbox('PATCH', older, { TrangThaiHoSo: '2' })
+    await sandbox('PATCH', changed, { NgayHenTra: '20200801000000' })
+    await sandbox('DELETE', `${stepless}/steps`)
+    // The ledger never heard of it, and the province's register has it.
+    await province.ground.sql`
+      with gone as (select id from dossiers where code = ${extra}), s as (delete from steps where dossier_id in (select id from gone)),
+        l as (delete from deliveries where dossier_id in (select id from gone))
+      update dossiers set code = ${`${extra}-gone`} where code = ${extra}`
+    await province.ground.sql`
+      insert into deliveries (dossier_id, agency_code, state, wanted_change_id)
+      select id, agency_code, 'blocked', change_id from dossiers where code = ${`${extra}-gone`}`
+    const run = await compared({ codes: [extra, 'H34-CHI-TRONG-SO'] })
+    expect(run).toMatchObject({
+      state: 'finished',
+      total: 11,
+      counts: { equal: 6, different: 3, 'missing-there': 1, 'missing-here': 1, unknown: 0 },
+    })
+    const found = await discrepancies()
+    const byPlace = found.map(({ code, kind, fields }) => [codes.indexOf(code), kind, fields[0]!.field] as const)
+    expect(byPlace.toSorted(([a], [b]) => a - b)).toEqual([
+      [-1, 'missing-everywhere', 'presence'],
+      [0, 'missing-there', 'presence'],
+      [1, 'different', 'status'],
+      [2, 'different', 'promisedAt'],
+      [3, 'different', 'steps'],
+      [4, 'missing-here', 'presence'],
+    ])
+  })
+
+  it('stays one through further runs, and is chosen by kind, field and agency', async () => {
+    const before = await discrepancies()
+    await compared({ only: codes })
+    const after = (await discrepancies()) as (Discrepancy & { seen: number })[]
+    expect(after.map(({ id }) => id)).toEqual(before.map(({ id }) => id))
+    expect(after[0]!.seen).toBeGreaterThan(1)
+    expect(await kinds('kind=different&field=status')).toEqual([[1, 'different']])
+    expect(await kinds('kind=missing-there&agency=H34.01')).toEqual([[0, 'missing-there']])
+    expect(await kinds('agency=H34.02')).toEqual([])
+  })
+
+  it('is sent again after a preview, checked again, and closed because it agrees', async () => {
+    const filter = { kind: 'missing-there' }
+    expect(await resolve({ filter, act: 'resend', preview: true })).toEqual({ chosen: 1, done: 1, left: 0 })
+    expect(await kinds('state=acted')).toEqual([])
+    expect(await resolve({ filter: {}, act: 'resend' })).toEqual({ chosen: 6, done: 4, left: 2 })
+    expect((await kinds('state=acted')).map(([place]) => place)).toEqual([0, 1, 2, 3])
+    await province.until(async () => (await delivered()) === 8, 'all to be sent')
+    await compared({ only: codes })
+    expect(await kinds('state=acted')).toEqual([])
+    expect((await kinds('state=closed')).map(([place]) => place)).toEqual([0, 1, 2, 3])
+    expect(new Set((await kinds()).map(([, kind]) => kind))).toEqual(new Set(['missing-everywhere', 'missing-here']))
+    const [audit] = await province.ground
+      .sql`select actor, detail->>'why' as why from audit where action = 'discrepancies.resend'`
+    expect(audit).toMatchObject({ actor: expect.stringMatching(/^key:/) as string, why: 'kiểm tra' })
+  })
+
+  it('that somebody let stay is not opened again, until it becomes another one', async () => {
+    const code = codes[5]!
+    await sandbox('PATCH', code, { TrangThaiHoSo: '2' })
+    await compared({ only: [code] })
+    const [own] = await discrepancies('kind=different')
+    expect(await resolve({ ids: [own!.id], act: 'ignore' })).toEqual({ chosen: 1, done: 1, left: 0 })
+    await compared({ only: [code] })
+    expect(await kinds('kind=different')).toEqual([])
+    await sandbox('PATCH', code, { TrangThaiHoSo: '5' })
+    await compared({ only: [code] })
+    expect(await kinds('kind=different')).toEqual([[5, 'different']])
+  })
+
+  it('that was acted on and is still there waits for somebody again', async () => {
+    const [own] = await discrepancies('kind=different')
+    await province.ground
+      .sql`update discrepancies set act = 'resend', acted_at = now(), acted_by = 'x', why = 'x' where id = ${own!.id}`
+    await compared({ only: [codes[5]!] })
+    expect(await kinds('kind=different')).toEqual([[5, 'different']])
+  })
+
+  it('is worked on in the console: run, progress, discrepancies, act', async () => {
+    const { key } = await createKey(province.ground.sql, {
+      name: 'Trần Văn B',
+      source: 'console',
+      rights: ['reports:read', 'deliveries:resend'],
+      agencies: ['*'],
+      person: true,
+      by: 'test',
+    })
+    const { url } = province.house
+    const post = (path: string, fields: Record<string, string>, cookie = '') =>
+      fetch(`${url}/console/${path}`, {
+        method: 'POST',
+        headers: { cookie, origin: url },
+        body: new URLSearchParams(fields),
+        redirect: 'manual',
+      })
+    const cookie = (await post('sign-in', { key })).headers.get('set-cookie')!.split(';')[0]!
+    const page = async (path: string) => (await fetch(`${url}/console/${path}`, { headers: { cookie } })).text()
+    const started = await post('start-run', { share: '100', from: '', to: '', agency: '' }, cookie)
+    const where = started.headers.get('location')!
+    expect(where).toMatch(/^run\?id=\d+$/)
+    await province.until(async () => (await page(where)).includes('Xong'), 'the run')
+    expect(await page(where)).not.toContain('http-equiv="refresh"')
+    expect(await page('runs')).toContain('discrepancies?kind=different')
+    expect(await page('discrepancies?kind=different')).toContain(codes[5]!)
+    const [own] = await discrepancies('kind=different')
+    const form = { state: 'open', kind: 'different', agency: '', field: '', act: 'resend', id: String(own!.id) }
+    expect(await (await post('resolve', form, cookie)).text()).toContain('1 sai lệch: Gửi lại')
+    expect((await post('resolve', { ...form, sure: '1' }, cookie)).status).toBe(422)
+    expect((await post('resolve', { ...form, sure: '1', why: 'sai ở Cổng' }, cookie)).headers.get('location')).toBe(
+      'discrepancies?state=open&kind=different',
+    )
+    await province.until(async () => (await delivered()) === 8, 'it to be sent')
+    const again = await post('resolve', { ...form, state: 'acted', act: 'recheck' }, cookie)
+    await province.until(async () => (await page(again.headers.get('location')!)).includes('Xong'), 'the second look')
+    expect(await kinds('kind=different')).toEqual([])
+  })
+})
+
+describe('the comparison of every day', () => {
+  let province: Province
+  beforeAll(async () => {
+    // Its worker must not take the runs of this test.
+    province = await startProvince({ settings: { ROLES: 'api', CATALOGUE_PULL: 'off' } })
+    await province.ground.sql`
+      insert into dossiers (code, source, agency_code, procedure_code, source_status, received_at, changed_at, hash, change_id)
+      select 'D' || n, 'one-stop', 'H34.01', 'P', 'finished', now() - interval '1 year', now(), '', n from generate_series(1, 10) n`
+    await province.ground.sql`
+      insert into deliveries (dossier_id, agency_code, state, wanted_change_id, delivered_change_id, delivered_at)
+      select id, agency_code, 'delivered', change_id, change_id, now() - interval '1 month' from dossiers`
+  })
+  afterAll(() => province.close())
+
+  const looked: string[] = []
+  const run = async (id: number) => {
+    looked.length = 0
+    const portal = {
+      canLookUp: true,
+      compare: () => [],
+      lookUp: async (code: string) => {
+        looked.push(code)
+        return { class: 'ok' as const, exchanges: [], record: { fields: {} } }
+      },
+    }
+    const expected = async (ids: number[]) => new Map(ids.map((one) => [one, { dossier: {} as never, steps: [] }]))
+    await carry(province.ground.sql, id, () =>
+      continueRun({ sql: province.ground.sql, portal, expected }, id, { concurrency: 1 }),
+    )
+  }
+
+  it('looks at all that was delivered since the last one, and at a turn of the others', async () => {
+    const { sql } = province.ground
+    const first = (await startDaily(sql, 5))!
+    expect(await startDaily(sql, 5)).toBeNull()
+    expect(await dueRuns(sql)).toEqual([first])
+    await run(first)
+    // The first one has nothing before it: all that was ever delivered.
+    expect(looked).toHaveLength(10)
+    expect(await dueRuns(sql)).toEqual([])
+    await sql`update deliveries set delivered_at = now() where dossier_id = (select id from dossiers where code = 'D3')`
+    const seen = new Set<string>()
+    for (let day = 0; day < 5; day += 1) {
+      await run((await startDaily(sql, 5))!)
+      expect(looked.length).toBeLessThanOrEqual(3)
+      if (day === 0) expect(looked).toContain('D3')
+      for (const code of looked) seen.add(code)
+    }
+    expect(seen.size).toBe(10)
+  })
+
+  it('is caught up when its hour passed and no process was there, and its last success outlives restarts', async () => {
+    const { sql } = province.ground
+    expect((await dailyState(sql)).age).toBeLessThan(600)
+    const tomorrow = new Date(Date.now() + 86_400_000)
+    expect(await isDailyMissed(sql, '01:30', tomorrow)).toBe(true)
+    expect(await isDailyMissed(sql, '01:30', new Date(Date.now() - 86_400_000))).toBe(false)
+  })
+
+  it('is one at a time: who comes second leaves it to the first', async () => {
+    const { sql } = province.ground
+    const id = (await startDaily(sql, 5))!
+    const order: string[] = []
+    await carry(sql, id, async () => {
+      await carry(sql, id, async () => order.push('second'))
+      order.push('first')
+    })
+    expect(order).toEqual(['first'])
+    // It did not come to its end: taken up again after a pause.
+    expect(await dueRuns(sql)).toEqual([])
+    await sql`update reconciliation_runs set carried_until = now() - interval '1 second' where id = ${id}`
+    expect(await dueRuns(sql)).toEqual([id])
+  })
+})
