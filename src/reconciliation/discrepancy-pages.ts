@@ -18,7 +18,7 @@ import {
   type Resend,
   type Resolved,
 } from './discrepancies.ts'
-import { actWords, kindWords } from './discrepancy-words.ts'
+import { actWords, fieldWords, kindWords, valueWords } from './discrepancy-words.ts'
 import { startRun } from './reconcile.ts'
 import { blank, limitOf } from './selection.ts'
 
@@ -214,7 +214,8 @@ function row(language: Language, one: Discrepancy, mayAct: boolean): Html {
       ${one.fields.map(
         ({ field, here, there }) =>
           html`<div>
-            <code>${field}</code> ${here || '–'} <span class="soft">${say('Cổng', 'portal')}:</span> ${there || '–'}
+            <span class="soft">${fieldWords(field, language)}:</span> ${valueWords(field, here, language)}
+            <span class="soft">· ${say('Cổng', 'portal')}:</span> ${valueWords(field, there, language)}
           </div>`,
       )}
       ${

@@ -1,4 +1,5 @@
-import type { Words } from '../console/words.ts'
+import { statusNames } from '../../config/statuses.ts'
+import { momentWords, type Language, type Words } from '../console/words.ts'
 import type { FindingKind } from './agreement.ts'
 import type { DiscrepancyAct, DiscrepancyKind } from './discrepancies.ts'
 
@@ -15,4 +16,42 @@ export const actWords: Readonly<Record<DiscrepancyAct, Words>> = {
   resend: { vi: 'Gửi lại', en: 'Send again' },
   accept: { vi: 'Chấp nhận bản của Cổng', en: 'Accept what the portal has' },
   ignore: { vi: 'Bỏ qua', en: 'Ignore' },
+}
+
+/** Fields that persons know by another name than one-stop systems do; the others are shown as they are pushed. */
+const fieldNames: Readonly<Record<string, Words>> = {
+  presence: { vi: 'Có hồ sơ', en: 'Dossier' },
+  status: { vi: 'Trạng thái', en: 'Status' },
+  steps: { vi: 'Số bước xử lý', en: 'Steps' },
+  agencyName: { vi: 'Đơn vị xử lý', en: 'Handling agency' },
+  procedureCode: { vi: 'Mã thủ tục', en: 'Procedure' },
+  receivedAt: { vi: 'Ngày tiếp nhận', en: 'Received' },
+  promisedAt: { vi: 'Ngày hẹn trả', en: 'Promised' },
+  finishedAt: { vi: 'Ngày xử lý xong', en: 'Finished' },
+  returnedAt: { vi: 'Ngày trả kết quả', en: 'Returned' },
+  submittedAt: { vi: 'Ngày nộp', en: 'Submitted' },
+  channel: { vi: 'Kênh nộp', en: 'Channel' },
+  summary: { vi: 'Trích yếu', en: 'Summary' },
+  results: { vi: 'Kết quả', en: 'Results' },
+  papers: { vi: 'Giấy tờ', en: 'Papers' },
+  fees: { vi: 'Phí, lệ phí', en: 'Fees' },
+  delivery: { vi: 'Đang gửi', en: 'Delivery' },
+  'look-up': { vi: 'Tra cứu', en: 'Look-up' },
+}
+
+export const fieldWords = (field: string, language: Language): string =>
+  Object.hasOwn(fieldNames, field) ? fieldNames[field]![language] : field
+
+const presence: Readonly<Record<string, Words>> = {
+  present: { vi: 'có', en: 'there' },
+  absent: { vi: 'không có', en: 'not there' },
+}
+
+/** What a side holds: statuses by their names, times as they are read in Vietnam. */
+export function valueWords(field: string, value: string, language: Language): string {
+  if (value === '') return '–'
+  if (field === 'presence') return presence[value]?.[language] ?? value
+  if (field === 'status' && Object.hasOwn(statusNames, value))
+    return statusNames[value as keyof typeof statusNames][language]
+  return /^\d{4}-\d{2}-\d{2}T/.test(value) && !Number.isNaN(Date.parse(value)) ? momentWords(value) : value
 }

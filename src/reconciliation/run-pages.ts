@@ -16,7 +16,7 @@ import type { Sql } from '../platform/database.ts'
 import { Refusal } from '../platform/problems.ts'
 import { findingKinds, type FindingKind } from './agreement.ts'
 import { sumDiscrepancies, type DiscrepancySum } from './discrepancies.ts'
-import { kindWords } from './discrepancy-words.ts'
+import { fieldWords, kindWords, valueWords } from './discrepancy-words.ts'
 import { startRun } from './reconcile.ts'
 import { listFindings, listRuns, readRun, type FindingRow, type Run, type RunScope } from './runs.ts'
 import { blank } from './selection.ts'
@@ -211,7 +211,8 @@ function scopeWords(language: Language, { scope, sampled }: Run): string {
     codes.length > 0 &&
       say(`${codes.length} mã của sổ chưa có ở đây`, `${codes.length} codes of the register that are not here`),
   ].filter((part) => typeof part === 'string')
-  return parts.length > 0 ? parts.join(' · ') : say('tất cả', 'all')
+  const narrowed = [daily, only, from, to, agency].some((one) => one !== undefined) || sampled
+  return [...(narrowed ? [] : [say('tất cả', 'all')]), ...parts].join(' · ')
 }
 
 interface RunFacts {
@@ -238,7 +239,7 @@ function runPage(language: Language, { run, findings, more, kind }: RunFacts): P
         ${note !== '' && html`<p class="soft">${note}</p>`}
         <dl class="figures">
           <div class="good">
-            <dt>${say('Khớp', 'Agreement')}</dt>
+            <dt>${say('Tỷ lệ khớp', 'Agreement')}</dt>
             <dd>${percentWords(agreement.rate)[language]}</dd>
             ${
               agreement.interval &&
@@ -288,6 +289,9 @@ function progress(say: Say, language: Language, done: number, total: number): Ht
     </p>`
 }
 
+/** Equal and yet shown: neither side holds what the register names. */
+const seenAs = (kind: FindingKind) => (kind === 'equal' ? 'missing-everywhere' : kind)
+
 function findingTable(language: Language, findings: readonly FindingRow[]): Html {
   const say = sayIn(language)
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${say('Đã thấy', 'Found')}">
@@ -305,10 +309,10 @@ function findingTable(language: Language, findings: readonly FindingRow[]): Html
           (fields.length > 0 ? fields : [{ field: '', here: '', there: '' }]).map(
             ({ field, here, there }, place) =>
               html`<tr>
-                <th scope="row">${place === 0 && html`<code>${code}</code> ${kindWords[kind][language]}`}</th>
-                <td><code>${field}</code></td>
-                <td>${here}</td>
-                <td>${there}</td>
+                <th scope="row">${place === 0 && html`<code>${code}</code> ${kindWords[seenAs(kind)][language]}`}</th>
+                <td>${field !== '' && fieldWords(field, language)}</td>
+                <td>${field !== '' && valueWords(field, here, language)}</td>
+                <td>${field !== '' && valueWords(field, there, language)}</td>
               </tr>`,
           ),
         )}

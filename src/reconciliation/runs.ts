@@ -106,14 +106,16 @@ const visible = (sql: Sql, agencies: readonly string[] | undefined) =>
 
 export async function readRun(sql: Sql, id: number, agencies?: readonly string[]): Promise<Run | null> {
   const [row] = await sql<RunRow[]>`
-    select * from reconciliation_runs where id = ${id} ${visible(sql, agencies)}`
+    select r.*, coalesce(c.name, r.asked_by) as asked_by from reconciliation_runs r left join api_clients c on r.asked_by = 'key:' || c.id
+    where r.id = ${id} ${visible(sql, agencies)}`
   return row === undefined ? null : runOf(row)
 }
 
 /** Newest first. */
 export async function listRuns(sql: Sql, limit: number, agencies?: readonly string[]): Promise<Run[]> {
   const rows = await sql<RunRow[]>`
-    select * from reconciliation_runs where true ${visible(sql, agencies)} order by id desc limit ${limit}`
+    select r.*, coalesce(c.name, r.asked_by) as asked_by from reconciliation_runs r left join api_clients c on r.asked_by = 'key:' || c.id
+    where true ${visible(sql, agencies)} order by r.id desc limit ${limit}`
   return rows.map(runOf)
 }
 
