@@ -80,9 +80,11 @@ import { addDiscrepancyPages } from './reconciliation/discrepancy-pages.ts'
 import { addRunPages } from './reconciliation/run-pages.ts'
 import { dailyState, isDailyMissed, startDaily } from './reconciliation/daily.ts'
 import { sumDiscrepancies, type Resend } from './reconciliation/discrepancies.ts'
+import { addOverview, type DeliveryState } from './reconciliation/overview.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
 import { carry, dueRuns } from './reconciliation/served.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
+import { takeSnapshot } from './reconciliation/snapshots.ts'
 
 export interface Policies {
   readonly retry: RetryPolicy
@@ -313,6 +315,7 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
         pullOrFail({ sql, portal, keep: (exchanges) => (alive(), keep(exchanges)), details: 10_000 }),
       reconcile: () => startDaily(sql, settings.RECONCILE_EVERY_DAYS),
       rotate: async () => {
+        await takeSnapshot(sql)
         await rotate(sql, {
           bodyDays: settings.EXCHANGE_BODY_DAYS,
           contentDays: settings.CHANGE_CONTENT_DAYS,
@@ -437,6 +440,16 @@ const lookAtUnits =
   async (tx, agencyCodes) =>
     releaseForeseen(tx, await catalogue.within(tx), { agencyCodes })
 
+/** How delivery stands, for the overview. */
+function deliveryState(ground: Ground): () => Promise<DeliveryState> {
+  const lanes = watchBacklog(ground.sql)
+  return async () => {
+    const { ok, reason, sinceLastAnswerSeconds } = await movementOf(ground)
+    const backlog = (await lanes()).filter(({ state }) => state !== 'delivered')
+    return { moves: ok, reason, sinceLastAnswerSeconds, backlog }
+  }
+}
+
 /** How what disagrees with the portal is sent again. */
 export const openRepair =
   ({ sql, portal }: Pick<Ground, 'sql' | 'portal'>): Resend =>
@@ -501,6 +514,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
   const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
+  addOverview(console, { sql, delivery: deliveryState(ground) })
   addReportPages(console, { sql })
   addRunPages(console, { sql, canCompare })
   addDiscrepancyPages(console, { sql, resend, canCompare })

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import cookie from '@fastify/cookie'
 import multipart from '@fastify/multipart'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -6,7 +8,7 @@ import type { ApiClient, Authority, Right } from '../platform/auth.ts'
 import { decodeUtf8, refusalOfError, type Http } from '../platform/http.ts'
 import { problemDocument, Refusal } from '../platform/problems.ts'
 import { consolePolicy, renderFrame, type MenuEntry, type Page } from './frame.ts'
-import { address, html } from './html.ts'
+import { address, html, type Html } from './html.ts'
 import type { Sessions } from './sessions.ts'
 import { besideForm, besideFormPage, keptPage, signInPage } from './sign-in.ts'
 import type { Language, Words } from './words.ts'
@@ -43,6 +45,13 @@ export interface ActWish<Form extends z.ZodType> extends Guarded {
   readonly act: (visit: Visit, form: z.output<Form>) => Promise<Page | { readonly to: string }>
 }
 
+/** Content of a page that is renewed while somebody looks at it, in the element whose `data-live` names it. */
+export interface LiveWish extends Guarded {
+  /** Milliseconds between two of them. */
+  readonly every: number
+  readonly show: (visit: Visit) => Promise<Html>
+}
+
 /** A file that is handed out. */
 export interface Download {
   readonly name: string
@@ -68,6 +77,7 @@ export interface UploadWish extends Guarded {
 export interface Console {
   page<Query extends z.ZodType>(wish: PageWish<Query>): void
   act<Form extends z.ZodType>(wish: ActWish<Form>): void
+  live(wish: LiveWish): void
   file<Query extends z.ZodType>(wish: FileWish<Query>): void
   /** Its form has one file, in the field `file`. */
   upload(wish: UploadWish): void
@@ -88,10 +98,11 @@ const languageCookie = 'dvcqg_language'
 const language = z.enum(['vi', 'en'])
 
 export function createConsole(deps: ConsoleDeps): Console {
-  const wishes: Wishes = { pages: [], acts: [], files: [], uploads: [] }
+  const wishes: Wishes = { pages: [], acts: [], lives: [], files: [], uploads: [] }
   return {
     page: (wish) => void wishes.pages.push(wish),
     act: (wish) => void wishes.acts.push(wish),
+    live: (wish) => void wishes.lives.push(wish),
     file: (wish) => void wishes.files.push(wish),
     upload: (wish) => void wishes.uploads.push(wish),
     async open(app) {
@@ -107,6 +118,7 @@ export function createConsole(deps: ConsoleDeps): Console {
 interface Wishes {
   readonly pages: PageWish<z.ZodType>[]
   readonly acts: ActWish<z.ZodType>[]
+  readonly lives: LiveWish[]
   readonly files: FileWish<z.ZodType>[]
   readonly uploads: UploadWish[]
 }
@@ -150,6 +162,7 @@ class ConsoleServer {
         const asked = withoutLanguage(request.query)
         return this.#send(request, reply, await show(visit, parsed(query, asked)), visit)
       })
+    this.#keepAlive(app)
     for (const { path, query, give, ...guarded } of this.#wishes.files)
       app.get(`/${path}`, { schema: { hide: true } }, async (request, reply) => {
         const visit = await this.#visit(request, guarded)
@@ -159,6 +172,24 @@ class ConsoleServer {
           .headers({ 'cache-control': 'no-store', 'content-disposition': `attachment; filename="${name}"` })
           .type(type)
           .send(bytes)
+      })
+  }
+
+  /** As server-sent events, each one the whole content: whoever missed some is right again with the next. */
+  #keepAlive(app: FastifyInstance): void {
+    const closing = new AbortController()
+    app.addHook('preClose', async () => closing.abort())
+    for (const { path, every, show, ...guarded } of this.#wishes.lives)
+      app.get(`/${path}`, { schema: { hide: true } }, async (request, reply) => {
+        if (!(await this.#visit(request, guarded, true))) throw signedOut()
+        const gone = new AbortController()
+        request.raw.on('close', () => gone.abort())
+        const signal = AbortSignal.any([closing.signal, gone.signal])
+        const visit = () => this.#visit(request, guarded, true).catch(() => null)
+        return reply
+          .headers({ 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+          .type('text/event-stream')
+          .send(Readable.from(events(visit, show, { every, signal })))
       })
   }
 
@@ -236,8 +267,12 @@ class ConsoleServer {
   }
 
   /** Null: nobody is signed in. Throws a refusal when the person may not. */
-  async #visit(request: FastifyRequest, { right, allAgencies }: Omit<Guarded, 'path'>): Promise<Visit | null> {
-    const person = await this.#person(request)
+  async #visit(
+    request: FastifyRequest,
+    { right, allAgencies }: Omit<Guarded, 'path'>,
+    unattended = false,
+  ): Promise<Visit | null> {
+    const person = await this.#person(request, unattended)
     if (!person) return null
     if (!person.rights.includes(right)) throw new Refusal('missing-right', `The key lacks the right ${right}`)
     if (allAgencies && !person.agencies.includes('*'))
@@ -245,9 +280,9 @@ class ConsoleServer {
     return { person, by: `key:${person.id}`, language: this.#language(request) }
   }
 
-  async #person(request: FastifyRequest): Promise<ApiClient | null> {
+  async #person(request: FastifyRequest, unattended = false): Promise<ApiClient | null> {
     const token = request.cookies[this.#cookie]
-    return token === undefined ? null : this.#deps.sessions.find(token)
+    return token === undefined ? null : this.#deps.sessions.find(token, unattended)
   }
 
   #menuOf({ rights, agencies }: ApiClient): MenuEntry[] {
@@ -322,6 +357,20 @@ async function uploadOf(request: FastifyRequest): Promise<Upload> {
   } catch (error) {
     if ((error as FastifyError).code !== 'FST_REQ_FILE_TOO_LARGE') throw error
     throw new Refusal('file-too-large', 'The file is larger than 20 MB', { field: 'file' })
+  }
+}
+
+/** Ends when nobody is signed in any more, when the browser has gone, or when the server stops. */
+async function* events(
+  visit: () => Promise<Visit | null>,
+  show: LiveWish['show'],
+  { every, signal }: { readonly every: number; readonly signal: AbortSignal },
+): AsyncGenerator<string> {
+  while (!signal.aborted) {
+    const someone = await visit()
+    if (!someone) return
+    yield `data: ${JSON.stringify((await show(someone)).text)}\n\n`
+    await sleep(every, undefined, { signal }).catch(() => undefined)
   }
 }
 

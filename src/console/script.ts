@@ -24,5 +24,7 @@ document.addEventListener('submit',function(event){
   if(event.target.dataset.sent){event.preventDefault();return}
   event.target.dataset.sent='1'
 })
+var live=document.querySelector('[data-live]')
+if(live&&window.EventSource)new EventSource(live.dataset.live).onmessage=function(event){live.innerHTML=JSON.parse(event.data)}
 addEventListener('pageshow',function(){document.querySelectorAll('form').forEach(function(form){delete form.dataset.sent})})
 `

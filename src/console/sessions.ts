@@ -7,8 +7,10 @@ import type { Sql } from '../platform/database.ts'
 export interface Sessions {
   /** Returns what the browser is given; it is not stored. `old` is what the browser held before: it ends. */
   open(person: ApiClient, old: string | undefined): Promise<string>
-  /** Null: never opened, closed, idle for too long, or its key was revoked. */
-  find(token: string): Promise<ApiClient | null>
+  /**
+   * Null: never opened, closed, idle for too long, or its key was revoked. `unattended`: a page asks by itself, which keeps nobody signed in.
+   */
+  find(token: string, unattended?: boolean): Promise<ApiClient | null>
   close(token: string): Promise<void>
 }
 
@@ -26,7 +28,7 @@ export function createSessions(sql: Sql): Sessions {
         insert into audit (actor, action, subject) select 'key:' || client_id, 'console.signed-in', client_id from session`
       return token
     },
-    async find(token) {
+    async find(token, unattended = false) {
       const [person] = await sql<(ApiClient & { stale: boolean })[]>`
         select c.id, c.name, c.source, c.rights, c.agencies, c.person, s.seen_at < now() - interval '1 minute' as stale
         from console_sessions s join api_clients c on c.id = s.client_id
@@ -34,7 +36,8 @@ export function createSessions(sql: Sql): Sessions {
           and s.seen_at > now() - ${idleMinutes} * interval '1 minute'`
       if (!person) return null
       const { stale, ...client } = person
-      if (stale) await sql`update console_sessions set seen_at = now() where token_hash = ${sha256(token)}`
+      if (stale && !unattended)
+        await sql`update console_sessions set seen_at = now() where token_hash = ${sha256(token)}`
       return client
     },
     async close(token) {

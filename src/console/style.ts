@@ -41,6 +41,9 @@ svg text{fill:var(--ink);font-family:inherit}
 .ring .big{font-size:31px;font-weight:700}
 .ring .small,svg .label{fill:var(--soft);font-size:13px}
 svg .value{font-size:13px;font-weight:650}
+.trend .line{fill:none;stroke:var(--good);stroke-width:2.5}
+.trend .dot{fill:var(--good)}
+.cause-line{padding:6px 0;border-top:1px solid var(--line);margin:0}
 .target{stroke:var(--ink);stroke-width:1.5;stroke-dasharray:5 4;fill:none}
 .stack{width:100%;height:40px;border-radius:8px;margin-bottom:14px}
 .c0{fill:var(--c0)}.c1{fill:var(--c1)}.c2{fill:var(--c2)}.c3{fill:var(--c3)}.c4{fill:var(--c4)}.c5{fill:var(--c5)}.c6{fill:var(--c6)}.c7{fill:var(--c7)}

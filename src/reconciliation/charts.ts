@@ -1,5 +1,5 @@
 import { html, type Html } from '../console/html.ts'
-import { countWords, percentWords, type Words } from '../console/words.ts'
+import { countWords, dayWords, percentWords, type Words } from '../console/words.ts'
 import { sharesOf, type SyncRateReport, type Part } from './model.ts'
 import { partWords, reportWords } from './words.ts'
 
@@ -127,4 +127,39 @@ function column(part: Part, index: number): Html {
           <text class="label" x="${middle}" y="${top + height + 36}" text-anchor="middle">${received[language]}</text>
         </g>`,
     )}`
+}
+
+const dayStep = 24
+const dayHeight = 120
+
+/** A line of the rate day by day against the target; every day says its figure when it is pointed at. */
+export function trendChart(days: readonly { readonly day: string; readonly rate: number | null }[]): Html {
+  const width = Math.max(1, days.length - 1) * dayStep + 60
+  const y = (rate: number | null) => 20 + dayHeight - (dayHeight * (rate ?? 0)) / 100
+  const points = days.map(({ rate }, place) => `${place * dayStep + 8},${y(rate).toFixed(1)}`)
+  const [first, last] = [days[0]!, days.at(-1)!]
+  const words = percentWords(last.rate)
+  return html`<svg
+    role="img"
+    class="trend"
+    viewBox="0 0 ${width} ${dayHeight + 48}"
+    width="${width}"
+    height="${dayHeight + 48}"
+  >
+    ${title({
+      vi: `Tỷ lệ đồng bộ từ ${dayWords(first.day)} (${percentWords(first.rate).vi}) đến ${dayWords(last.day)} (${words.vi})`,
+      en: `Sync rate from ${dayWords(first.day)} (${percentWords(first.rate).en}) to ${dayWords(last.day)} (${words.en})`,
+    })}
+    <path class="target" d="M0 20h${width}" />
+    <polyline class="line" points="${points.join(' ')}" />
+    ${days.map(
+      ({ day, rate }, place) =>
+        html`<circle class="dot" cx="${place * dayStep + 8}" cy="${y(rate).toFixed(1)}" r="4">
+          <title>${dayWords(day)}: ${percentWords(rate).vi}</title>
+        </circle>`,
+    )}
+    <text class="label" x="0" y="${dayHeight + 40}">${dayWords(first.day)}</text>
+    <text class="label" x="${width - 80}" y="${dayHeight + 40}">${dayWords(last.day)}</text>
+    <text class="value" x="${(days.length - 1) * dayStep + 16}" y="${(y(last.rate) + 4).toFixed(1)}">${words.vi}</text>
+  </svg>`
 }

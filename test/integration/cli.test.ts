@@ -272,7 +272,7 @@ describe('dvcqg beside a running service', () => {
       body: new URLSearchParams({ key }),
       redirect: 'manual',
     })
-    expect(answer.headers.get('location')).toBe('report')
+    expect(answer.headers.get('location')).toBe('overview')
     expect((await run(['keys', 'list'])).out).toMatch(/Nguyễn Thị A +person +console/)
   })
 

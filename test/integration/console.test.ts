@@ -72,7 +72,7 @@ describe('the doors of the console', () => {
     '../v1',
   ])('lead nowhere else: %s', async (next) => {
     const { key } = await person()
-    expect((await post('sign-in', { key, next })).headers.get('location')).toBe('report')
+    expect((await post('sign-in', { key, next })).headers.get('location')).toBe('overview')
   })
 
   it('keep the session out of reach of scripts and other sites, and its secret out of the ledger', async () => {
@@ -320,6 +320,6 @@ describe('behind a proxy that speaks https', () => {
       /^__Host-dvcqg=[\w-]{43}; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
     )
     // Relative: whatever the proxy puts in front stays in front.
-    expect(answer.headers.get('location')).toBe('report')
+    expect(answer.headers.get('location')).toBe('overview')
   })
 })

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createKey, revokeKey } from '../../src/platform/auth.ts'
+import { movedMonths, takeSnapshot, trend } from '../../src/reconciliation/snapshots.ts'
+import { change, startProvince, type Province } from '../support/province.ts'
+
+describe('the overview', () => {
+  let province: Province
+  let cookie: string
+  let id: string
+  beforeAll(async () => {
+    province = await startProvince()
+    await province.until(
+      async () => (await province.ground.catalogue.fresh()).national.size > 4000,
+      'the first pull of the catalogue',
+    )
+    const made = await createKey(province.ground.sql, {
+      name: 'Trần Văn B',
+      source: 'console',
+      rights: ['reports:read'],
+      agencies: ['*'],
+      person: true,
+      by: 'test',
+    })
+    id = made.id
+    const signedIn = await fetch(`${province.house.url}/console/sign-in`, {
+      method: 'POST',
+      headers: { origin: province.house.url },
+      body: new URLSearchParams({ key: made.key }),
+      redirect: 'manual',
+    })
+    cookie = signedIn.headers.get('set-cookie')!.split(';')[0]!
+  })
+  afterAll(() => province.close())
+
+  const received = (receivedAt: string) => ({ receivedAt, changedAt: receivedAt, promisedAt: receivedAt })
+  const now = new Date().toISOString()
+
+  it('tells rate, causes, backlog and whether the portal answers', async () => {
+    await province.push([change(received(now)), change({ ...received(now), procedureCode: 'TT-LA' })])
+    await province.settled()
+    const page = await (await fetch(`${province.house.url}/console/overview`, { headers: { cookie } })).text()
+    expect(page).toContain('50,0 %')
+    expect(page).toContain('cause=no-national-code')
+    expect(page).toContain('Đang chạy tốt')
+    expect(page).toContain('data-live="overview-live"')
+  })
+
+  it('is renewed while it is looked at, keeps nobody signed in, and ends with the key', async () => {
+    const [before] = await province.ground
+      .sql`update console_sessions set seen_at = now() - interval '5 minutes' returning seen_at`
+    const leaving = new AbortController()
+    const live = await fetch(`${province.house.url}/console/overview-live`, {
+      headers: { cookie },
+      signal: leaving.signal,
+    })
+    expect(live.headers.get('content-type')).toContain('text/event-stream')
+    const reader = live.body!.getReader()
+    const first = new TextDecoder().decode((await reader.read()).value)
+    expect(first).toMatch(/^data: ".*\\n.*"\n\n$/s)
+    expect(JSON.parse(first.slice('data: '.length))).toContain('no-national-code')
+    const [after] = await province.ground.sql`select seen_at from console_sessions`
+    expect(after!['seen_at']).toEqual(before!['seen_at'])
+    await revokeKey(province.ground.sql, id, 'test')
+    // The next one finds nobody.
+    for (;;) if ((await reader.read()).done) break
+    leaving.abort()
+    const none = await fetch(`${province.house.url}/console/overview-live`, { headers: { cookie } })
+    expect(none.status).toBe(401)
+  })
+
+  it('draws days that were kept, and months that moved after they ended', async () => {
+    const { sql } = province.ground
+    await province.push([change(received('2026-08-10T09:00:00+07:00'))])
+    await province.settled()
+    await sql`update deliveries set state = 'parked', reason = 'portal-refused' where dossier_id = (select id from dossiers where received_at < '2026-09-01' order by id desc limit 1)`
+    await takeSnapshot(sql, new Date('2026-09-02T03:00:00+07:00'))
+    await takeSnapshot(sql, new Date('2026-09-02T04:00:00+07:00'))
+    expect(await trend(sql, 30)).toMatchObject([{ day: '2026-09-02', received: 3, delivered: 1, rate: 33.3 }])
+    expect(await movedMonths(sql, 6)).toEqual([])
+    await sql`update deliveries set state = 'delivered', reason = null where state = 'parked'`
+    await takeSnapshot(sql, new Date('2026-09-03T03:00:00+07:00'))
+    expect((await trend(sql, 30)).map(({ rate }) => rate)).toEqual([33.3, 66.6])
+    expect(await movedMonths(sql, 6)).toMatchObject([
+      { month: '2026-08', first: { day: '2026-09-02', rate: 0 }, last: { day: '2026-09-03', rate: 100 } },
+    ])
+    expect(await trend(sql, 30, ['H34.02'])).toEqual([])
+  })
+})
