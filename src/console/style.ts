@@ -1,9 +1,9 @@
 /** The one style sheet of all pages. It is fixed text, so that a page's policy can allow it by its hash alone. */
 export const style = `
 :root{color-scheme:light dark;--paper:#fff;--ground:#f4f6f8;--ink:#16202a;--soft:#52606d;--line:#d9e0e6;--track:#e3e9ee;
---good:#0b7a4b;--accent:#0b5cad;--c0:#c2410c;--c1:#b7791f;--c2:#7c3aed;--c3:#be185d;--c4:#2563eb;--c5:#0e7490;--c6:#65700f;--c7:#64748b}
+--good:#0b7a4b;--accent:#0b5cad;--warn:#8a5a10;--c0:#c2410c;--c1:#b7791f;--c2:#7c3aed;--c3:#be185d;--c4:#2563eb;--c5:#0e7490;--c6:#65700f;--c7:#64748b}
 @media (prefers-color-scheme:dark){:root{--paper:#18212b;--ground:#0f161d;--ink:#e8edf2;--soft:#a6b3bf;--line:#2d3a47;--track:#2a3642;
---good:#3ecf8e;--accent:#7cb8f5;--c0:#fb8b54;--c1:#f0c24b;--c2:#b794f6;--c3:#f687b3;--c4:#7aa2f7;--c5:#4fd1e0;--c6:#b8c75a;--c7:#94a3b8}}
+--good:#3ecf8e;--accent:#7cb8f5;--warn:#f0c24b;--c0:#fb8b54;--c1:#f0c24b;--c2:#b794f6;--c3:#f687b3;--c4:#7aa2f7;--c5:#4fd1e0;--c6:#b8c75a;--c7:#94a3b8}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
 .switch{position:absolute;opacity:0;pointer-events:none}
@@ -21,7 +21,7 @@ p{margin:0 0 8px}
 section{background:var(--paper);border:1px solid var(--line);border-radius:12px;padding:20px;margin-bottom:16px}
 .hero{display:grid;grid-template-columns:auto 1fr;gap:12px 40px;align-items:center}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:16px;margin:0}
-.figures .soft{display:block}
+.figures dd.soft{font-size:1rem;font-weight:400}
 .figures div{border-left:4px solid var(--line);padding-left:12px}
 .figures .good{border-color:var(--good)}
 .figures .gap{border-color:var(--c0)}
@@ -110,7 +110,7 @@ label+p,label+.actions,.fields+.actions{margin-top:12px}
 .proposal{margin-top:6px;padding-left:10px;border-left:3px solid var(--line)}
 .tag{display:inline-block;font-size:.8rem;border-radius:99px;padding:1px 10px;border:1px solid var(--line);white-space:nowrap}
 .tag.accept{border-color:var(--good);color:var(--good)}
-.tag.review{border-color:var(--c1);color:var(--c1)}
+.tag.review{border-color:var(--c1);color:var(--warn)}
 .tag.none{color:var(--soft)}
 .pager,.path,.actions,.buttons{display:flex;flex-wrap:wrap;gap:8px 16px;align-items:center}
 .path{justify-content:space-between}

@@ -105,7 +105,8 @@ function figuresOf(language: Language, { rate, targets, figures }: AuditSheet): 
       html`<div class="good">
         <dt>${say('Tỷ lệ', 'Rate')}</dt>
         <dd>${percentWords(rate)[language]}</dd>
-        ${miniBar(rate)} ${targets.map((target) => html`<span class="soft">${targetWords(target)[language]}</span> `)}
+        <dd>${miniBar(rate)}</dd>
+        ${targets.map((target) => html`<dd class="soft">${targetWords(target)[language]}</dd> `)}
       </div>`
     }
     ${figures.map(

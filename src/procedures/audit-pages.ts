@@ -93,7 +93,7 @@ function auditPage(language: Language, audit: MatchAudit, agency: string | undef
           <div class="good">
             <dt>${say('Mã khớp, mục tiêu 100 %', 'Codes that match, target 100 %')}</dt>
             <dd>${percentWords(matchRate(total))[language]}</dd>
-            ${miniBar(matchRate(total))}
+            <dd>${miniBar(matchRate(total))}</dd>
           </div>
           ${figure(say('Mã đang dùng, theo cơ quan', 'Codes in use, by agency'), total.codes, language)}
           ${figure(say('Mã chưa khớp', 'Codes that do not match'), total.codes - total.matched, language)}

@@ -189,13 +189,13 @@ function summary(language: Language, all: readonly LocalCode[]): Html {
       <div class="good">
         <dt>${say('Mã đã khớp', 'Codes that match')}</dt>
         <dd>${percentWords(rate)[language]}</dd>
-        ${miniBar(rate)}
-        <span class="soft"
-          >${say(
+        <dd>${miniBar(rate)}</dd>
+        <dd class="soft">
+          ${say(
             `${countWords(done).vi} trên ${countWords(all.length).vi}, mục tiêu 100 %`,
             `${countWords(done).en} of ${countWords(all.length).en}, target 100 %`,
-          )}</span
-        >
+          )}
+        </dd>
       </div>
       <div class="gap">
         <dt>${say('Hồ sơ đang chờ mã', 'Dossiers that wait for a code')}</dt>

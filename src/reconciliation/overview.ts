@@ -169,7 +169,7 @@ function stateSection(language: Language, { moves, reason, sinceLastAnswerSecond
         return html`<div class="${count > 0 && (state === 'blocked' || state === 'parked') && 'gap'}">
           <dt>${say(vi, en)}</dt>
           <dd>${countWords(count)[language]}</dd>
-          ${count > 0 && html`<span class="soft">${say('lâu nhất', 'oldest')} ${ago(oldest)[language]}</span>`}
+          ${count > 0 && html`<dd class="soft">${say('lâu nhất', 'oldest')} ${ago(oldest)[language]}</dd>`}
         </div>`
       })}
     </dl>
@@ -198,7 +198,7 @@ function discrepancySection(language: Language, sums: readonly DiscrepancySum[])
           html`<div class="${state === 'open' && 'gap'}">
             <dt>${kindWords[kind][language]}${state === 'acted' && say(' (đã xử lý)', ' (acted on)')}</dt>
             <dd><a href="${address('discrepancies', { kind, state })}">${countWords(count)[language]}</a></dd>
-            <span class="soft">${say('từ', 'since')} ${momentWords(since)}</span>
+            <dd class="soft">${say('từ', 'since')} ${momentWords(since)}</dd>
           </div>`,
       )}
     </dl>

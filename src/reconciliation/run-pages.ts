@@ -139,7 +139,7 @@ function openSums(language: Language, sums: readonly DiscrepancySum[]): Html {
             ${kindWords[kind][language]}${state === 'acted' && say(', đã xử lý, chờ kiểm tra lại', ', acted on, to be checked again')}
           </dt>
           <dd><a href="${address('discrepancies', { kind, state })}">${countWords(count)[language]}</a></dd>
-          <span class="soft">${say('lâu nhất từ', 'the oldest since')} ${momentWords(since)}</span>
+          <dd class="soft">${say('lâu nhất từ', 'the oldest since')} ${momentWords(since)}</dd>
         </div>`,
     )}
   </dl>`
@@ -243,10 +243,10 @@ function runPage(language: Language, { run, findings, more, kind }: RunFacts): P
             <dd>${percentWords(agreement.rate)[language]}</dd>
             ${
               agreement.interval &&
-              html`<span class="soft"
-                >${say('tin cậy 95 %:', '95 % confidence:')} ${percentWords(agreement.interval.low)[language]} –
-                ${percentWords(agreement.interval.high)[language]}</span
-              >`
+              html`<dd class="soft">
+                ${say('tin cậy 95 %:', '95 % confidence:')} ${percentWords(agreement.interval.low)[language]} –
+                ${percentWords(agreement.interval.high)[language]}
+              </dd>`
             }
           </div>
           ${findingKinds.map(

@@ -1,0 +1,145 @@
+import { mkdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import axe, { type AxeResults } from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { importAgencies, succeed } from '../../src/organisations/store.ts'
+import { createKey, rights } from '../../src/platform/auth.ts'
+import { decide } from '../../src/procedures/decisions.ts'
+import { applyProcedures } from '../../src/procedures/national.ts'
+import { importLocalProcedures } from '../../src/procedures/local-lists.ts'
+import { readRun } from '../../src/reconciliation/runs.ts'
+import { takeSnapshot } from '../../src/reconciliation/snapshots.ts'
+import { openBrowser } from '../support/browser.ts'
+import { change, nationalCodes, startProvince, step, type Province } from '../support/province.ts'
+
+const [first, second] = nationalCodes
+const all = 'from=2000-01-01&to=2100-01-01'
+/** Every page that a person can come to, each with something on it. */
+const pages = [
+  'overview?',
+  `report?${all}&`,
+  `dossiers?${all}&`,
+  'mappings?',
+  'mapping?code=2020.XD.1&',
+  'decisions?',
+  'decision?id=1&',
+  'catalogue?',
+  `audit?${all}&`,
+  ...['published', 'integrated', 'accounts', 'legal', 'content'].map((tab) => `audit?tab=${tab}&${all}&`),
+  'agencies?',
+  'agency?code=H34.30&',
+  'runs?',
+  'run?id=1&',
+  'discrepancies?',
+]
+/** Kept for whoever looks at a build; not in git. */
+const screenshots = fileURLToPath(new URL('../../artifacts/screenshots/', import.meta.url))
+
+describe('every page of the console', () => {
+  let province: Province
+  let browser: Browser
+  let page: Page
+
+  beforeAll(async () => {
+    province = await startProvince({ settings: { CATALOGUE_PULL: 'off' } })
+    const { sql } = province.ground
+    await fill(province)
+    await mkdir(screenshots, { recursive: true })
+    const wish = { name: 'Nguyễn Thị A', source: 'console', agencies: ['*'], person: true, by: 'test' } as const
+    const { key } = await createKey(sql, { ...wish, rights: [...rights] })
+    browser = await openBrowser()
+    // What looks at a page from outside is not bound by the policy of the page.
+    page = await (await browser.newContext({ bypassCSP: true })).newPage()
+    await page.goto(`${province.house.url}/console/sign-in`)
+    await page.fill('[name=key]', key)
+    await page.click('main button')
+    await page.waitForURL(/overview/)
+  })
+  afterAll(async () => {
+    await browser.close()
+    await province.close()
+  })
+
+  it.each(pages)('%s can be used by everybody, on a laptop and a phone, in both languages', async (path) => {
+    for (const language of ['vi', 'en']) {
+      await page.setViewportSize({ width: 1366, height: 768 })
+      await page.goto(`${province.house.url}/console/${path}lang=${language}`)
+      expect(await page.locator('html').getAttribute('lang')).toBe(language)
+      expect(await faultsOf(page)).toEqual([])
+      for (const width of [1366, 390]) {
+        await page.setViewportSize({ width, height: 800 })
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+        const name = path.replaceAll(/[^\w.]+/g, '-').replace(/-$/, '')
+        await page.screenshot({ path: `${screenshots}${name}-${language}-${width}.png` })
+      }
+    }
+  })
+})
+
+/** What keeps somebody from using the page: contrast, names of fields, order of headings, and the like. */
+async function faultsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source)
+  const { violations } = (await page.evaluate('axe.run()')) as AxeResults
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
+}
+
+async function fill({ ground, push, until, sandbox, house, key }: Province): Promise<void> {
+  const { sql } = ground
+  const national = (code: string, name: string) => ({ code, name, fieldCode: 'F', fieldName: 'Xây dựng' })
+  await applyProcedures(sql, [
+    national(first, 'Cấp giấy phép xây dựng nhà ở riêng lẻ'),
+    national(second, 'Cấp lại giấy phép xây dựng nhà ở riêng lẻ'),
+  ])
+  await applyProcedures(sql, [
+    national(first, 'Cấp giấy phép xây dựng'),
+    national(second, 'Cấp lại giấy phép xây dựng nhà ở riêng lẻ'),
+  ])
+  await importLocalProcedures(sql, [
+    { code: '2020.XD.1', name: 'Cấp GPXD nhà ở riêng lẻ', level: null, agencyCode: 'H34.02', onlineLevel: 'full' },
+    { code: '2020.XD.1', name: 'Cấp phép xây dựng', level: null, agencyCode: null, source: 'mot-cua-2' },
+    { code: '2020.XD.2', name: 'Cấp lại GPXD', level: null, agencyCode: null },
+  ])
+  await importAgencies(sql, [
+    { code: 'H34.30', name: 'UBND huyện Đắk Glei', level: 'district', validTo: '2025-07-01' },
+    { code: 'H34.41', name: 'UBND xã Đắk Pék', level: 'commune' },
+  ])
+  const split = {
+    oldCode: 'H34.30',
+    newCode: 'H34.41',
+    day: '2025-07-01',
+    transfer: 'part',
+    procedureCode: null,
+  } as const
+  await succeed(sql, [split], { by: 'test', why: 'Nghị quyết' })
+  const mapping = {
+    localCode: '2020.XD.2',
+    nationalCode: second,
+    source: null,
+    agencyCode: null,
+    level: null,
+    validFrom: null,
+    validTo: null,
+  }
+  await decide(sql, { wishes: [{ verdict: 'accept', mapping }], by: 'test', why: 'Quyết định 12' })
+  await ground.catalogue.fresh()
+  const late = {
+    receivedAt: '2026-08-01T08:00:00+07:00',
+    changedAt: '2026-08-01T08:00:00+07:00',
+    promisedAt: '2026-08-09T08:00:00+07:00',
+  }
+  const good = change({ steps: [step('2020-07-03T08:40:00+07:00', 'received')] })
+  await push([good, change({ procedureCode: '2020.XD.1' }), change({ agencyCode: 'H34.30', ...late })])
+  const state = async () => (await sql`select 1 from deliveries where state = 'delivered'`).length
+  await until(async () => (await state()) === 1, 'the delivery')
+  await fetch(`${sandbox.controlUrl}/dossiers/${good.code}`, { method: 'DELETE' })
+  await fetch(`${house.url}/v1/reconciliation/runs`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: '{}',
+  })
+  await until(async () => (await readRun(sql, 1))?.state === 'finished', 'the run')
+  for (const day of [1, 2, 3]) await takeSnapshot(sql, new Date(Date.now() - day * 86_400_000))
+}
