@@ -335,7 +335,8 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
       }
       return carry(sql, runId, () => continueRun({ sql, portal, expected }, runId, { concurrency: 4 }))
     },
-    { ...common, concurrency: 1, patience: patienceWithoutLease },
+    // A look at a few dossiers does not wait behind one at all of them.
+    { ...common, concurrency: 3, patience: patienceWithoutLease },
   )
   return [() => Promise.all([...push, upkeep, reconcile].map((worker) => worker.close()))]
 }

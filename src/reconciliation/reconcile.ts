@@ -4,7 +4,17 @@ import type { Difference, LookUpAnswer, Portal, PortalDossier, PortalStep } from
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
 import { findingKinds, type FindingKind } from './agreement.ts'
 import { keepDiscrepancies, type Seen } from './discrepancies.ts'
-import { allLots, readRunRow, runOf, type Daily, type KeptScope, type Run, type RunRow, type RunScope } from './runs.ts'
+import {
+  allLots,
+  readRunRow,
+  runOf,
+  type Daily,
+  type KeptScope,
+  type RegisterCount,
+  type Run,
+  type RunRow,
+  type RunScope,
+} from './runs.ts'
 
 /**
  * Proves the ledger against the portal: every dossier in scope is looked up and compared with the change that the ledger
@@ -100,16 +110,36 @@ export async function startRun(
       insert into reconciliation_runs (asked_by, scope, served) values (${wish.askedBy}, '{}', ${wish.served ?? false}) returning id`
     const id = created!.id
     const lots = await lotsOf(tx, id, scope)
-    const unheld = (await withoutHeld(tx, codes)).filter((code) => lot(id, code) < lots)
+    const missing = await withoutHeld(tx, codes)
+    const unheld = missing.filter((code) => lot(id, code) < lots)
+    const register = codes.length === 0 ? undefined : await registerCount(tx, scope, { codes, missing: missing.length })
     const [held] = await tx<{ last: number; total: number }[]>`
       select coalesce(max(id), 0) as last, count(*) as total from dossiers
       where ${lotInSql(tx, id)} < ${lots}::bigint ${inScope(tx, scope)}`
-    const kept: KeptScope = { ...scope, lastId: held!.last, lots, unheld }
+    const kept: KeptScope = { ...scope, lastId: held!.last, lots, unheld, register }
     await tx`
       update reconciliation_runs set scope = ${tx.json(kept as never)}, total = ${held!.total + unheld.length}
       where id = ${id}`
     return id
   })
+}
+
+/** Unregistered dossiers that are named. */
+const namedExamples = 200
+
+/** Three counts: the register, the ledger, and (by the run itself) the portal. */
+async function registerCount(
+  tx: Tx,
+  scope: Omit<RunScope, 'codes'>,
+  { codes, missing }: { readonly codes: readonly string[]; readonly missing: number },
+): Promise<RegisterCount> {
+  const total = new Set(codes).size
+  const [extra] = await tx<{ count: number; examples: string[] }[]>`
+    with registered as materialized (select distinct unnest(${[...codes]}::text[]) as code),
+      extra as (select code from dossiers where code not in (select code from registered) ${inScope(tx, scope)})
+    select (select count(*)::int from extra) as count,
+      coalesce((select array_agg(code) from (select code from extra order by code limit ${namedExamples}) few), '{}') as examples`
+  return { total, held: total - missing, missing, unregistered: extra!.count, examples: extra!.examples }
 }
 
 /** Dossiers with a lot below this are looked at. A limit takes those with the smallest lots: a random sample of that size. */

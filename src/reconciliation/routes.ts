@@ -96,6 +96,16 @@ const Run = z
       codes: z.array(z.string()).describe("Codes of the province's register that the ledger did not hold"),
     }),
     sampled: z.boolean(),
+    register: z
+      .object({
+        total: count,
+        held: count,
+        missing: count,
+        unregistered: count.describe('Dossiers of the ledger, in scope, that the register does not have'),
+        examples: z.array(z.string()).readonly(),
+      })
+      .nullable()
+      .describe("The province's own register against the ledger; held and missing are its total"),
     total: count,
     counts: z.record(z.enum(findingKinds), count),
     agreement: z.object({

@@ -14,11 +14,22 @@ import {
 } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import { Refusal } from '../platform/problems.ts'
+import { code as dossierCode } from '../dossiers/model.ts'
+import { readTable } from '../platform/files.ts'
+import type { TableProblem, TableShape } from '../platform/table.ts'
 import { findingKinds, type FindingKind } from './agreement.ts'
 import { sumDiscrepancies, type DiscrepancySum } from './discrepancies.ts'
 import { fieldWords, kindWords, valueWords } from './discrepancy-words.ts'
 import { startRun } from './reconcile.ts'
-import { listFindings, listRuns, readRun, type FindingRow, type Run, type RunScope } from './runs.ts'
+import {
+  listFindings,
+  listRuns,
+  readRun,
+  type FindingRow,
+  type RegisterCount,
+  type Run,
+  type RunScope,
+} from './runs.ts'
 import { blank } from './selection.ts'
 
 export interface RunPageDeps {
@@ -50,6 +61,18 @@ export function addRunPages(console: Console, { sql, canCompare }: RunPageDeps):
       return runPage(language, { run, findings, more: next !== null, kind })
     },
   })
+  console.upload({
+    path: 'compare-register',
+    right: 'deliveries:resend',
+    allAgencies: true,
+    async act({ by, language }, { bytes }) {
+      if (!canCompare) throw new Refusal('no-look-up', 'The dialect of the portal has no look-up service')
+      const read = readTable(bytes, registerFile)
+      if (!read.ok) return registerFaults(language, read.problems)
+      const codes = read.rows.map(({ code }) => code)
+      return { to: `run?id=${await startRun(sql, { askedBy: by, scope: { codes }, served: true })}` }
+    },
+  })
   console.act({
     path: 'start-run',
     right: 'deliveries:resend',
@@ -66,6 +89,27 @@ const shownRuns = 50
 const shownFindings = 200
 /** Seconds between two looks at a run that goes on. */
 const refresh = 3
+
+/** The province's own register: its dossiers' codes in a column `code`; other columns say nothing here. */
+const registerFile: TableShape<{ readonly code: string }> = {
+  headers: ['code'],
+  ignoresOthers: true,
+  row: z.object({ code: dossierCode(100) }),
+}
+
+function registerFaults(language: Language, problems: readonly TableProblem[]): Page {
+  const say = sayIn(language)
+  return {
+    title: { vi: 'Tệp có lỗi, chưa chạy', en: 'The file has faults; nothing was begun' },
+    status: 422,
+    body: html`<section class="note bad" role="alert">
+        <ul class="changes">
+          ${problems.slice(0, shownFindings).map(({ row, column, detail }) => html`<li>${say('Dòng', 'Row')} ${row} ${column}: ${detail}</li>`)}
+        </ul>
+      </section>
+      <p><a href="runs">${say('Quay lại', 'Back')}</a></p>`,
+  }
+}
 
 const StartForm = z.object({
   share: z.coerce.number().min(0.1).max(100),
@@ -167,6 +211,14 @@ function startForm(say: Say): Html {
           )}
         </p>
       </form>
+      <h3>${say('Với sổ theo dõi của tỉnh', "With the province's own register")}</h3>
+      <form method="post" action="compare-register" enctype="multipart/form-data">
+        <label
+          >${say('Tệp Excel hoặc CSV có cột code (mã hồ sơ)', 'Excel or CSV with a column code (of the dossiers)')}
+          <input type="file" name="file" accept=".xlsx,.csv" required
+        /></label>
+        <p class="actions"><button>${say('So ba bên', 'Compare all three')}</button></p>
+      </form>
     </details>
   </section>`
 }
@@ -267,6 +319,7 @@ function runPage(language: Language, { run, findings, more, kind }: RunFacts): P
           ${say(`Cộng lại: ${countWords(done).vi} hồ sơ.`, `Together: ${countWords(done).en} dossiers.`)}
         </p>
       </section>
+      ${run.register && registerSection(language, run.register)}
       ${
         findings.length > 0 &&
         html`<section>
@@ -276,6 +329,34 @@ function runPage(language: Language, { run, findings, more, kind }: RunFacts): P
         </section>`
       }`,
   }
+}
+
+function registerSection(language: Language, register: RegisterCount): Html {
+  const say = sayIn(language)
+  const figure = (text: string, count: number, kind: string | false = false) =>
+    html`<div class="${kind}">
+      <dt>${text}</dt>
+      <dd>${countWords(count)[language]}</dd>
+    </div>`
+  return html`<section>
+    <h2>${say('Sổ của tỉnh và ở đây', 'The register and what is here')}</h2>
+    <dl class="figures">
+      ${figure(say('Trong sổ', 'In the register'), register.total)}
+      ${figure(say('Có ở đây', 'Of them here'), register.held, 'good')}
+      ${figure(say('Chưa có ở đây', 'Not here'), register.missing, register.missing > 0 && 'gap')}
+      ${figure(say('Ở đây có, sổ không có', 'Here, and not in it'), register.unregistered, register.unregistered > 0 && 'gap')}
+    </dl>
+    ${
+      register.examples.length > 0 &&
+      html`<details>
+        <summary>${say('Ở đây có, sổ không có', 'Here, and not in the register')}</summary>
+        <ul class="codes">
+          ${register.examples.map((code) => html`<li><code>${code}</code></li>`)}
+        </ul>
+        ${register.unregistered > register.examples.length && html`<p class="soft">${say(`${register.examples.length} mã đầu`, `The first ${register.examples.length}`)}</p>`}
+      </details>`
+    }
+  </section>`
 }
 
 function progress(say: Say, language: Language, done: number, total: number): Html {

@@ -32,8 +32,22 @@ export interface KeptScope extends Omit<RunScope, 'codes'> {
   readonly lastId: number
   /** A dossier is looked at when its `lot` lies below; `allLots` = every one. */
   readonly lots: number
+  /** The province's own register against the ledger, when the run began; null: none was given. */
+  readonly register?: RegisterCount | undefined
   /** Codes of the register that the ledger did not hold, in order, and drawn like the dossiers. */
   readonly unheld: readonly string[]
+}
+
+/** `held` and `missing` together are `total`. */
+export interface RegisterCount {
+  /** Different codes in the register. */
+  readonly total: number
+  /** Of them in the ledger. */
+  readonly held: number
+  readonly missing: number
+  /** Dossiers of the ledger, within the scope of the run, that the register does not have; the first of them by name. */
+  readonly unregistered: number
+  readonly examples: readonly string[]
 }
 
 export const allLots = 2 ** 52
@@ -46,6 +60,7 @@ export interface Run {
   readonly state: 'running' | 'finished' | 'failed'
   readonly scope: RunScope & { readonly codes: readonly string[] }
   readonly sampled: boolean
+  readonly register: RegisterCount | null
   /** Dossiers to look at; once finished, those that were looked at: the sum of `counts`. */
   readonly total: number
   readonly counts: Counts
@@ -71,7 +86,7 @@ export interface RunRow {
 }
 
 export function runOf(row: RunRow): Run {
-  const { lastId: _lastId, lots, unheld, ...scope } = row.scope
+  const { lastId: _lastId, lots, unheld, register = null, ...scope } = row.scope
   const counts: Counts = {
     equal: row.equal,
     different: row.different,
@@ -88,6 +103,7 @@ export function runOf(row: RunRow): Run {
     state: row.state,
     scope: { ...scope, codes: unheld },
     sampled,
+    register,
     total: row.total,
     counts,
     agreement: agreementOf(counts, sampled),

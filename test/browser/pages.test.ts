@@ -86,7 +86,8 @@ async function faultsOf(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
 }
 
-async function fill({ ground, push, until, sandbox, house, key }: Province): Promise<void> {
+async function fill(province: Province): Promise<void> {
+  const { ground, sandbox, house, key } = province
   const { sql } = ground
   const national = (code: string, name: string) => ({ code, name, fieldCode: 'F', fieldName: 'Xây dựng' })
   await applyProcedures(sql, [
@@ -131,15 +132,15 @@ async function fill({ ground, push, until, sandbox, house, key }: Province): Pro
     promisedAt: '2026-08-09T08:00:00+07:00',
   }
   const good = change({ steps: [step('2020-07-03T08:40:00+07:00', 'received')] })
-  await push([good, change({ procedureCode: '2020.XD.1' }), change({ agencyCode: 'H34.30', ...late })])
+  await province.push([good, change({ procedureCode: '2020.XD.1' }), change({ agencyCode: 'H34.30', ...late })])
   const state = async () => (await sql`select 1 from deliveries where state = 'delivered'`).length
-  await until(async () => (await state()) === 1, 'the delivery')
+  await province.until(async () => (await state()) === 1, 'the delivery')
   await fetch(`${sandbox.controlUrl}/dossiers/${good.code}`, { method: 'DELETE' })
   await fetch(`${house.url}/v1/reconciliation/runs`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     body: '{}',
   })
-  await until(async () => (await readRun(sql, 1))?.state === 'finished', 'the run')
+  await province.until(async () => (await readRun(sql, 1))?.state === 'finished', 'the run')
   for (const day of [1, 2, 3]) await takeSnapshot(sql, new Date(Date.now() - day * 86_400_000))
 }

@@ -85,7 +85,9 @@ describe('what disagrees', () => {
     await province.ground.sql`
       insert into deliveries (dossier_id, agency_code, state, wanted_change_id)
       select id, agency_code, 'blocked', change_id from dossiers where code = ${`${extra}-gone`}`
-    const run = await compared({ codes: [extra, 'H34-CHI-TRONG-SO'] })
+    const run = await compared({ codes: [extra, 'H34-CHI-TRONG-SO', lost, older, lost] })
+    expect(run.register).toMatchObject({ total: 4, held: 2, missing: 2, unregistered: 7 })
+    expect(run.register!.examples).toHaveLength(7)
     expect(run).toMatchObject({
       state: 'finished',
       total: 11,
@@ -176,6 +178,23 @@ describe('what disagrees', () => {
     await province.until(async () => (await page(where)).includes('Xong'), 'the run')
     expect(await page(where)).not.toContain('http-equiv="refresh"')
     expect(await page('runs')).toContain('discrepancies?kind=different')
+    const form3 = new FormData()
+    form3.append('file', new Blob([`code,status\n${codes[1]},x\nH34-LA,y\n`]), 'so.csv')
+    const uploaded = await fetch(`${url}/console/compare-register`, {
+      method: 'POST',
+      headers: { cookie, origin: url },
+      body: form3,
+      redirect: 'manual',
+    })
+    expect(await page(uploaded.headers.get('location')!)).toContain('Chưa có ở đây')
+    const wrong = new FormData()
+    wrong.append('file', new Blob(['ma\nx\n']), 'so.csv')
+    const refused = await fetch(`${url}/console/compare-register`, {
+      method: 'POST',
+      headers: { cookie, origin: url },
+      body: wrong,
+    })
+    expect([refused.status, (await refused.text()).includes('The column code is missing')]).toEqual([422, true])
     expect(await page('discrepancies?kind=different')).toContain(codes[5]!)
     const [own] = await discrepancies('kind=different')
     const form = { state: 'open', kind: 'different', agency: '', field: '', act: 'resend', id: String(own!.id) }
