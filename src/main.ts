@@ -36,8 +36,8 @@ import { createPace } from './delivery/pace.ts'
 import { registerPaceRoutes } from './delivery/pace-routes.ts'
 import type { Exchange, Portal } from './delivery/portal.ts'
 import { registerReplayRoutes } from './delivery/replay-routes.ts'
-import { rotateReplays } from './delivery/replays.ts'
-import { registerDeliveryRoutes, type DeliveryRouteDeps } from './delivery/routes.ts'
+import { outcomeOfItem, resendDossier, rotateReplays } from './delivery/replays.ts'
+import { operatorOf, registerDeliveryRoutes, type DeliveryRouteDeps } from './delivery/routes.ts'
 import { createSessionStore } from './delivery/sessions.ts'
 import { createRecorder } from './delivery/recorder.ts'
 import { makePartitions, rotate } from './delivery/retention.ts'
@@ -47,6 +47,7 @@ import { registerEventRoutes } from './events/routes.ts'
 import type { Sender } from './events/sender.ts'
 import { rotateEvents } from './events/store.ts'
 import { collectEvents, evaluateAlerts } from './events/watch.ts'
+import { addDossierPages } from './dossiers/pages.ts'
 import { registerDossierRoutes } from './dossiers/routes.ts'
 import { topOf, unitOf } from './organisations/model.ts'
 import { addOrganisationPages } from './organisations/pages.ts'
@@ -472,6 +473,14 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   })
   const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
   addReportPages(console, { sql })
+  addDossierPages(console, {
+    sql,
+    vault,
+    resend: {
+      send: async (wish, person) => (await resendDossier(sql, wish, operatorOf(person)))?.id ?? null,
+      outcome: (replay, code) => outcomeOfItem(sql, replay, code),
+    },
+  })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   await console.open(app)

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { laneWords } from '../../../config/delivery-words.ts'
 import type { LaneState } from '../../delivery/model.ts'
 import type { Movement } from '../../delivery/health.ts'
 import { readHold, type Hold } from '../../delivery/hold.ts'
@@ -48,19 +49,10 @@ async function read(ground: Ground): Promise<Status> {
   }
 }
 
-const stateWords: Readonly<Record<LaneState, Words>> = {
-  delivered: { vi: 'Đã gửi', en: 'Delivered' },
-  waiting: { vi: 'Chờ gửi', en: 'Waiting' },
-  sending: { vi: 'Đang gửi', en: 'Being sent' },
-  unknown: { vi: 'Chưa rõ kết quả', en: 'Outcome unknown' },
-  blocked: { vi: 'Bị chặn', en: 'Blocked' },
-  parked: { vi: 'Đã dừng', en: 'Parked' },
-}
-
 function describe({ backlog: rows, pace, movement, hold }: Status, lang: Language): string {
   const list = rows.flatMap(({ state, reason, count, oldest, words }) => [
     [
-      stateWords[state][lang],
+      laneWords[state][lang],
       countWords(count)[lang],
       state === 'delivered' ? '' : ageOf(oldest),
       reason ?? '',
