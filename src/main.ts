@@ -75,6 +75,7 @@ import { pullOrFail } from './procedures/pull.ts'
 import { addProcedurePages } from './procedures/pages.ts'
 import { registerProcedureRoutes } from './procedures/routes.ts'
 import { createCatalogueSource, type CatalogueSource } from './procedures/store.ts'
+import { addDossierList } from './reconciliation/dossier-list.ts'
 import { addReportPages } from './reconciliation/pages.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
@@ -473,6 +474,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   })
   const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
   addReportPages(console, { sql })
+  addDossierList(console, { sql, write: lists.write })
   addDossierPages(console, {
     sql,
     vault,

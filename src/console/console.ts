@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import cookie from '@fastify/cookie'
 import multipart from '@fastify/multipart'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -47,7 +48,8 @@ export interface ActWish<Form extends z.ZodType> extends Guarded {
 export interface Download {
   readonly name: string
   readonly type: string
-  readonly bytes: Buffer
+  /** A stream where it may be longer than memory should hold. */
+  readonly bytes: Buffer | Readable
 }
 
 export interface FileWish<Query extends z.ZodType> extends Guarded {

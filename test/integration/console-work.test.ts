@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createKey, type NewKey } from '../../src/platform/auth.ts'
+import { openWorkbook } from '../../src/platform/xlsx.ts'
 import { change, startProvince, step, type Province } from '../support/province.ts'
 
 const owner = { type: 'citizen', name: 'Phạm Thị Bí Mật', idNumber: '062999000777' }
@@ -48,7 +49,8 @@ describe('the daily work in the console', () => {
       const page = await fetch(url + path, { headers: { cookie }, redirect: 'manual' })
       return { status: page.status, text: await page.text() }
     }
-    return { id, get, post: (path: string, fields: Record<string, string>) => post(path, fields, cookie) }
+    const file = (path: string) => fetch(url + path, { headers: { cookie } })
+    return { id, get, file, post: (path: string, fields: Record<string, string>) => post(path, fields, cookie) }
   }
   const stateOf = async (code: string) => {
     const [row] = await province.ground.sql<{ state: string }[]>`
@@ -134,5 +136,76 @@ describe('the daily work in the console', () => {
       expect(text).toContain(part)
     await sql`delete from delivery_hold`
     await province.settled()
+  })
+
+  const codesIn = (text: string) => [...text.matchAll(/href="dossier\?code=([^"&]+)"/g)].map(([, code]) => code)
+  const all = 'from=2000-01-01&to=2100-01-01'
+
+  it('find dossiers by code, by how it begins, by agency, standing and cause', async () => {
+    const { get } = await enter()
+    const found = async (query: string) => codesIn((await get(`dossiers?${query}`)).text)
+    // A whole code is found whenever it was received, even where the form brings this year along.
+    expect(await found(`code=${delivered.code}&from=2026-01-01&to=2027-01-01`)).toEqual([delivered.code])
+    expect(await found(`code=${delivered.code.slice(0, -1)}`)).toEqual([])
+    expect(await found(`${all}&code=${delivered.code.slice(0, -2)}`)).toContain(blocked.code)
+    expect(await found(`${all}&code=%25`)).toEqual([])
+    expect(await found(`${all}&cause=no-national-code&code=${blocked.code.slice(0, 9)}`)).toEqual([blocked.code])
+    expect(await found(`${all}&state=gap`)).toEqual([blocked.code])
+    expect(await found(`${all}&agency=H34.02&procedure=2020.NONE&state=&cause=`)).toEqual([blocked.code])
+    const page = (await get(`dossiers?${all}&cause=no-national-code`)).text
+    expect(page).toMatch(/<option value="no-national-code" selected/)
+    expect(page).toContain('dossiers-file?')
+    const limited = await enter({ agencies: ['H34.02'] })
+    expect(codesIn((await limited.get(`dossiers?code=${delivered.code}`)).text)).toEqual([])
+    expect(codesIn((await limited.get(`dossiers?${all}`)).text)).toEqual([blocked.code])
+  })
+
+  it('hand out the whole selection as CSV and as a workbook, for spreadsheets', async () => {
+    const evil = change({ code: '=HYPERLINK("x")', agencyCode: 'H34.02', procedureCode: '+2020.NONE' })
+    await province.push([evil])
+    const { file } = await enter()
+    const csv = await file(`dossiers-file?${all}&format=csv`)
+    expect(csv.headers.get('content-disposition')).toMatch(/^attachment; filename="ho-so-[\d-]+\.csv"$/)
+    const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(await csv.arrayBuffer())
+    expect(text.startsWith('\uFEFFMã hồ sơ,')).toBe(true)
+    for (const { code } of [delivered, refused, blocked]) expect(text).toContain(`\n${code},`)
+    expect(text).toContain(`"'=HYPERLINK(""x"")"`)
+    expect(text).toContain("'+2020.NONE")
+    expect(text).not.toContain('Bí Mật')
+    const book = openWorkbook(
+      new Uint8Array(await (await file(`dossiers-file?${all}&cause=no-national-code&format=xlsx`)).arrayBuffer()),
+    )
+    const rows = book.rows(book.sheets[0]!)
+    expect(rows.map(({ cells }) => cells[0])).toEqual(['Mã hồ sơ', blocked.code, evil.code])
+    const limited = await enter({ agencies: ['H34.01'] })
+    const own = await (await limited.file(`dossiers-file?${all}&format=csv`)).text()
+    expect(own).not.toContain(blocked.code)
+    expect(own).toContain(delivered.code)
+    const none = await enter({ rights: ['deliveries:read'] })
+    expect((await none.file(`dossiers-file?${all}&format=csv`)).status).toBe(403)
+  })
+
+  it('refuse a workbook of more than 50,000 dossiers, and stream them as CSV', async () => {
+    const { sql } = province.ground
+    await sql`
+      insert into dossiers (code, source, agency_code, procedure_code, source_status, received_at, changed_at, hash, change_id)
+      select 'MANY-' || n, 'many', 'H34.09', 'P', 'x', '2019-05-01', '2019-05-01', '', 0 from generate_series(1, 50001) n`
+    await sql`
+      insert into deliveries (dossier_id, agency_code, state, wanted_change_id)
+      select id, agency_code, 'delivered', 0 from dossiers where source = 'many'`
+    const { file } = await enter()
+    const period = 'from=2019-01-01&to=2020-01-01'
+    const refusal = await file(`dossiers-file?${period}&format=xlsx`)
+    expect([refusal.status, await refusal.text()]).toEqual([422, expect.stringContaining('tối đa 50.000')])
+    const csv = await (await file(`dossiers-file?${period}&format=csv`)).text()
+    expect(csv.trimEnd().split('\n')).toHaveLength(50_002)
+    expect((await file(`dossiers-file?${period}&code=MANY-1&format=xlsx`)).status).toBe(200)
+    const most = await file(`dossiers-file?${period}&code=MANY-&agency=H34.09&format=xlsx`)
+    expect(most.status).toBe(422)
+    await sql`delete from deliveries where dossier_id = (select id from dossiers where code = 'MANY-7')`
+    await sql`delete from dossiers where code = 'MANY-7'`
+    expect((await file(`dossiers-file?${period}&format=xlsx`)).status).toBe(200)
+    await sql`delete from deliveries where agency_code = 'H34.09'`
+    await sql`delete from dossiers where source = 'many'`
   })
 })
