@@ -474,7 +474,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   })
   const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
   addReportPages(console, { sql })
-  addDossierList(console, { sql, write: lists.write })
+  addDossierList(console, { sql, write: (format, table) => lists.write(format, table) })
   addDossierPages(console, {
     sql,
     vault,
