@@ -41,6 +41,7 @@ import { operatorOf, registerDeliveryRoutes, type DeliveryRouteDeps } from './de
 import { createSessionStore } from './delivery/sessions.ts'
 import { createRecorder } from './delivery/recorder.ts'
 import { makePartitions, rotate } from './delivery/retention.ts'
+import { addTrafficPage } from './delivery/traffic-page.ts'
 import { keepEvidence, recordOutcomes, watchBacklog } from './delivery/store.ts'
 import { createIntake } from './dossiers/intake.ts'
 import { registerEventRoutes } from './events/routes.ts'
@@ -483,6 +484,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
       outcome: (replay, code) => outcomeOfItem(sql, replay, code),
     },
   })
+  addTrafficPage(console, { sql })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   await console.open(app)

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { Readable } from 'node:stream'
 import { statusNames, type Status } from '../../config/statuses.ts'
 import type { Console, Download } from '../console/console.ts'
+import { chooser } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
-import { address, html, trusted, type Html } from '../console/html.ts'
+import { address, html, type Html } from '../console/html.ts'
 import { causeWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
 import { vietnamDate } from '../dossiers/model.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
@@ -186,8 +187,8 @@ function searchForm(language: Language, query: Search, { from, to }: Filter): Ht
       <div class="fields">
         ${field('code', say('Mã hồ sơ, hoặc phần đầu', 'Code, or how it begins'))}
         ${field('agency', say('Mã cơ quan', 'Agency code'))} ${field('procedure', say('Mã thủ tục', 'Procedure code'))}
-        ${choice('state', say('Tình trạng', 'Standing'), query.state, Object.entries(states))}
-        ${choice(
+        ${chooser('state', say('Tình trạng', 'Standing'), query.state, Object.entries(states))}
+        ${chooser(
           'cause',
           say('Nguyên nhân', 'Cause'),
           query.cause,
@@ -199,19 +200,6 @@ function searchForm(language: Language, query: Search, { from, to }: Filter): Ht
     </form>
   </section>`
 }
-
-const choice = (
-  name: string,
-  label: string,
-  chosen: string | undefined,
-  options: readonly (readonly [string, string])[],
-): Html =>
-  html`<label
-    >${label}<select name="${name}">
-      <option value=""></option>
-      ${options.map(([value, text]) => html`<option value="${value}" ${value === chosen && trusted('selected')}>${text}</option>`)}
-    </select></label
-  >`
 
 function dossierTable(say: Say, language: Language, dossiers: readonly DossierLine[]): Html {
   const head = (text: string, kind = '') => html`<th scope="col" class="${kind}">${text}</th>`

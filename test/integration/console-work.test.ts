@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { listTraffic } from '../../src/delivery/traffic.ts'
 import { createKey, type NewKey } from '../../src/platform/auth.ts'
 import { openWorkbook } from '../../src/platform/xlsx.ts'
 import { change, startProvince, step, type Province } from '../support/province.ts'
@@ -207,5 +208,46 @@ describe('the daily work in the console', () => {
     expect((await file(`dossiers-file?${period}&format=xlsx`)).status).toBe(200)
     await sql`delete from deliveries where agency_code = 'H34.09'`
     await sql`delete from dossiers where source = 'many'`
+  })
+
+  it('show the calls to the portal, the newest first, and narrow them', async () => {
+    const { get } = await enter({ rights: ['deliveries:read'] })
+    const { status, text } = await get('traffic')
+    expect(status).toBe(200)
+    for (const part of ['DongBoHoSoMC', 'Cổng từ chối', 'Cổng đã nhận', 'Sai số']) expect(text).toContain(part)
+    for (const secret of ['062999000777', 'Bí Mật', delivered.code]) expect(text).not.toContain(secret)
+    const tags = async (query: string) => {
+      const page = (await get(`traffic?${query}`)).text
+      return [...new Set([...page.matchAll(/<span class="tag \w+"\s*>([^<]+)</g)].map(([, words]) => words))]
+    }
+    expect(await tags('class=refused')).toEqual(['Cổng từ chối'])
+    expect(await tags('failure=portal-refused&service=DongBoHoSoMC&class=&from=&to=')).toEqual(['Cổng từ chối'])
+    expect(await tags('service=nothing')).toEqual([])
+    expect(await tags('from=2099-01-01T00:00')).toEqual([])
+    expect(await tags('to=2001-01-01T00:00')).toEqual([])
+    for (const query of ['class=x', 'failure=x', 'from=1', 'cursor=1;', 'body=1'])
+      expect([query, (await get(`traffic?${query}`)).status]).toEqual([query, 422])
+  })
+
+  it('keep the calls, which are about all agencies, from who speaks for some', async () => {
+    expect((await (await enter({ rights: ['deliveries:read'], agencies: ['H34.01'] })).get('traffic')).status).toBe(403)
+    expect((await (await enter({ rights: ['reports:read'] })).get('traffic')).status).toBe(403)
+  })
+
+  it('page through the calls without leaving one out', async () => {
+    const { sql } = province.ground
+    await sql`
+      insert into exchanges (service, request_in, request_out, response_in, response_out, class)
+      select 'Old', '2019-01-01', '2019-01-01', '2019-01-01', timestamptz '2019-01-01' + n / 3 * interval '1 microsecond', 'ok'
+      from generate_series(1, 250) n`
+    const filter = { service: 'Old', to: new Date('2020-01-01'), limit: 100 }
+    const seen: number[] = []
+    for (let cursor: string | undefined, next: string | null = ''; next !== null; cursor = next ?? undefined) {
+      const page = await listTraffic(sql, { ...filter, cursor })
+      seen.push(...page.lines.map(({ id }) => id))
+      next = page.next
+    }
+    expect([seen.length, new Set(seen).size]).toEqual([250, 250])
+    await sql`delete from exchanges where service = 'Old'`
   })
 })
