@@ -33,6 +33,7 @@ import { createPulse, type Pulse } from './delivery/heartbeats.ts'
 import { createHoldWatch } from './delivery/hold.ts'
 import { createLanes, releaseForeseen, releaseUnder } from './delivery/lanes.ts'
 import { createPace } from './delivery/pace.ts'
+import { addDeliveryPages } from './delivery/pages.ts'
 import { registerPaceRoutes } from './delivery/pace-routes.ts'
 import type { Exchange, Portal } from './delivery/portal.ts'
 import { registerReplayRoutes } from './delivery/replay-routes.ts'
@@ -41,7 +42,6 @@ import { operatorOf, registerDeliveryRoutes, type DeliveryRouteDeps } from './de
 import { createSessionStore } from './delivery/sessions.ts'
 import { createRecorder } from './delivery/recorder.ts'
 import { makePartitions, rotate } from './delivery/retention.ts'
-import { addTrafficPage } from './delivery/traffic-page.ts'
 import { keepEvidence, recordOutcomes, watchBacklog } from './delivery/store.ts'
 import { createIntake } from './dossiers/intake.ts'
 import { registerEventRoutes } from './events/routes.ts'
@@ -484,7 +484,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
       outcome: (replay, code) => outcomeOfItem(sql, replay, code),
     },
   })
-  addTrafficPage(console, { sql })
+  addDeliveryPages(console, { sql, pace: () => pace.state(), movement: () => movementOf(ground) })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   await console.open(app)

@@ -250,4 +250,97 @@ describe('the daily work in the console', () => {
     expect([seen.length, new Set(seen).size]).toEqual([250, 250])
     await sql`delete from exchanges where service = 'Old'`
   })
+
+  const idIn = (text: string) => /name="id" value="(\d+)"/.exec(text)![1]!
+
+  it('show what is not delivered, with its causes, and lead to each dossier', async () => {
+    const { get } = await enter({ rights: ['deliveries:read', 'reports:read'] })
+    const { status, text } = await get('deliveries')
+    expect(status).toBe(200)
+    for (const part of ['Bị chặn', 'Nhịp gửi', 'state=blocked&amp;reason=no-national-code'])
+      expect(text).toContain(part)
+    const list = (await get('deliveries?state=blocked&reason=no-national-code&agency=&procedure=&error=')).text
+    expect(codesIn(list)).toContain(blocked.code)
+    expect(list).not.toContain('action="draft-replay"')
+    const limited = await enter({ rights: ['deliveries:read'], agencies: ['H34.01'] })
+    const own = (await limited.get('deliveries?state=blocked')).text
+    expect(codesIn(own)).toEqual([])
+    expect(own).not.toContain('Nhịp gửi')
+    expect((await (await enter()).get('deliveries')).status).toBe(403)
+    for (const query of ['state=delivered', 'x=1', 'after=x&state=blocked'])
+      expect([query, (await get(`deliveries?${query}`)).status]).toEqual([query, 422])
+  })
+
+  it('say that all sending is held, by whom and why', async () => {
+    const { sql } = province.ground
+    await sql`insert into delivery_hold (actor, why) values ('key:x', 'Cổng <bảo trì>')`
+    const { text } = await (await enter({ rights: ['deliveries:read'] })).get('deliveries')
+    expect(text).toContain('Cổng &lt;bảo trì&gt;')
+    await sql`delete from delivery_hold`
+  })
+
+  it('send all of one cause again: a preview with the number, a start, a pause, and the brake for good', async () => {
+    const { sql } = province.ground
+    const some = [change(), change(), change({ agencyCode: 'H34.02' })]
+    const codes = some.map(({ code }) => code)
+    await province.faults([{ kind: 'refuse-dossier', dossier: codes, value: { message: 'Thiếu giấy tờ' } }])
+    await province.push(some)
+    await province.settled()
+    await province.faults([])
+    const rights = ['reports:read', 'deliveries:read', 'deliveries:resend'] as const
+    const { id, get, post: send } = await enter({ rights })
+    const list = (await get('deliveries?state=parked&reason=portal-refused')).text
+    expect(list).toContain('action="draft-replay"')
+    const filter = { state: 'parked', reason: 'portal-refused', why: 'Cổng đã nhận lại' }
+
+    const draft = await (await send('draft-replay', filter)).text()
+    expect(draft).toContain('3 hồ sơ sẽ được gửi lại')
+    const limited = await enter({ rights, agencies: ['H34.02'] })
+    const own = await (await limited.post('draft-replay', filter)).text()
+    expect(own).toContain('1 hồ sơ sẽ được gửi lại')
+    expect((await limited.get(`replay?id=${idIn(draft)}`)).status).toBe(404)
+    expect((await limited.post('start-replay', { id: idIn(draft), expected: '3' })).status).toBe(404)
+
+    const wrong = await send('start-replay', { id: idIn(draft), expected: '2' })
+    expect([wrong.status, await wrong.text()]).toEqual([409, expect.stringContaining('replay-changed')])
+    await sql`insert into delivery_hold (actor, why) values ('test', 'x')`
+    const started = await send('start-replay', { id: idIn(draft), expected: '3' })
+    const where = started.headers.get('location')!
+    expect(where).toBe(`replay?id=${idIn(draft)}`)
+    expect((await get(where)).text).toContain('đang chạy')
+    await send('pause-replay', { id: idIn(draft), why: 'chờ' })
+    expect(await stateOf(codes[0]!)).toBe('parked')
+    expect((await get(where)).text).toContain('action="resume-replay"')
+    await send('resume-replay', { id: idIn(draft), why: '' })
+    await sql`delete from delivery_hold`
+    await province.settled()
+    await province.until(async () => (await get(where)).text.includes('đã xong'), 'the replay to end')
+    expect(await stateOf(codes[0]!)).toBe('delivered')
+    expect((await get('deliveries')).text).toContain(where.replace('&', '&amp;'))
+    const late = await send('cancel-replay', { id: idIn(draft), why: '' })
+    expect([late.status, await late.text()]).toEqual([409, expect.stringContaining('replay-state')])
+    const acts = await sql<{ action: string }[]>`
+      select action from audit where actor = ${`key:${id}`} and subject = ${`replay:${idIn(draft)}`} order by id`
+    expect(acts.map(({ action }) => action)).toEqual([
+      'replay.drafted',
+      'deliveries.resent',
+      'replay.paused',
+      'replay.resumed',
+    ])
+  })
+
+  it('send nothing again without a reason, without a bound, or without the right', async () => {
+    const rights = ['deliveries:read', 'deliveries:resend'] as const
+    const { post: send } = await enter({ rights })
+    const refusal = async (form: Record<string, string>) => {
+      const answer = await send('draft-replay', { why: 'x', ...form })
+      return [answer.status, /<code>([\w-]+)<\/code/.exec(await answer.text())?.[1]]
+    }
+    expect(await refusal({ state: 'parked' })).toEqual([422, 'replay-too-broad'])
+    expect(await refusal({ state: 'waiting', reason: 'portal-refused' })).toEqual([422, 'invalid-field'])
+    expect(await refusal({ reason: 'portal-refused', why: ' ' })).toEqual([422, 'missing-field'])
+    const reader = await enter({ rights: ['deliveries:read'] })
+    for (const path of ['draft-replay', 'start-replay', 'pause-replay', 'resume-replay', 'cancel-replay'])
+      expect([path, (await reader.post(path, { id: '1', why: 'x', expected: '0' })).status]).toEqual([path, 403])
+  })
 })
