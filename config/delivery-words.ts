@@ -12,7 +12,7 @@ export const laneWords = {
 
 /** What the portal's answer to a call meant. */
 export const answerWords = {
-  ok: { vi: 'Cổng đã nhận', en: 'Taken by the portal' },
+  ok: { vi: 'Thành công', en: 'Successful' },
   exists: { vi: 'Cổng đã có hồ sơ này', en: 'The portal holds it already' },
   absent: { vi: 'Cổng chưa có hồ sơ này', en: 'The portal does not hold it' },
   refused: { vi: 'Cổng từ chối', en: 'Refused by the portal' },

@@ -179,7 +179,7 @@ function foundSection({ language, person }: Visit, query: ListQuery, { deliverie
               ${say('Chọn nguyên nhân, cơ quan hoặc thủ tục để gửi lại cùng lúc.', 'Choose a cause, an agency or a procedure to send them again together.')}
             </p>`)
       }
-      ${deliveries.length === 0 ? html`<p>${say('Không có hồ sơ nào.', 'There are none.')}</p>` : deliveries.map((line) => laneRow(language, line))}
+      ${deliveries.length === 0 ? html`<p>${say('Không có hồ sơ nào.', 'There are none.')}</p>` : deliveries.map((line) => laneRow(language, line, person.rights.includes('reports:read')))}
     </section>
     ${next !== null && html`<p class="pager"><a href="${address('deliveries', { ...Object.fromEntries(given), after: next })}" rel="next">${say('Trang sau', 'Next')}</a></p>`}`
 }
@@ -195,13 +195,13 @@ function draftForm(language: Language, given: readonly (readonly [string, string
   </form>`
 }
 
-function laneRow(language: Language, line: LaneLine): Html {
+function laneRow(language: Language, line: LaneLine, mayLook: boolean): Html {
   const say = sayIn(language)
   const { code, agency, procedure, nationalCode, state, reason, field, age, attempts, errorCode, errorText } = line
   return html`<article class="code-row">
     <div></div>
     <div>
-      <a href="${address('dossier', { code })}"><code>${code}</code></a>
+      ${mayLook ? html`<a href="${address('dossier', { code })}"><code>${code}</code></a>` : html`<code>${code}</code>`}
       <span class="tag review">${laneWords[state][language]}</span>
       ${reason !== null && html`<div>${causeWords(reason).cause[language]} ${field !== null && html`<code>${field}</code>`}</div>`}
       ${(errorCode !== null || errorText !== null) && html`<div>${errorCode !== null && html`<code>${errorCode}</code>`} ${errorText}</div>`}

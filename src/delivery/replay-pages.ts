@@ -4,7 +4,7 @@ import { replayLimits } from '../../config/replays.ts'
 import { problemNote, type Console, type Visit } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
-import { causeWords, countWords, momentWords, sayIn, type Language } from '../console/words.ts'
+import { causeWords, countWords, dayWords, momentWords, sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import { why } from '../platform/http.ts'
 import { findingsOf, problemDocument, Refusal } from '../platform/problems.ts'
@@ -190,9 +190,6 @@ async function replayPage(visit: Visit, { sql }: Deps, id: number, note?: Html):
   const say = sayIn(language)
   const { progress } = replay
   const parts = Object.keys(partWords) as (keyof typeof partWords)[]
-  const filter = Object.entries(replay.filter).map(
-    ([name, value]) => `${name}: ${[value].flat().slice(0, 20).join(', ')}`,
-  )
   return {
     title: { vi: `Đợt gửi lại ${id}`, en: `Replay ${id}` },
     body: html`${note}
@@ -201,7 +198,7 @@ async function replayPage(visit: Visit, { sql }: Deps, id: number, note?: Html):
           <span class="tag">${phaseWords[replay.state][language]}</span> ${replay.why}
           <span class="soft">${replay.actor} · ${momentWords(replay.createdAt)}</span>
         </p>
-        <p class="soft">${filter.join(' · ')}</p>
+        <p class="soft">${filterWords(language, replay.filter)}</p>
         <dl class="figures">
           ${parts.map(
             (part) =>
@@ -216,6 +213,25 @@ async function replayPage(visit: Visit, { sql }: Deps, id: number, note?: Html):
       ${person.rights.includes('deliveries:resend') && moveForms(language, replay)}
       ${outcomeSection(language, outcomes)}`,
   }
+}
+
+/** What it was narrowed to, in words. */
+function filterWords(
+  language: Language,
+  { state, reason, codes, agency, procedure, error, from, to }: ReplayFilter,
+): string {
+  const say = sayIn(language)
+  const named = (name: string, value: string | undefined) => (value === undefined ? [] : [`${name}: ${value}`])
+  return [
+    ...named(say('trạng thái', 'state'), state && laneWords[state][language]),
+    ...named(say('nguyên nhân', 'cause'), reason && causeWords(reason).cause[language]),
+    ...named(say('hồ sơ', 'dossiers'), codes && codes.slice(0, 20).join(', ')),
+    ...named(say('cơ quan', 'agency'), agency),
+    ...named(say('thủ tục', 'procedure'), procedure),
+    ...named(say('mã lỗi của Cổng', "the portal's code"), error),
+    ...named(say('tiếp nhận từ', 'received from'), from && dayWords(from)),
+    ...named(say('trước', 'before'), to && dayWords(to)),
+  ].join(' · ')
 }
 
 /** What can be done with it now. */

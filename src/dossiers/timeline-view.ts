@@ -1,4 +1,5 @@
 import { answerWords, failureOfAnswer, laneWords, type AnswerKind } from '../../config/delivery-words.ts'
+import type { FailureCode } from '../../config/failures.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { causeWords, momentWords, sayIn, secondWords, spanWords, type Language } from '../console/words.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
@@ -246,11 +247,22 @@ function attemptOf(language: Language, attempt: TimelineAttempt): Html {
       <span class="tag ${failure === null ? 'accept' : 'review'}">${answered}</span>
       <code>${service}</code> ${sent.join(', ')}
       ${items > 1 && html`<span class="soft">(${say(`${items} mục trong lượt gọi`, `${items} items in the call`)})</span>`}
-      ${failure !== null && html`<div>${causeWords(failure).cause[language]} ${causeWords(failure).next[language]}</div>`}
+      ${failure !== null && html`<div>${meaningOf(language, attempt, failure)}</div>`}
       ${(code !== null || message !== null) && html`<div>${say('Cổng nói:', 'The portal said:')} ${code !== null && html`<code>${code}</code>`} ${message}</div>`}
       ${timesOf(language, attempt)}
     </div>
   </article>`
+}
+
+/** A call that carried several may have been refused because of another one: then each is sent again in smaller calls. */
+function meaningOf(language: Language, { meaning, items, steps }: TimelineAttempt, failure: FailureCode): string {
+  if (meaning === 'refused' && items > 1 && steps === 0)
+    return sayIn(language)(
+      'Cổng từ chối cả lượt gọi; các hồ sơ trong đó được gửi lại theo nhóm nhỏ hơn để tìm hồ sơ có lỗi.',
+      'The portal refused the whole call; its dossiers were sent again in smaller ones to find the one at fault.',
+    )
+  const { cause, next } = causeWords(failure)
+  return `${cause[language]} ${next[language]}`
 }
 
 function timesOf(
@@ -262,6 +274,6 @@ function timesOf(
   return html`<div class="soft">
     ${say('Bắt đầu', 'Taken up')} ${second(requestIn)} · ${say('gửi đi', 'sent')} ${second(requestOut)} ·
     ${say('Cổng trả lời', 'answered')} ${second(responseIn)} · ${say('ghi sổ', 'recorded')} ${second(responseOut)} ·
-    ${spanWords(span)[language]} ${httpStatus !== null && `· HTTP ${httpStatus}`}
+    ${spanWords(span)[language]} ${httpStatus !== null && `· HTTP\u00a0${httpStatus}`}
   </div>`
 }
