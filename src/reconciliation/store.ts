@@ -226,14 +226,14 @@ export async function listDossiers(
   sql: Sql,
   filter: DossierFilter,
 ): Promise<{ dossiers: DossierLine[]; next: string | null }> {
-  const { cause, state, cursor, limit } = filter
+  const { cause, state, code, cursor, limit } = filter
   const place = cursor === undefined ? null : dossierCursor.exec(cursor)
   if (place === null && cursor !== undefined) throw new Error('The cursor is not one that a list gave out')
   const from = place === null ? sql`` : after(sql, place)
   const where = sql`true ${selected(sql, filter)} ${wanted(sql, filter)} ${from}`
   const count = limit + 1
   const rows = await atLength(sql, async (tx) => {
-    if (cause === undefined && state !== 'gap') return linesOf(tx, idsOf(sql, where, count))
+    if (code?.whole || (cause === undefined && state !== 'gap')) return linesOf(tx, idsOf(sql, where, count))
     const near = await linesOf(tx, nearIds(sql, received(sql, filter), from, where, count))
     return near.length === count ? near : linesOf(tx, allIds(sql, where, count))
   })
