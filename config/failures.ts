@@ -548,6 +548,14 @@ export const failures = {
       'Make several files of it, or import it on the server with "dvcqg import mappings".',
     ],
   ),
+  'file-too-long': failure(
+    422,
+    ['Quá nhiều hồ sơ cho một tệp Excel (tối đa 50.000).', 'Tải tệp CSV, hoặc chọn kỳ ngắn hơn hay một cơ quan.'],
+    [
+      'There are too many dossiers for one Excel file (at most 50,000).',
+      'Download them as CSV, or choose a shorter period or one agency.',
+    ],
+  ),
   'unknown-mapping': failure(
     404,
     ['Không có đối chiếu này (đúng mã, phạm vi và thời gian).', 'Tải lại danh sách đối chiếu rồi thử lại.'],

@@ -33,12 +33,13 @@ import { createPulse, type Pulse } from './delivery/heartbeats.ts'
 import { createHoldWatch } from './delivery/hold.ts'
 import { createLanes, releaseForeseen, releaseUnder } from './delivery/lanes.ts'
 import { createPace } from './delivery/pace.ts'
+import { addDeliveryPages } from './delivery/pages.ts'
 import { registerPaceRoutes } from './delivery/pace-routes.ts'
 import type { Exchange, Portal } from './delivery/portal.ts'
 import { registerReplayRoutes } from './delivery/replay-routes.ts'
 import { repairDossiers } from './delivery/repair.ts'
-import { rotateReplays } from './delivery/replays.ts'
-import { registerDeliveryRoutes, type DeliveryRouteDeps } from './delivery/routes.ts'
+import { outcomeOfItem, resendDossier, rotateReplays } from './delivery/replays.ts'
+import { operatorOf, registerDeliveryRoutes, type DeliveryRouteDeps } from './delivery/routes.ts'
 import { createSessionStore } from './delivery/sessions.ts'
 import { createRecorder } from './delivery/recorder.ts'
 import { makePartitions, rotate } from './delivery/retention.ts'
@@ -48,6 +49,7 @@ import { registerEventRoutes } from './events/routes.ts'
 import type { Sender } from './events/sender.ts'
 import { rotateEvents } from './events/store.ts'
 import { collectEvents, evaluateAlerts } from './events/watch.ts'
+import { addDossierPages } from './dossiers/pages.ts'
 import { registerDossierRoutes } from './dossiers/routes.ts'
 import { topOf, unitOf } from './organisations/model.ts'
 import { addOrganisationPages } from './organisations/pages.ts'
@@ -75,6 +77,7 @@ import { pullOrFail } from './procedures/pull.ts'
 import { addProcedurePages } from './procedures/pages.ts'
 import { registerProcedureRoutes } from './procedures/routes.ts'
 import { createCatalogueSource, type CatalogueSource } from './procedures/store.ts'
+import { addDossierList } from './reconciliation/dossier-list.ts'
 import { addReportPages } from './reconciliation/pages.ts'
 import { addDiscrepancyPages } from './reconciliation/discrepancy-pages.ts'
 import { addRunPages } from './reconciliation/run-pages.ts'
@@ -519,6 +522,16 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   addReportPages(console, { sql })
   addRunPages(console, { sql, canCompare })
   addDiscrepancyPages(console, { sql, resend, canCompare })
+  addDossierList(console, { sql, write: (format, table) => lists.write(format, table) })
+  addDossierPages(console, {
+    sql,
+    vault,
+    resend: {
+      send: async (wish, person) => (await resendDossier(sql, wish, operatorOf(person)))?.id ?? null,
+      outcome: (replay, code) => outcomeOfItem(sql, replay, code),
+    },
+  })
+  addDeliveryPages(console, { sql, pace: () => pace.state(), movement: () => movementOf(ground) })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   await console.open(app)

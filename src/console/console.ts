@@ -56,7 +56,8 @@ export interface LiveWish extends Guarded {
 export interface Download {
   readonly name: string
   readonly type: string
-  readonly bytes: Buffer
+  /** A stream where it may be longer than memory should hold. */
+  readonly bytes: Buffer | Readable
 }
 
 export interface FileWish<Query extends z.ZodType> extends Guarded {
@@ -417,19 +418,23 @@ function parsed<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
 
 /** `requestId` for whoever has to find it in the log. */
 export function problemPage(refusal: Refusal, spoken: Language, requestId?: string): Page {
-  const { status, cause, next, field, findings = [], code } = problemDocument(refusal)
-  const known = { vi: 'Chưa thực hiện được', en: 'This was not done' }
   return {
-    title: known,
-    status,
-    body: html`<section class="note bad" role="alert">
-      <p><strong>${cause[spoken]}</strong></p>
-      <p>${next[spoken]}</p>
-      ${findings.slice(0, 20).map(({ detail }) => html`<p>${detail}</p>`)}
-      <p class="soft">
-        <code>${code}</code
-        >${field !== undefined && html` · <code>${field}</code>`}${requestId !== undefined && html` · <code>${requestId}</code>`}
-      </p>
-    </section>`,
+    title: { vi: 'Chưa thực hiện được', en: 'This was not done' },
+    status: problemDocument(refusal).status,
+    body: problemNote(refusal, spoken, requestId),
   }
+}
+
+/** What is refused, in words: on a page of its own, or on the one that asked. */
+export function problemNote(refusal: Refusal, spoken: Language, requestId?: string): Html {
+  const { cause, next, field, findings = [], code } = problemDocument(refusal)
+  return html`<section class="note bad" role="alert">
+    <p><strong>${cause[spoken]}</strong></p>
+    <p>${next[spoken]}</p>
+    ${findings.slice(0, 20).map(({ detail }) => html`<p>${detail}</p>`)}
+    <p class="soft">
+      <code>${code}</code
+      >${field !== undefined && html` · <code>${field}</code>`}${requestId !== undefined && html` · <code>${requestId}</code>`}
+    </p>
+  </section>`
 }

@@ -1,4 +1,4 @@
-import { html, type Html } from './html.ts'
+import { html, trusted, type Html } from './html.ts'
 import type { Say } from './words.ts'
 
 /** Forms that several pages have. They only ask: what they give stands in the address. */
@@ -32,3 +32,17 @@ export const periodForm = (
     <input type="date" name="to" value="${period.to}" aria-label="${say('Trước ngày', 'Before')}" />
     <button class="plain">${say('Xem', 'Show')}</button>
   </form>`
+
+/** One of some values, or none of them. */
+export const chooser = (
+  name: string,
+  label: string,
+  chosen: string | undefined,
+  options: readonly (readonly [value: string, text: string])[],
+): Html =>
+  html`<label
+    >${label}<select name="${name}">
+      <option value=""></option>
+      ${options.map(([value, text]) => html`<option value="${value}" ${value === chosen && trusted('selected')}>${text}</option>`)}
+    </select></label
+  >`

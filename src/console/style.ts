@@ -135,6 +135,10 @@ mark{background:none;color:var(--c0);font-weight:650;text-decoration:underline;t
 .changes{margin:0 0 8px;padding-left:20px}
 .changes li{margin:4px 0;overflow-wrap:anywhere}
 .released{font-size:1.15rem}
+.facts th{width:12em;min-width:7em;color:var(--soft);padding-left:0;font-weight:400}
+.facts td{overflow-wrap:anywhere}
+.time{white-space:nowrap;font-variant-numeric:tabular-nums}
+.find input[type=text]{flex:1 1 200px;min-width:0}
 svg.stack{margin-bottom:8px;height:16px}
 @media (max-width:640px){
 main{padding:16px 12px 32px}

@@ -38,6 +38,31 @@ export function momentWords(instant: string): string {
   return `${dayWords(local.slice(0, 10))} ${local.slice(11, 16)}`
 }
 
+/** dd/MM/yyyy HH:mm:ss in Vietnam's time: calls follow one another within a minute. */
+export function secondWords(instant: string): string {
+  return `${momentWords(instant)}:${instant.slice(17, 19)}`
+}
+
+/** 250 ms; 1,2 s in Vietnamese, 1.2 s in English. */
+export function spanWords(milliseconds: number): Words {
+  if (milliseconds < 1000) return { vi: `${milliseconds} ms`, en: `${milliseconds} ms` }
+  const seconds = (milliseconds / 1000).toFixed(1)
+  return { vi: `${seconds.replace('.', ',')} giây`, en: `${seconds} s` }
+}
+
+/** An age in the largest unit that says enough. */
+export function ageWords(seconds: number): Words {
+  const units = [
+    [90, 1, 'giây', 's'],
+    [5_400, 60, 'phút', 'min'],
+    [172_800, 3_600, 'giờ', 'h'],
+    [Number.POSITIVE_INFINITY, 86_400, 'ngày', 'd'],
+  ] as const
+  const [, length, vi, en] = units.find(([below]) => seconds < below)!
+  const count = Math.round(seconds / length)
+  return { vi: `${count} ${vi}`, en: `${count} ${en}` }
+}
+
 export interface CauseWords {
   readonly cause: Words
   readonly next: Words

@@ -418,6 +418,21 @@ export async function resendDossier(
   return startReplay(sql, draft.id, draft.progress.total, operator)
 }
 
+/** How one dossier of a replay has fared: null when the replay does not hold it, or its list was let go of. */
+export interface ItemOutcome {
+  readonly state: 'pending' | 'released' | 'done' | 'skipped'
+  /** Why it was skipped, or the state of its lane at the end. */
+  readonly outcome: string | null
+  readonly reason: string | null
+}
+
+export async function outcomeOfItem(sql: Sql, id: number, code: string): Promise<ItemOutcome | null> {
+  const [row] = await sql<ItemOutcome[]>`
+    select i.state, i.outcome, i.outcome_reason as reason from replay_items i join dossiers d on d.id = i.dossier_id
+    where i.replay_id = ${id} and d.code = ${code}`
+  return row ?? null
+}
+
 const lot = 5_000
 
 /** Lets go of the lists of replays that ended so many days ago, and of drafts nobody started. The replays themselves are kept. */

@@ -2,15 +2,15 @@ import { once } from 'node:events'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { failures, type FailureCode } from '../../config/failures.ts'
-import { speaksFor, type ApiClient, type Authority } from '../platform/auth.ts'
+import type { ApiClient, Authority } from '../platform/auth.ts'
 import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
 import { documentedBody, ProblemDocument, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Intake, IntakeResult } from './intake.ts'
-import { code, DossierChange, Step, type DossierContent } from './model.ts'
-import { readTimeline } from './store.ts'
+import { code, DossierChange, Step } from './model.ts'
 import { storeStream } from './stream.ts'
+import { openTimeline } from './timeline.ts'
 
 export interface DossierRoutes {
   readonly sql: Sql
@@ -219,68 +219,26 @@ function registerTimeline(app: Http, deps: DossierRoutes): void {
       const reveal = request.query.personal === 'true'
       const client = await deps.authority.authorise(request.headers.authorization, 'dossiers:read')
       if (reveal) await deps.authority.authorise(request.headers.authorization, 'personal:read')
-      const timeline = await readTimeline(deps.sql, request.params.code)
-      if (!timeline || !speaksFor(client, timeline.dossier.agencyCode))
-        throw new Refusal('not-found', 'No dossier with this code was pushed yet')
-      if (reveal) await noteReading(deps.sql, client, request.params.code)
-      const open = (sealed: Buffer, kind: 'change' | 'step') =>
-        JSON.parse(deps.vault.open(sealed, `${kind}:${request.params.code}`)) as unknown
-      const { id: _id, ...dossier } = timeline.dossier
+      const { dossier, delivery, changes, steps, attempts } = await openTimeline(
+        deps,
+        client,
+        request.params.code,
+        reveal,
+      )
       return {
-        dossier: { ...dossier, code: request.params.code, cause: explain(timeline.dossier['cause']) },
-        delivery: { ...timeline.delivery, reason: explain(timeline.delivery['reason']) },
-        changes: timeline.changes.map(({ content, ...change }) => ({
-          ...change,
-          // Old contents are let go of by age; that the change was there, and when, stays.
-          content: content === null ? null : shown(open(content, 'change') as DossierContent, reveal),
-        })),
-        steps: timeline.steps.map(({ content, ...step }) => {
-          const full = reveal ? open(content, 'step') : null
-          return reveal ? { ...step, content: full } : step
-        }),
-        attempts: timeline.attempts,
+        dossier: { ...dossier, cause: explain(dossier.cause) },
+        delivery: { ...delivery, reason: explain(delivery.reason) },
+        changes: changes.map((change) => ({ ...change })),
+        steps: steps.map((step) => ({ ...step })),
+        attempts: attempts.map((attempt) => ({ ...attempt })),
       }
     },
   )
 }
 
 /** The catalogue's words beside a stored code. */
-function explain(code: unknown) {
-  if (typeof code !== 'string') return null
+function explain(code: string | null) {
+  if (code === null) return null
   const known = failures[code as FailureCode]
   return known ? { code, vi: known.vi, en: known.en } : { code }
-}
-
-/** What may be shown without the right to see personal data: codes, dates and choices; whatever is free text may name people. */
-const impersonal = [
-  'procedureCode',
-  'agencyCode',
-  'intakeAgencyCode',
-  'receivingAgencyCode',
-  'level',
-  'status',
-  'channel',
-  'submittedThrough',
-  'submittedAt',
-  'receivedAt',
-  'promisedAt',
-  'finishedAt',
-  'returnedAt',
-  'refusedAt',
-  'returnMethod',
-  'hasDigitisedPapers',
-  'verifiedWithVneid',
-  'paidOnline',
-  'databases',
-] as const satisfies readonly (keyof DossierContent)[]
-
-function shown(content: DossierContent, reveal: boolean): Partial<DossierContent> {
-  if (reveal) return content
-  return Object.fromEntries(
-    impersonal.filter((field) => content[field] !== undefined).map((field) => [field, content[field]]),
-  )
-}
-
-async function noteReading(sql: Sql, client: ApiClient, dossierCode: string): Promise<void> {
-  await sql`insert into audit (actor, action, subject) values (${`key:${client.id}`}, 'personal-data.read', ${dossierCode})`
 }

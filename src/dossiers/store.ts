@@ -1,4 +1,5 @@
 import type { Status } from '../../config/statuses.ts'
+import type { LaneState } from '../delivery/model.ts'
 import type { Sql, Tx } from '../platform/database.ts'
 
 /** What intake must know about a dossier to judge a change of it. */
@@ -210,17 +211,93 @@ function starts(contents: readonly Buffer[]): number[] {
   return contents.map(({ length }) => (next += length) - length)
 }
 
+export interface TimelineDossier {
+  readonly id: number
+  readonly code: string
+  readonly source: string
+  readonly agencyCode: string
+  readonly agencyName: string | null
+  readonly level: string | null
+  readonly procedureCode: string
+  readonly nationalCode: string | null
+  readonly status: string | null
+  readonly sourceStatus: string
+  readonly receivedAt: Date
+  readonly changedAt: Date
+  readonly version: number | null
+  readonly changes: number
+  readonly flags: readonly string[]
+  readonly inStep: boolean
+  readonly atPortal: boolean
+  readonly cause: string | null
+}
+
+export interface TimelineChange {
+  readonly number: number
+  readonly version: number | null
+  readonly changedAt: Date
+  readonly storedAt: Date
+  readonly status: string | null
+  readonly sourceStatus: string
+  readonly verdict: 'stored' | 'superseded'
+  readonly flags: readonly string[]
+  readonly client: string
+}
+
+export interface TimelineStep {
+  readonly id: number
+  readonly at: Date
+  readonly status: string | null
+  readonly sourceStatus: string
+  readonly storedAt: Date
+  readonly sentAt: Date | null
+  readonly acknowledgedAt: Date | null
+  readonly state: 'waiting' | 'delivered' | 'parked'
+  readonly reason: string | null
+  readonly flags: readonly string[]
+}
+
+export interface TimelineDelivery {
+  readonly state: LaneState
+  readonly reason: string | null
+  readonly detail: { readonly field?: string; readonly code?: string; readonly text?: string } | null
+  readonly attempts: number
+  readonly nextAt: Date
+  readonly dueSince: Date
+  readonly firstDeliveredAt: Date | null
+  readonly deliveredAt: Date | null
+  readonly wantedChange: number | null
+  readonly deliveredChange: number | null
+}
+
+export interface TimelineAttempt {
+  readonly exchange: number
+  readonly service: string
+  readonly requestIn: Date
+  readonly requestOut: Date
+  readonly responseIn: Date | null
+  readonly responseOut: Date
+  readonly httpStatus: number | null
+  readonly code: string | null
+  readonly message: string | null
+  readonly class: string
+  readonly meaning: string
+  readonly items: number
+  readonly change: number | null
+  readonly steps: number
+}
+
 export interface TimelineRow {
-  readonly dossier: Record<string, unknown> & { id: number; agencyCode: string }
-  readonly changes: (Record<string, unknown> & { content: Buffer | null })[]
-  readonly steps: (Record<string, unknown> & { content: Buffer })[]
-  readonly delivery: Record<string, unknown>
-  readonly attempts: Record<string, unknown>[]
+  readonly dossier: TimelineDossier
+  readonly changes: (TimelineChange & { readonly content: Buffer | null })[]
+  readonly steps: (TimelineStep & { readonly content: Buffer })[]
+  readonly delivery: TimelineDelivery
+  readonly attempts: TimelineAttempt[]
 }
 
 /** Everything the ledger knows about one dossier, oldest first; null when it is not known. */
 export async function readTimeline(sql: Sql, code: string): Promise<TimelineRow | null> {
-  const [dossier] = await sql<TimelineRow['dossier'][]>`
+  const [dossier] = await sql<TimelineDossier[]>`
     select d.id, d.code, d.source, d.agency_code as "agencyCode", s.agency_name as "agencyName", s.level,
       d.procedure_code as "procedureCode", s.national_code as "nationalCode", d.status, d.source_status as "sourceStatus",
       d.received_at as "receivedAt", d.changed_at as "changedAt", d.version, d.changes, d.flags,
@@ -236,7 +313,7 @@ export async function readTimeline(sql: Sql, code: string): Promise<TimelineRow 
       select id, at, status, source_status as "sourceStatus", stored_at as "storedAt", sent_at as "sentAt",
         acknowledged_at as "acknowledgedAt", state, reason, flags, content
       from steps where dossier_id = ${dossier.id} order by at, id`,
-    sql<TimelineRow['delivery'][]>`
+    sql<TimelineDelivery[]>`
       select l.state, l.reason, l.detail, l.attempts, l.next_at as "nextAt", l.due_since as "dueSince",
         l.first_delivered_at as "firstDeliveredAt", l.delivered_at as "deliveredAt",
         w.number as "wantedChange", k.number as "deliveredChange"
@@ -244,12 +321,12 @@ export async function readTimeline(sql: Sql, code: string): Promise<TimelineRow 
       left join changes w on w.id = l.wanted_change_id
       left join changes k on k.id = l.delivered_change_id
       where l.dossier_id = ${dossier.id}`,
-    sql<TimelineRow['attempts']>`
+    sql<TimelineAttempt[]>`
       select e.id as exchange, e.service, e.request_in as "requestIn", e.request_out as "requestOut",
         e.response_in as "responseIn", e.response_out as "responseOut", e.http_status as "httpStatus", e.code, e.message,
         e.class, a.meaning, e.items, c.number as change, coalesce(cardinality(a.step_ids), 0) as steps
       from attempts a join exchanges e on e.id = a.exchange_id and e.response_out = a.at left join changes c on c.id = a.change_id
       where a.dossier_id = ${dossier.id} order by e.id`,
   ])
-  return { dossier, changes: [...changes], steps: [...steps], delivery: delivery ?? {}, attempts: [...attempts] }
+  return { dossier, changes: [...changes], steps: [...steps], delivery: delivery!, attempts: [...attempts] }
 }

@@ -128,6 +128,12 @@ export async function csvBytes(headers: readonly string[], rows: readonly CsvRow
   return Buffer.from(parts.join(''))
 }
 
+/** The same as its rows come, for whoever sends it on at once. */
+export const csvLines = (
+  headers: readonly string[],
+  rows: Iterable<readonly CsvRow[]> | AsyncIterable<readonly CsvRow[]>,
+): AsyncGenerator<string> => linesOf(headers, rows, true)
+
 async function* linesOf(
   headers: readonly string[],
   rows: Iterable<readonly CsvRow[]> | AsyncIterable<readonly CsvRow[]>,

@@ -18,6 +18,8 @@ export interface DossierFilter extends Selection {
   readonly cause?: string | undefined
   readonly state?: 'delivered' | 'gap' | undefined
   readonly atPortal?: boolean | undefined
+  /** The dossier of this code, or those whose code begins with it. */
+  readonly code?: { readonly text: string; readonly whole: boolean } | undefined
   readonly cursor?: string | undefined
   readonly limit: number
 }
@@ -224,14 +226,14 @@ export async function listDossiers(
   sql: Sql,
   filter: DossierFilter,
 ): Promise<{ dossiers: DossierLine[]; next: string | null }> {
-  const { cause, state, cursor, limit } = filter
+  const { cause, state, code, cursor, limit } = filter
   const place = cursor === undefined ? null : dossierCursor.exec(cursor)
   if (place === null && cursor !== undefined) throw new Error('The cursor is not one that a list gave out')
   const from = place === null ? sql`` : after(sql, place)
   const where = sql`true ${selected(sql, filter)} ${wanted(sql, filter)} ${from}`
   const count = limit + 1
   const rows = await atLength(sql, async (tx) => {
-    if (cause === undefined && state !== 'gap') return linesOf(tx, idsOf(sql, where, count))
+    if (code?.whole || (cause === undefined && state !== 'gap')) return linesOf(tx, idsOf(sql, where, count))
     const near = await linesOf(tx, nearIds(sql, received(sql, filter), from, where, count))
     return near.length === count ? near : linesOf(tx, allIds(sql, where, count))
   })
@@ -262,13 +264,38 @@ const standings: ReadonlyMap<string, (sql: Sql) => Fragment> = new Map([
   ['waiting-for-portal', (sql: Sql) => sql`state = 'waiting' and attempts <= 0 or state = 'sending'`],
 ])
 
-function wanted(sql: Sql, { cause, state, atPortal }: DossierFilter): Fragment {
+function wanted(sql: Sql, { cause, state, atPortal, code }: DossierFilter): Fragment {
   const inGap = sql`(state in ('blocked', 'parked') or state in ('waiting', 'sending', 'unknown'))`
   return sql`
     ${cause === undefined ? sql`` : sql`and ${causeIs(sql, cause)}`}
     ${state === undefined ? sql`` : state === 'gap' ? sql`and ${inGap}` : sql`and in_step`}
-    ${atPortal === undefined ? sql`` : sql`and at_portal = ${atPortal}`}`
+    ${atPortal === undefined ? sql`` : sql`and at_portal = ${atPortal}`}
+    ${code === undefined ? sql`` : code.whole ? sql`and code = ${code.text}` : sql`and starts_with(code, ${code.text})`}`
 }
+
+/** Is this the whole code of a dossier that the reader may see? Then it is looked for in an index, whenever it was received. */
+export async function isWholeCode(sql: Sql, code: string, agencies: readonly string[] | undefined): Promise<boolean> {
+  const rows = await sql`
+    select from dossiers where code = ${code}
+      ${agencies === undefined ? sql`` : sql`and agency_code = any(${agencies as string[]})`}`
+  return rows.length > 0
+}
+
+/** All that a filter chooses, page by page, so that never more than one is held. */
+export async function* allDossiers(
+  sql: Sql,
+  filter: Omit<DossierFilter, 'cursor' | 'limit'>,
+): AsyncGenerator<readonly DossierLine[]> {
+  let cursor: string | null | undefined
+  do {
+    const page = await listDossiers(sql, { ...filter, ...(cursor && { cursor }), limit: perPart })
+    yield page.dossiers
+    cursor = page.next
+  } while (cursor !== null)
+}
+
+/** Where a rare cause makes each page read all lanes of it, few pages are quicker. */
+const perPart = 5_000
 
 function after(sql: Sql, place: RegExpExecArray): Fragment {
   return sql`and (received_at, id) >

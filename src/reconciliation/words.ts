@@ -1,3 +1,4 @@
+import type { FailureCode } from '../../config/failures.ts'
 import { countWords, dayWords, type Language, type Words } from '../console/words.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
 import { noLevel, type Breakdown, type Part, type SyncRateReport } from './model.ts'
@@ -62,3 +63,24 @@ export function sumWords(report: SyncRateReport): Words {
     en: `The parts add up to the total: ${sum('en')}; so do those by level, agency, procedure and month.`,
   }
 }
+
+/** Causes that a dossier can stand under, in the order in which the catalogue of failures has them. */
+export const causeCodes = [
+  'no-national-code',
+  'ambiguous-national-code',
+  'predates-publication',
+  'procedure-closed',
+  'unknown-agency',
+  'agency-closed',
+  'agency-split',
+  'unmapped-status',
+  'missing-for-portal',
+  'invalid-for-portal',
+  'portal-refused',
+  'step-refused',
+  'content-unreadable',
+  'retries-exhausted',
+  'waiting-for-portal',
+  'retrying',
+  'outcome-unknown',
+] as const satisfies readonly FailureCode[]

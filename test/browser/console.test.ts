@@ -35,7 +35,9 @@ describe('the console in a browser', () => {
     ])
     await province.ground.catalogue.fresh()
     const wish = { name: 'Nguyễn Thị A', source: 'console', agencies: ['*'], person: true, by: 'test' } as const
-    key = (await createKey(sql, { ...wish, rights: ['reports:read', 'mappings:read', 'mappings:write'] })).key
+    key = (
+      await createKey(sql, { ...wish, rights: ['reports:read', 'deliveries:read', 'mappings:read', 'mappings:write'] })
+    ).key
     browser = await openBrowser()
   })
   afterAll(async () => {
@@ -240,7 +242,8 @@ describe('the console in a browser', () => {
     ['laptop', laptop],
     ['phone', phone],
   ])('fits a %s in both languages', async (_name, size) => {
-    await province.push([change({ procedureCode: '2020.XD.2' })])
+    const pushed = change({ procedureCode: '2020.XD.2' })
+    await province.push([pushed])
     await page.setViewportSize(size)
     await at('sign-in')
     await checkFits()
@@ -253,6 +256,9 @@ describe('the console in a browser', () => {
         'catalogue?',
         `report?${all}&`,
         `dossiers?${all}&`,
+        `dossier?code=${pushed.code}&`,
+        'deliveries?state=blocked&',
+        'traffic?',
       ]) {
         await at(`${path}lang=${language}`)
         expect(await page.locator('html').getAttribute('lang')).toBe(language)

@@ -16,7 +16,8 @@ import {
   type ReplayPhase,
 } from '../../delivery/replays.ts'
 import type { Sql } from '../../platform/database.ts'
-import { momentWords, type Language, type Words } from '../../console/words.ts'
+import { momentWords, type Language } from '../../console/words.ts'
+import { partWords, phaseWords } from '../../delivery/words.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
 import { actor, readWhole, languageOption } from '../options.ts'
@@ -48,23 +49,6 @@ function addList(replays: Command): void {
     })
 }
 
-const phaseWords: Readonly<Record<ReplayPhase, Words>> = {
-  draft: { vi: 'xem trước', en: 'draft' },
-  running: { vi: 'đang chạy', en: 'running' },
-  paused: { vi: 'tạm dừng', en: 'paused' },
-  cancelled: { vi: 'đã hủy', en: 'cancelled' },
-  done: { vi: 'đã xong', en: 'done' },
-  expired: { vi: 'quá hạn', en: 'expired' },
-}
-
-const partWords = {
-  total: { vi: 'tổng số', en: 'total' },
-  remaining: { vi: 'chưa gửi', en: 'remaining' },
-  onWay: { vi: 'đang gửi', en: 'on the way' },
-  delivered: { vi: 'đã gửi xong', en: 'delivered' },
-  stopped: { vi: 'lại bị dừng', en: 'stopped again' },
-  skipped: { vi: 'bỏ qua', en: 'skipped' },
-} as const satisfies Record<keyof Replay['progress'], Words>
 const parts = Object.keys(partWords) as (keyof Replay['progress'])[]
 
 function tableOf(list: readonly Replay[], lang: Language): string {

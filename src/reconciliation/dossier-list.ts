@@ -1,0 +1,236 @@
+import { z } from 'zod'
+import { Readable } from 'node:stream'
+import { statusNames, type Status } from '../../config/statuses.ts'
+import type { Console, Download } from '../console/console.ts'
+import { chooser } from '../console/forms.ts'
+import type { Page } from '../console/frame.ts'
+import { address, html, type Html } from '../console/html.ts'
+import { causeWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
+import { vietnamDate } from '../dossiers/model.ts'
+import { levelNames, type Level } from '../organisations/model.ts'
+import { csvLines } from '../platform/csv.ts'
+import type { Sql } from '../platform/database.ts'
+import { tableFormats } from '../platform/files.ts'
+import { Refusal } from '../platform/problems.ts'
+import type { Table } from '../platform/table.ts'
+import { blank, chosenPeriod, limitOf, selection } from './selection.ts'
+import { allDossiers, dossierCursor, isWholeCode, listDossiers, type DossierFilter, type DossierLine } from './store.ts'
+import { causeCodes } from './words.ts'
+
+/** The dossiers behind a number, or those somebody looks for: as a page and as a file. A person sees their own agencies. */
+
+export interface DossierListDeps {
+  readonly sql: Sql
+  /** Writes a workbook, in a thread of its own. */
+  readonly write: (format: 'xlsx', table: Table) => Promise<Buffer>
+}
+
+const search = {
+  ...selection,
+  code: blank(z.string().trim().max(100)),
+  cause: blank(z.string().max(50)),
+  state: blank(z.enum(['delivered', 'gap'])),
+}
+const ListQuery = z.strictObject({ ...search, cursor: blank(z.string().regex(dossierCursor)) })
+const FileQuery = z.strictObject({ ...search, format: z.enum(['xlsx', 'csv']) })
+type Search = Omit<z.output<typeof ListQuery>, 'cursor'>
+
+const perPage = 100
+/** Rows of a workbook, which is made in memory as a whole. */
+const mostInWorkbook = 50_000
+
+export function addDossierList(console: Console, { sql, write }: DossierListDeps): void {
+  const place = { right: 'reports:read', allAgencies: false } as const
+  console.page({
+    path: 'dossiers',
+    ...place,
+    menu: { vi: 'Hồ sơ', en: 'Dossiers' },
+    query: ListQuery,
+    async show({ language, person }, { cursor, ...query }) {
+      const filter = await filterOf(sql, query, person.agencies)
+      const found = await listDossiers(sql, { ...filter, cursor, limit: perPage })
+      return listPage(language, query, filter, found)
+    },
+  })
+  console.file({
+    path: 'dossiers-file',
+    ...place,
+    query: FileQuery,
+    async give({ language, person }, { format, ...query }) {
+      const parts = allDossiers(sql, await filterOf(sql, query, person.agencies))
+      return format === 'csv' ? asCsv(language, parts) : asWorkbook(language, parts, write)
+    },
+  })
+}
+
+/** A whole code is looked for at any time; everything else within the period, this year's where none is named. */
+async function filterOf(sql: Sql, query: Search, agencies: readonly string[]) {
+  const { code, ...rest } = query
+  const limit = limitOf(agencies)
+  const whole = code !== undefined && (await isWholeCode(sql, code, limit))
+  const period = whole ? { from: undefined, to: undefined } : chosenPeriod(query)
+  return { ...rest, ...period, agencies: limit, code: code === undefined ? undefined : { text: code, whole } }
+}
+
+type Filter = Omit<DossierFilter, 'limit'>
+
+const fileName = (format: string) => `ho-so-${vietnamDate(new Date().toISOString())}.${format}`
+
+type Parts = AsyncIterable<readonly DossierLine[]>
+
+function asCsv(language: Language, parts: Parts): Download {
+  const rows = async function* () {
+    for await (const part of parts) yield part.map((line) => cellsOf(language, line))
+  }
+  return {
+    name: fileName('csv'),
+    type: tableFormats.csv,
+    bytes: Readable.from(csvLines(headersIn(language), rows()), { objectMode: false }),
+  }
+}
+
+async function asWorkbook(language: Language, parts: Parts, write: DossierListDeps['write']): Promise<Download> {
+  const rows: (string | number)[][] = []
+  for await (const part of parts) {
+    rows.push(...part.map((line) => cellsOf(language, line)))
+    if (rows.length > mostInWorkbook) throw new Refusal('file-too-long', `More than ${mostInWorkbook} dossiers fit`)
+  }
+  const bytes = await write('xlsx', { headers: headersIn(language), rows })
+  return { name: fileName('xlsx'), type: tableFormats.xlsx, bytes }
+}
+
+function headersIn(language: Language): string[] {
+  const say = sayIn(language)
+  return [
+    say('Mã hồ sơ', 'Code'),
+    say('Mã cơ quan', 'Agency'),
+    say('Cơ quan', 'Agency name'),
+    say('Cấp', 'Level'),
+    say('Thủ tục', 'Procedure'),
+    say('Mã quốc gia', 'National code'),
+    say('Trạng thái', 'Status'),
+    say('Tiếp nhận', 'Received'),
+    say('Tình trạng', 'Standing'),
+    say('Việc cần làm', 'What to do'),
+    say('Mã nguyên nhân', 'Cause'),
+    say('Số lần đã thử', 'Attempts'),
+  ]
+}
+
+const cellsOf = (language: Language, line: DossierLine): (string | number)[] => [
+  line.code,
+  line.agencyCode,
+  line.agencyName ?? '',
+  levelIn(language, line.level),
+  line.procedureCode,
+  line.nationalCode ?? '',
+  line.status === null ? line.sourceStatus : (statusNames[line.status as Status]?.[language] ?? line.status),
+  momentWords(line.receivedAt),
+  standingIn(language, line.cause),
+  line.cause === null ? '' : causeWords(line.cause).next[language],
+  line.cause ?? '',
+  line.attempts,
+]
+
+const levelIn = (language: Language, level: string | null): string =>
+  level === null ? '' : (levelNames[level as Level]?.[language] ?? level)
+
+const standingIn = (language: Language, cause: string | null): string =>
+  cause === null ? sayIn(language)('Đã đồng bộ', 'In step') : causeWords(cause).cause[language]
+
+interface Found {
+  readonly dossiers: readonly DossierLine[]
+  readonly next: string | null
+}
+
+function listPage(language: Language, query: Search, filter: Filter, { dossiers, next }: Found): Page {
+  const say = sayIn(language)
+  const { cause } = query
+  const given = Object.fromEntries(
+    Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
+  return {
+    title: { vi: 'Hồ sơ', en: 'Dossiers' },
+    body: html`${searchForm(language, query, filter)}
+      ${
+        cause !== undefined &&
+        html`<section class="note">
+          <p><strong>${causeWords(cause).cause[language]}</strong></p>
+          <p>${causeWords(cause).next[language]}</p>
+        </section>`
+      }
+      <section>
+        ${dossiers.length === 0 ? html`<p>${say('Không có hồ sơ nào.', 'There are none.')}</p>` : dossierTable(say, language, dossiers)}
+      </section>
+      ${
+        dossiers.length > 0 &&
+        html`<p class="pager">
+          ${next !== null && html`<a href="${address('dossiers', { ...given, cursor: next })}" rel="next">${say('Trang sau', 'Next')}</a>`}
+          <span>${say('Tải tất cả:', 'Download all:')}</span>
+          ${(['xlsx', 'csv'] as const).map((format) => html`<a href="${address('dossiers-file', { ...given, format })}">${format === 'csv' ? 'CSV' : 'Excel'}</a>`)}
+        </p>`
+      }`,
+  }
+}
+
+function searchForm(language: Language, query: Search, { from, to }: Filter): Html {
+  const say = sayIn(language)
+  const field = (name: 'code' | 'agency' | 'procedure', label: string) =>
+    html`<label>${label}<input name="${name}" value="${query[name]}" maxlength="100" /></label>`
+  const day = (name: string, value: string | undefined, label: string) =>
+    html`<label>${label}<input type="date" name="${name}" value="${value}" /></label>`
+  const states = { delivered: say('Đã đồng bộ', 'In step'), gap: say('Chưa đồng bộ', 'Not in step') }
+  const causes = [...new Set([...causeCodes, ...(query.cause === undefined ? [] : [query.cause])])]
+  return html`<section>
+    <form method="get" action="dossiers">
+      ${query.level !== undefined && html`<input type="hidden" name="level" value="${query.level}" />`}
+      <div class="fields">
+        ${field('code', say('Mã hồ sơ, hoặc phần đầu', 'Code, or how it begins'))}
+        ${field('agency', say('Mã cơ quan', 'Agency code'))} ${field('procedure', say('Mã thủ tục', 'Procedure code'))}
+        ${chooser('state', say('Tình trạng', 'Standing'), query.state, Object.entries(states))}
+        ${chooser(
+          'cause',
+          say('Nguyên nhân', 'Cause'),
+          query.cause,
+          causes.map((code) => [code, causeWords(code).cause[language]]),
+        )}
+        ${day('from', from, say('Tiếp nhận từ ngày', 'Received from'))} ${day('to', to, say('Trước ngày', 'Before'))}
+      </div>
+      <p class="actions"><button>${say('Tìm', 'Find')}</button> <a href="dossiers">${say('Bỏ lọc', 'Clear')}</a></p>
+    </form>
+  </section>`
+}
+
+function dossierTable(say: Say, language: Language, dossiers: readonly DossierLine[]): Html {
+  const head = (text: string, kind = '') => html`<th scope="col" class="${kind}">${text}</th>`
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${say('Hồ sơ', 'Dossiers')}">
+    <table>
+      <thead>
+        <tr>
+          ${head(say('Hồ sơ', 'Dossier'))}${head(say('Cơ quan', 'Agency'))}${head(say('Thủ tục', 'Procedure'))}
+          ${head(say('Tiếp nhận', 'Received'), 'wide')}${head(say('Tình trạng', 'Standing'))}
+        </tr>
+      </thead>
+      <tbody>
+        ${dossiers.map(
+          (one) =>
+            html`<tr>
+              <th scope="row">
+                <a href="${address('dossier', { code: one.code })}"><code>${one.code}</code></a>
+              </th>
+              <td>
+                ${one.agencyName ?? one.agencyCode}
+                ${one.level !== null && html`<div class="soft">${levelIn(language, one.level)}</div>`}
+              </td>
+              <td>
+                <code>${one.procedureCode}</code>
+                ${one.nationalCode !== null && html`→ <code>${one.nationalCode}</code>`}
+              </td>
+              <td class="wide">${momentWords(one.receivedAt)}</td>
+              <td>${standingIn(language, one.cause)}</td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`
+}
