@@ -520,8 +520,6 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
   addOverview(console, { sql, delivery: deliveryState(ground) })
   addReportPages(console, { sql })
-  addRunPages(console, { sql, canCompare })
-  addDiscrepancyPages(console, { sql, resend, canCompare })
   addDossierList(console, { sql, write: (format, table) => lists.write(format, table) })
   addDossierPages(console, {
     sql,
@@ -531,6 +529,8 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
       outcome: (replay, code) => outcomeOfItem(sql, replay, code),
     },
   })
+  addRunPages(console, { sql, canCompare })
+  addDiscrepancyPages(console, { sql, resend, canCompare })
   addDeliveryPages(console, { sql, pace: () => pace.state(), movement: () => movementOf(ground) })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)

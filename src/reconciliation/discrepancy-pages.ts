@@ -18,7 +18,7 @@ import {
   type Resend,
   type Resolved,
 } from './discrepancies.ts'
-import { actWords, fieldWords, kindWords, valueWords } from './discrepancy-words.ts'
+import { actWords, dossierLink, fieldWords, kindWords, valueWords } from './discrepancy-words.ts'
 import { startRun } from './reconcile.ts'
 import { blank, limitOf } from './selection.ts'
 
@@ -209,7 +209,7 @@ function row(language: Language, one: Discrepancy, mayAct: boolean): Html {
       ${mayAct && html`<input type="checkbox" name="id" value="${one.id}" aria-label="${say('Chọn', 'Choose')} ${one.code}" />`}
     </div>
     <div>
-      <code>${one.code}</code> <span class="tag review">${kindWords[one.kind][language]}</span>
+      ${dossierLink(one.code, one.kind)} <span class="tag review">${kindWords[one.kind][language]}</span>
       <div class="soft">${one.agencyName ?? one.agencyCode}</div>
       ${one.fields.map(
         ({ field, here, there }) =>

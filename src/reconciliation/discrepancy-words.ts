@@ -1,4 +1,5 @@
 import { statusNames } from '../../config/statuses.ts'
+import { address, html, type Html } from '../console/html.ts'
 import { momentWords, type Language, type Words } from '../console/words.ts'
 import type { FindingKind } from './agreement.ts'
 import type { DiscrepancyAct, DiscrepancyKind } from './discrepancies.ts'
@@ -17,6 +18,12 @@ export const actWords: Readonly<Record<DiscrepancyAct, Words>> = {
   accept: { vi: 'Chấp nhận bản của Cổng', en: 'Accept what the portal has' },
   ignore: { vi: 'Bỏ qua', en: 'Ignore' },
 }
+
+/** A dossier that is here has a page of its own. */
+export const dossierLink = (code: string, kind: FindingKind | DiscrepancyKind): Html =>
+  kind === 'missing-here' || kind === 'missing-everywhere'
+    ? html`<code>${code}</code>`
+    : html`<a href="${address('dossier', { code })}"><code>${code}</code></a>`
 
 /** Fields that persons know by another name than one-stop systems do; the others are shown as they are pushed. */
 const fieldNames: Readonly<Record<string, Words>> = {

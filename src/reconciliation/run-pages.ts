@@ -19,7 +19,7 @@ import { readTable } from '../platform/files.ts'
 import type { TableProblem, TableShape } from '../platform/table.ts'
 import { findingKinds, type FindingKind } from './agreement.ts'
 import { sumDiscrepancies, type DiscrepancySum } from './discrepancies.ts'
-import { fieldWords, kindWords, valueWords } from './discrepancy-words.ts'
+import { dossierLink, fieldWords, kindWords, valueWords } from './discrepancy-words.ts'
 import { startRun } from './reconcile.ts'
 import {
   listFindings,
@@ -390,7 +390,9 @@ function findingTable(language: Language, findings: readonly FindingRow[]): Html
           (fields.length > 0 ? fields : [{ field: '', here: '', there: '' }]).map(
             ({ field, here, there }, place) =>
               html`<tr>
-                <th scope="row">${place === 0 && html`<code>${code}</code> ${kindWords[seenAs(kind)][language]}`}</th>
+                <th scope="row">
+                  ${place === 0 && html`${dossierLink(code, seenAs(kind))} ${kindWords[seenAs(kind)][language]}`}
+                </th>
                 <td>${field !== '' && fieldWords(field, language)}</td>
                 <td>${field !== '' && valueWords(field, here, language)}</td>
                 <td>${field !== '' && valueWords(field, there, language)}</td>

@@ -15,6 +15,8 @@ import { change, nationalCodes, startProvince, step, type Province } from '../su
 
 const [first, second] = nationalCodes
 const all = 'from=2000-01-01&to=2100-01-01'
+/** Of a dossier that the portal took, and has lost since. */
+const delivered = '000.00.01.H34-200703-DA-GUI'
 /** Every page that a person can come to, each with something on it. */
 const pages = [
   'overview?',
@@ -32,6 +34,9 @@ const pages = [
   'runs?',
   'run?id=1&',
   'discrepancies?',
+  `dossier?code=${delivered}&`,
+  'deliveries?',
+  'traffic?',
 ]
 /** Kept for whoever looks at a build; not in git. */
 const screenshots = fileURLToPath(new URL('../../artifacts/screenshots/', import.meta.url))
@@ -74,6 +79,70 @@ describe('every page of the console', () => {
         await page.screenshot({ path: `${screenshots}${name}-${language}-${width}.png` })
       }
     }
+  })
+})
+
+describe('from the overview to a dossier, and back to a better rate', () => {
+  let province: Province
+  let browser: Browser
+  beforeAll(async () => {
+    province = await startProvince({ settings: { CATALOGUE_PULL: 'off' } })
+    await applyProcedures(province.ground.sql, [
+      { code: first, name: 'Cấp giấy phép', fieldCode: 'F', fieldName: 'Xây dựng' },
+    ])
+    await province.ground.catalogue.fresh()
+    browser = await openBrowser()
+  })
+  afterAll(async () => {
+    await browser.close()
+    await province.close()
+  })
+
+  it('leads to the cause, to the dossier behind it, sends it again, and shows the rate rise without a reload', async () => {
+    const { sql } = province.ground
+    const now = new Date().toISOString()
+    const today = { receivedAt: now, changedAt: now, promisedAt: now }
+    await province.faults([
+      { service: 'DongBoHoSoMC', kind: 'refuse-dossier', value: { code: '-10', message: 'Thiếu trường' } },
+    ])
+    const refused = change(today)
+    await province.push([refused])
+    await province.until(
+      async () => (await sql`select 1 from deliveries where state = 'parked'`).length === 1,
+      'the refusal',
+    )
+    await province.faults([])
+    await province.push([change(today)])
+    await province.until(
+      async () => (await sql`select 1 from deliveries where state = 'delivered'`).length === 1,
+      'the other',
+    )
+    const wish = { name: 'A', source: 'console', agencies: ['*'], person: true, by: 'test' } as const
+    const { key } = await createKey(sql, { ...wish, rights: [...rights] })
+    const context = await browser.newContext({ viewport: { width: 1366, height: 768 } })
+    const page = await context.newPage()
+    await page.goto(`${province.house.url}/console/sign-in`)
+    await page.fill('[name=key]', key)
+    await page.click('main button')
+    await page.waitForURL(/overview/)
+    const watched = await context.newPage()
+    await watched.goto(`${province.house.url}/console/overview`)
+    expect(await watched.locator('.ring .vi .big').textContent()).toBe('50,0 %')
+
+    await page.click('a[href*="cause=portal-refused"]')
+    await page.click(`a[href*="${refused.code}"]`)
+    expect(await page.locator('h1').textContent()).toContain(refused.code)
+    expect(await page.locator('main').textContent()).toContain('Thiếu trường')
+    await page.fill('[name=why]', 'đã sửa ở Cổng')
+    await page.getByRole('button', { name: 'Gửi lại' }).click()
+    await province.until(
+      async () => (await sql`select 1 from deliveries where state = 'delivered'`).length === 2,
+      'the second try',
+    )
+    // The other window was not touched.
+    const rate = () => watched.locator('.ring .vi .big').textContent()
+    await province.until(async () => (await rate()) === '100,0 %', 'the rate to rise', 40_000)
+    await context.close()
   })
 })
 
@@ -131,7 +200,7 @@ async function fill(province: Province): Promise<void> {
     changedAt: '2026-08-01T08:00:00+07:00',
     promisedAt: '2026-08-09T08:00:00+07:00',
   }
-  const good = change({ steps: [step('2020-07-03T08:40:00+07:00', 'received')] })
+  const good = change({ code: delivered, steps: [step('2020-07-03T08:40:00+07:00', 'received')] })
   await province.push([good, change({ procedureCode: '2020.XD.1' }), change({ agencyCode: 'H34.30', ...late })])
   const state = async () => (await sql`select 1 from deliveries where state = 'delivered'`).length
   await province.until(async () => (await state()) === 1, 'the delivery')
