@@ -77,6 +77,7 @@ import { createCatalogueSource, type CatalogueSource } from './procedures/store.
 import { addReportPages } from './reconciliation/pages.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
+import { scoredContent } from './scoring/rules.ts'
 
 export interface Policies {
   readonly retry: RetryPolicy
@@ -428,6 +429,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
     refresh: catalogue.current,
     spelling: (code) => unitOf(catalogue.last().register, code)?.code ?? code,
     statusOf: (source, word) => statusOf(catalogue.last(), source, word),
+    scored: scoredContent,
     onResult: (result) => metrics.intake.inc({ result }),
   })
   registerDossierRoutes(app, {
