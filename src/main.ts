@@ -77,6 +77,7 @@ import { createCatalogueSource, type CatalogueSource } from './procedures/store.
 import { addReportPages } from './reconciliation/pages.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
+import { registerScoreRoutes } from './scoring/routes.ts'
 import { scoredContent } from './scoring/rules.ts'
 
 export interface Policies {
@@ -442,6 +443,11 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   })
   registerReportRoutes(app, {
     sql,
+    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
+  })
+  registerScoreRoutes(app, {
+    sql,
+    vault,
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
   const deliveryRoutes: DeliveryRouteDeps = {

@@ -46,10 +46,22 @@ export function reasonsOf(marks: string | null): ContentReasons | null {
   return pairs.every(([, code]) => code !== undefined) ? (Object.fromEntries(pairs) as ContentReasons) : null
 }
 
-/** Where an indicator's letter stands among the marks, as PostgreSQL counts. */
-export const placeOf = (indicator: ContentIndicator): number => contentIndicators.indexOf(indicator) + 2
+/** Where an indicator's letter stands among the marks, as PostgreSQL counts; what the lane decides stands after the content's. */
+export const placeOf = (indicator: Indicator): number =>
+  indicator === 'sync' ? contentIndicators.length + 2 : contentIndicators.indexOf(indicator) + 2
+
+/** Stands where a content was not judged. */
+export const unjudged = '?'
+
+/** The reason that a letter means; null: not judged. */
+export const reasonAt = (marks: string, indicator: Indicator): ScoreReasonCode | null =>
+  byMark.get(marks[placeOf(indicator) - 1] ?? unjudged) ?? null
+
+/** A content that was not judged is unknown, like one that does not tell. */
+export const outcomeOf = (code: ScoreReasonCode | null): Outcome =>
+  code === null ? 'unknown' : scoreReasons[code].outcome
 
 export const marksWith = (outcome: Outcome): string =>
   Object.values<ScoreReason>(scoreReasons)
     .flatMap((one) => (one.outcome === outcome ? one.mark : []))
-    .join('')
+    .join('') + (outcome === 'unknown' ? unjudged : '')
