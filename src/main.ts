@@ -77,6 +77,7 @@ import { createCatalogueSource, type CatalogueSource } from './procedures/store.
 import { addReportPages } from './reconciliation/pages.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
+import { addScorePages } from './scoring/pages.ts'
 import { registerScoreRoutes } from './scoring/routes.ts'
 import { scoredContent } from './scoring/rules.ts'
 
@@ -480,6 +481,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   })
   const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
   addReportPages(console, { sql })
+  addScorePages(console, { sql })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   await console.open(app)

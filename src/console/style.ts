@@ -133,6 +133,10 @@ mark{background:none;color:var(--c0);font-weight:650;text-decoration:underline;t
 .changes li{margin:4px 0;overflow-wrap:anywhere}
 .released{font-size:1.15rem}
 svg.stack{margin-bottom:8px;height:16px}
+.indicator{border-top:1px solid var(--line);padding:12px 0}
+.indicator h3{font-size:1rem;margin:0 0 8px}
+.indicator p{margin-bottom:4px}
+h2 .soft{font-weight:400;font-size:.85rem}
 @media (max-width:640px){
 main{padding:16px 12px 32px}
 section{padding:16px}

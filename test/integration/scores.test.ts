@@ -4,6 +4,7 @@ import type { Outcome } from '../../config/score-reasons.ts'
 import { createKey } from '../../src/platform/auth.ts'
 import { recomputeScores } from '../../src/scoring/recompute.ts'
 import { dossiersBehind, readDossierScore, scoreReport } from '../../src/scoring/store.ts'
+import { openCli } from '../support/cli.ts'
 import { change, startProvince, step, type Province } from '../support/province.ts'
 
 const year = { from: '2020-01-01', to: '2021-01-01' }
@@ -251,5 +252,48 @@ describe('scores', () => {
       '/v1/scores/dossiers?indicator=x&outcome=wins',
     ])
       expect((await get(wrong)).status).toBe(422)
+  })
+
+  it('are shown on the command line, which judges what is left', async () => {
+    const { sql } = province.ground
+    await sql`update dossiers set outcomes = null`
+    const cli = await openCli()
+    try {
+      const run = (...args: string[]) => cli.run(args, province.environment)
+      const before = await run('score', '--from', '2020-01-01', '--to', '2021-01-01', '--lang', 'en')
+      expect(before.out).toContain('Not judged yet: 15')
+      expect((await run('score', 'recompute')).out).toContain('16 dossiers judged, 0 whose content is gone, 0 left')
+      const after = await run('score', '--from', '2020-01-01', '--to', '2021-01-01', '--json')
+      expect(JSON.parse(after.out)).toMatchObject({ version: 'metrics-2026', total: { received: 15, notJudged: 0 } })
+      expect((await run('score', '--from', '2021-01-01', '--to', '2020-01-01')).code).toBe(2)
+    } finally {
+      cli.close()
+    }
+  })
+
+  it('are pages on which every number opens to its dossiers', async () => {
+    const { sql } = province.ground
+    const wish = { name: 'B', source: 'console', person: true, by: 'test' } as const
+    const { key } = await createKey(sql, { ...wish, rights: ['reports:read'], agencies: ['H34.01', 'H34.02'] })
+    const { url } = province.house
+    const signedIn = await fetch(`${url}/console/sign-in`, {
+      method: 'POST',
+      headers: { origin: url },
+      body: new URLSearchParams({ key }),
+      redirect: 'manual',
+    })
+    const cookie = signedIn.headers.get('set-cookie')!.split(';')[0]!
+    const page = async (path: string) => (await fetch(`${url}/console/${path}`, { headers: { cookie } })).text()
+    const score = await page('score?from=2020-01-01&to=2021-01-01&lang=en')
+    expect(score).toContain('Score 766')
+    expect(score).toContain('Points by metrics-2026')
+    expect(score).toContain('not given')
+    const links = [...score.matchAll(/href="(score-dossiers\?[^"]*)">(?:\D* )?(\d+)</g)]
+    expect(links.length).toBeGreaterThan(20)
+    for (const [, to, count] of links) {
+      const list = await page(to!.replaceAll('&amp;', '&'))
+      expect(list.match(/<th scope="row"><code>/g) ?? []).toHaveLength(Number(count))
+      expect(list).not.toContain(secret)
+    }
   })
 })
