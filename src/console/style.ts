@@ -136,6 +136,7 @@ svg.stack{margin-bottom:8px;height:16px}
 .indicator{border-top:1px solid var(--line);padding:12px 0}
 .indicator h3{font-size:1rem;margin:0 0 8px}
 .indicator p{margin-bottom:4px}
+.indicator summary{list-style-position:inside}
 h2 .soft{font-weight:400;font-size:.85rem}
 @media (max-width:640px){
 main{padding:16px 12px 32px}

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { indicators, type Indicator } from '../../config/score-766.ts'
+import { indicators, scoreConflicts, type Indicator } from '../../config/score-766.ts'
 import type { Outcome } from '../../config/score-reasons.ts'
 import { createKey } from '../../src/platform/auth.ts'
 import { recomputeScores } from '../../src/scoring/recompute.ts'
@@ -54,15 +54,14 @@ describe('scores', () => {
   beforeAll(async () => {
     province = await startProvince()
     await province.until(async () => (await province.ground.catalogue.fresh()).national.size > 0, 'the catalogue')
-    const results = await province.push(changes)
-    expect(results.map(({ result }) => result)).toEqual(changes.map(() => 'stored'))
+    await province.push(changes)
     await province.settled()
   })
   afterAll(() => province.close())
 
-  const get = async <T>(path: string, key = province.key): Promise<{ status: number; body: T }> => {
+  const get = async (path: string, key = province.key) => {
     const answer = await fetch(`${province.house.url}${path}`, { headers: { authorization: `Bearer ${key}` } })
-    return { status: answer.status, body: (await answer.json()) as T }
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
   }
 
   /** The same by the rules for single dossiers. */
@@ -210,40 +209,23 @@ describe('scores', () => {
   })
 
   it('are served, without personal data, to whom they may be', async () => {
-    const report = await get<{ total: { received: number }; sources: unknown[]; conflicts: unknown[] }>(
-      '/v1/scores?from=2020-01-01&to=2021-01-01&agency=',
-    )
+    const period = 'from=2020-01-01&to=2021-01-01'
+    const report = await get(`/v1/scores?${period}&agency=`)
     expect(report.body).toMatchObject({ version: 'metrics-2026', formula: 'note-2026', total: { received: 15 } })
-    expect(report.body.sources).toHaveLength(2)
-    expect(report.body.conflicts.length).toBeGreaterThan(9)
-    const late = await get<{ dossiers: { why: { en: string } }[] }>(
-      '/v1/scores/dossiers?from=2020-01-01&to=2021-01-01&indicator=onTime&outcome=loses',
-    )
-    expect(late.body.dossiers.map(({ why }) => why.en)).toContain('Done after the promised date')
-    const one = await get<{ outcomes: { number: string }[] }>(`/v1/dossiers/${changes[2]!.code}/score`)
-    expect(one.body.outcomes.map(({ number }) => number)).toEqual([
-      '1.4',
-      '2.1',
-      '3.3',
-      '3.6',
-      '4.1',
-      '4.2',
-      '4.3',
-      '4.4',
-      '4.5',
+    expect(report.body['sources']).toHaveLength(2)
+    expect(report.body['conflicts']).toHaveLength(scoreConflicts.length)
+    const late = await get(`/v1/scores/dossiers?${period}&indicator=onTime&outcome=loses&reason=late`)
+    expect(late.body['dossiers']).toMatchObject([
+      { why: { en: 'Done after the promised date' } },
+      { why: { en: 'Done after the promised date' } },
     ])
+    const one = await get(`/v1/dossiers/${changes[2]!.code}/score`)
+    expect(one.body['outcomes']).toMatchObject(indicators.map((indicator) => ({ indicator })))
     expect(JSON.stringify([report, late, one])).not.toContain(secret)
 
-    const { key } = await createKey(province.ground.sql, {
-      name: 'A',
-      source: 'one-stop',
-      rights: ['reports:read', 'dossiers:read'],
-      agencies: ['H34.02'],
-      by: 'test',
-    })
-    expect(
-      (await get<{ total: { received: number } }>('/v1/scores?from=2020-01-01&to=2021-01-01', key)).body.total.received,
-    ).toBe(3)
+    const wish = { name: 'A', source: 'one-stop', agencies: ['H34.02'], by: 'test' }
+    const { key } = await createKey(province.ground.sql, { ...wish, rights: ['reports:read', 'dossiers:read'] })
+    expect((await get(`/v1/scores?${period}`, key)).body).toMatchObject({ total: { received: 3 } })
     expect((await get(`/v1/dossiers/${changes[0]!.code}/score`, key)).status).toBe(404)
     expect((await get(`/v1/dossiers/${changes[3]!.code}/score`, key)).status).toBe(200)
     for (const wrong of [

@@ -112,7 +112,7 @@ test('what the ledger keeps is what the content decides', () => {
 
 test('nothing promised is never on time and never late by the clock', () => {
   assert(
-    property(content, facts, ({ promisedAt: _, ...dossier }, known: ScoreFacts) => {
+    property(content, facts, ({ promisedAt: _promised, ...dossier }, known: ScoreFacts) => {
       const { outcome, reason } = scoreDossier(dossier, known).find(({ indicator }) => indicator === 'onTime')!
       if (reason !== 'many-supplements') expect(['unknown', 'not-counted']).toContain(outcome)
     }),
