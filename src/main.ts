@@ -449,6 +449,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   registerScoreRoutes(app, {
     sql,
     vault,
+    catalogue: () => catalogue.current(),
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
   const deliveryRoutes: DeliveryRouteDeps = {

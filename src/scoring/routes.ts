@@ -14,6 +14,7 @@ import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
 import { ProblemDocument, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
+import type { Catalogue } from '../procedures/model.ts'
 import { reasonOf } from './model.ts'
 import { behindQuery, scoreQuery, selectionOf, versionQuery } from './selection.ts'
 import { dossiersBehind, readDossierScore, scoreReport } from './store.ts'
@@ -21,6 +22,8 @@ import { dossiersBehind, readDossierScore, scoreReport } from './store.ts'
 export interface ScoreRouteDeps {
   readonly sql: Sql
   readonly vault: Vault
+  /** At most a second old. */
+  readonly catalogue: () => Promise<Catalogue>
   /** Throws a refusal when the request may not; `*` among the agencies = all of them. */
   readonly authorise: (
     request: FastifyRequest,
@@ -186,7 +189,7 @@ function registerBehind(app: Http, { sql, authorise }: ScoreRouteDeps): void {
   })
 }
 
-function registerDossier(app: Http, { sql, vault, authorise }: ScoreRouteDeps): void {
+function registerDossier(app: Http, { sql, vault, catalogue, authorise }: ScoreRouteDeps): void {
   app.route({
     method: 'GET',
     url: '/v1/dossiers/:code/score',
@@ -198,7 +201,7 @@ function registerDossier(app: Http, { sql, vault, authorise }: ScoreRouteDeps): 
     },
     handler: async (request) => {
       const { agencies } = await authorise(request, 'dossiers:read')
-      const score = await readDossierScore(sql, vault, request.params.code)
+      const score = await readDossierScore({ sql, vault, catalogue: await catalogue() }, request.params.code)
       if (!score || !(agencies.includes('*') || agencies.includes(score.agencyCode)))
         throw new Refusal('not-found', 'No dossier with this code was pushed yet')
       return {

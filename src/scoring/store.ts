@@ -4,6 +4,7 @@ import type { Status } from '../../config/statuses.ts'
 import { vietnamDate, type DossierContent } from '../dossiers/model.ts'
 import type { Vault } from '../platform/crypto.ts'
 import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
+import { statusOf, type Catalogue } from '../procedures/model.ts'
 import { figuresOf, gainOf, type Cell, type IndicatorFigures, type ScoreFigures } from './figures.ts'
 import {
   contentIndicators,
@@ -242,6 +243,12 @@ interface Behind {
 const before = (sql: Tx, place: RegExpExecArray) => sql`and (received_at, id) <
   (timestamptz 'epoch' + ${Number(place[1])}::float8 * interval '1 microsecond', ${Number(place[2])}::bigint)`
 
+export interface DossierScoreDeps {
+  readonly sql: Sql
+  readonly vault: Vault
+  readonly catalogue: Catalogue
+}
+
 export interface DossierScore {
   readonly code: string
   readonly agencyCode: string
@@ -251,8 +258,7 @@ export interface DossierScore {
 
 /** One dossier by its newest content, with the steps that the ledger has; null when it is not known, or its content is gone. */
 export async function readDossierScore(
-  sql: Sql,
-  vault: Vault,
+  { sql, vault, catalogue }: DossierScoreDeps,
   code: string,
   now = new Date(),
 ): Promise<DossierScore | null> {
@@ -260,13 +266,14 @@ export async function readDossierScore(
     {
       id: number
       agencyCode: string
+      source: string
       status: Status | null
       content: Buffer | null
       atPortal: boolean
       stepsBehind: boolean
     }[]
   >`
-    select d.id, d.agency_code as "agencyCode", d.status, c.content, l.delivered_change_id is not null as "atPortal",
+    select d.id, d.agency_code as "agencyCode", d.source, d.status, c.content, l.delivered_change_id is not null as "atPortal",
       l.steps_done < l.steps_total as "stepsBehind"
     from dossiers d join deliveries l on l.dossier_id = d.id join changes c on c.id = d.change_id where d.code = ${code}`
   if (!row?.content) return null
@@ -274,7 +281,8 @@ export async function readDossierScore(
     select at, status from steps where dossier_id = ${row.id} order by at, id`
   const content = JSON.parse(vault.open(row.content, `change:${code}`)) as DossierContent
   const at = now.toISOString()
-  const { agencyCode, status, atPortal, stepsBehind } = row
+  const { agencyCode, atPortal, stepsBehind } = row
+  const status = row.status ?? statusOf(catalogue, row.source, content.status)
   const known = steps.map((step) => ({ at: step.at.toISOString(), status: step.status }))
   return { code, agencyCode, at, outcomes: scoreDossier(content, { status, atPortal, stepsBehind, steps: known, at }) }
 }

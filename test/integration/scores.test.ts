@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { indicators, scoreConflicts, type Indicator } from '../../config/score-766.ts'
 import type { Outcome } from '../../config/score-reasons.ts'
 import { createKey } from '../../src/platform/auth.ts'
+import { importStatuses } from '../../src/procedures/store.ts'
 import { recomputeScores } from '../../src/scoring/recompute.ts'
 import { dossiersBehind, readDossierScore, scoreReport } from '../../src/scoring/store.ts'
 import { openCli } from '../support/cli.ts'
@@ -64,14 +65,19 @@ describe('scores', () => {
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
   }
 
+  const ready = async () => {
+    const { sql, vault, catalogue } = province.ground
+    return { sql, vault, catalogue: await catalogue.fresh() }
+  }
+
   /** The same by the rules for single dossiers. */
   async function oneByOne() {
-    const { sql, vault } = province.ground
+    const deps = await ready()
     const counts = new Map<string, number>()
     for (const { code, receivedAt } of changes) {
       if (Date.parse(receivedAt as string) < Date.parse('2020-01-01T00:00:00+07:00')) continue
       // Beyond the end of the period nothing is compared with now.
-      const score = await readDossierScore(sql, vault, code, new Date('2021-01-01T00:00:00+07:00'))
+      const score = await readDossierScore(deps, code, new Date('2021-01-01T00:00:00+07:00'))
       for (const { indicator, outcome, reason } of score!.outcomes)
         for (const key of [`${indicator} ${outcome}`, `${indicator} ${reason}`])
           counts.set(key, (counts.get(key) ?? 0) + 1)
@@ -181,16 +187,35 @@ describe('scores', () => {
   })
 
   it('are judged afterwards where they were stored before, and again once started over', async () => {
-    const { sql, vault } = province.ground
+    const deps = await ready()
+    const { sql } = deps
     await sql`update dossiers set outcomes = case when id % 2 = 0 then '0xxxxxxxx' end, due_at = null`
     const before = await scoreReport(sql, year, 'metrics-2026', now)
     expect(before.total).toMatchObject({ received: 15, notJudged: 15 })
     for (const { indicator, unknown } of before.total.indicators) expect(unknown).toBe(indicator === 'sync' ? 0 : 15)
     expect(before.total.indicators[0]).toMatchObject({ indicator: 'sync', wins: 13 })
     const stop = AbortSignal.abort()
-    expect(await recomputeScores(sql, vault, { stop })).toEqual({ judged: 0, gone: 0, left: 16 })
-    expect(await recomputeScores(sql, vault)).toEqual({ judged: 16, gone: 0, left: 0 })
-    expect(await recomputeScores(sql, vault)).toEqual({ judged: 0, gone: 0, left: 0 })
+    expect(await recomputeScores(deps, { stop })).toEqual({ judged: 0, gone: 0, left: 16 })
+    expect(await recomputeScores(deps)).toEqual({ judged: 16, gone: 0, left: 0 })
+    expect(await recomputeScores(deps)).toEqual({ judged: 0, gone: 0, left: 0 })
+    await expectSameAsOneByOne()
+  })
+
+  it('learn what a status word means once it is mapped', async () => {
+    const { sql } = province.ground
+    const unmapped = {
+      ...year,
+      indicator: 'onTime',
+      outcome: 'unknown',
+      reason: 'status-unmapped',
+      limit: 100,
+    } as const
+    expect((await dossiersBehind(sql, unmapped, now)).dossiers).toHaveLength(1)
+    await importStatuses(sql, [{ source: 'one-stop', localStatus: 'Từ lạ', status: 'processing' }])
+    const deps = await ready()
+    expect(await recomputeScores(deps)).toEqual({ judged: 1, gone: 0, left: 0 })
+    expect((await dossiersBehind(sql, unmapped, now)).dossiers).toEqual([])
+    expect(await recomputeScores(deps)).toEqual({ judged: 0, gone: 0, left: 0 })
     await expectSameAsOneByOne()
   })
 

@@ -47,12 +47,13 @@ function addRecompute(score: Command): void {
     )
     .action(async (_options: unknown, command: Command) => {
       const progress = startProgress('Judging')
-      const done = await withGroundUntilStopped(({ sql, vault }, stop) =>
-        recomputeScores(sql, vault, {
+      const done = await withGroundUntilStopped(async ({ sql, vault, catalogue }, stop) => {
+        const deps = { sql, vault, catalogue: await catalogue.fresh() }
+        return recomputeScores(deps, {
           stop,
           onPage: ({ judged, gone, left }) => progress.show(judged + gone, judged + gone + left, `${left} left`),
-        }),
-      )
+        })
+      })
       progress.end()
       const { judged, gone, left } = done
       answer(switchesOf(command), done, () => `${judged} dossiers judged, ${gone} whose content is gone, ${left} left.`)
