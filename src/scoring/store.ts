@@ -5,7 +5,7 @@ import { vietnamDate, type DossierContent } from '../dossiers/model.ts'
 import type { Vault } from '../platform/crypto.ts'
 import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
 import { statusOf, type Catalogue } from '../procedures/model.ts'
-import { figuresOf, gainOf, type Cell, type IndicatorFigures, type ScoreFigures } from './figures.ts'
+import { figuresOf, gainOf, type Cell, type ScoreFigures } from './figures.ts'
 import {
   contentIndicators,
   marksWith,
@@ -37,21 +37,27 @@ const momentOf = ({ to }: ScoreSelection, now: Date) => (startOf(to) < now ? sta
 const { open, 'stopped-by-step': stopped } = scoreReasons
 const mark = (code: ScoreReasonCode) => scoreReasons[code].mark
 
-/** What rules.ts settles for one dossier. Steps are looked at only where the content left it open. */
+/** What rules.ts settles for one dossier. Steps are looked at only where the content left it open: that branch is not entered otherwise. */
 function onTimeMark(sql: Tx, moment: Date): Fragment {
-  return sql`case m.mark
-    when ${stopped.mark} then case
-      when s.stopped_at is null then ${mark('end-unknown')}
-      when s.stopped_at < d.received_at then ${mark('not-received')}
-      when d.due_at is null then ${mark('no-promise')}
-      when s.stopped_at <= d.due_at then ${mark('on-time')} else ${mark('late')} end
-    when ${open.mark} then case
+  return sql`case when m.mark in (${open.mark}, ${stopped.mark}) then (
+    select case
+      when m.mark = ${stopped.mark} then case
+        when s.stopped_at is null then ${mark('end-unknown')}
+        when s.stopped_at < d.received_at then ${mark('not-received')}
+        when d.due_at is null then ${mark('no-promise')}
+        when s.stopped_at <= d.due_at then ${mark('on-time')} else ${mark('late')} end
       when s.requests > 1 then ${mark('many-supplements')}
       when d.due_at is null then ${mark('no-promise')}
       when s.requested_at <= d.due_at then ${mark('supplement-on-time')}
       when s.requested_at > d.due_at then ${mark('supplement-late')}
       when ${moment}::timestamptz <= d.due_at then ${mark('within-time')} else ${mark('overdue')} end
-    else m.mark end`
+    from (
+      select min(at) filter (where status = any(${[...stops]}::text[])) as stopped_at,
+        count(*) filter (where status = 'supplement-requested') as requests,
+        min(at) filter (where status = 'supplement-requested') as requested_at
+      from steps where dossier_id = d.id
+    ) s
+  ) else m.mark end`
 }
 
 /** Each dossier of the selection with its marks, the lane's at the end. */
@@ -66,12 +72,6 @@ function told(sql: Tx, selection: ScoreSelection, now: Date): Fragment {
     from dossiers d join deliveries l on l.dossier_id = d.id
     cross join lateral (select case when left(d.outcomes, 1) = ${rulesRevision} then d.outcomes else ${nothing}::text end as marks) v
     cross join lateral (select substr(v.marks, ${placeOf('onTime')}::int, 1) as mark) m
-    cross join lateral (
-      select min(at) filter (where status = any(${[...stops]}::text[])) as stopped_at,
-        count(*) filter (where status = 'supplement-requested') as requests,
-        min(at) filter (where status = 'supplement-requested') as requested_at
-      from steps where dossier_id = d.id and m.mark in (${open.mark}, ${stopped.mark})
-    ) s
     where d.received_at >= ${startOf(from)} and d.received_at < ${startOf(to)}
       ${agency === undefined ? sql`` : sql`and d.agency_code = ${agency}`}
       ${agencies === undefined ? sql`` : sql`and d.agency_code = any(${[...agencies]}::text[])`}`
@@ -119,11 +119,9 @@ export async function scoreReport(
 ): Promise<ScoreReport> {
   const { cells, gains } = await atLength(sql, async (tx) => {
     const counted = await tx<Cell[]>`
-      with told as materialized (${told(tx, selection, now)})
       select agency_code as agency, to_char(received_at at time zone interval '7 hours', 'YYYY-MM') as month, marks, count(*) as count
-      from told group by 1, 2, 3`
-    const total = figuresOf(counted, version)
-    return { cells: [...counted], gains: await readGains(tx, selection, total.indicators, now) }
+      from (${told(tx, selection, now)}) as told group by 1, 2, 3`
+    return { cells: [...counted], gains: await readGains(tx, selection, gainful(counted, version), now) }
   })
   const names = await sql<{ code: string; name: string }[]>`
     select code, name from agencies where code = any(${[...new Set(cells.map(({ agency }) => agency))]}::text[])`
@@ -148,34 +146,46 @@ export async function scoreReport(
 
 const shownGains = 20
 
-/** The newest among those that would add most. Points that no version gives add nothing. */
-async function readGains(
-  tx: Tx,
-  selection: ScoreSelection,
-  figures: readonly IndicatorFigures[],
-  now: Date,
-): Promise<Gain[]> {
-  const gains = figures.flatMap((one) => {
-    const gain = gainOf(one)
-    return gain === 0 ? [] : [{ place: placeOf(one.indicator), gain, indicator: one.indicator }]
+interface Gainful {
+  readonly marks: string
+  readonly points: number
+  readonly loses: Gain['loses']
+}
+
+/** Which marks would add most: enough of them for the list. Points that no version gives add nothing. */
+function gainful(cells: readonly Cell[], version: ScoreVersionId): Gainful[] {
+  const gains = figuresOf(cells, version).indicators.map((one) => ({ indicator: one.indicator, gain: gainOf(one) }))
+  const ranked = [...Map.groupBy(cells, ({ marks }) => marks)]
+    .map(([marks, own]) => {
+      const lost = gains.flatMap(({ indicator, gain }) => {
+        const reason = reasonAt(marks, indicator)
+        return gain > 0 && reason !== null && reasonOf(reason).outcome === 'loses' ? [{ indicator, reason, gain }] : []
+      })
+      const points = Number(lost.reduce((sum, { gain }) => sum + gain, 0).toFixed(9))
+      const loses = lost.map(({ indicator, reason }) => ({ indicator, reason }))
+      return { marks, points, loses, count: own.reduce((sum, { count }) => sum + count, 0) }
+    })
+    .filter(({ loses }) => loses.length > 0)
+    .sort((a, b) => b.points - a.points)
+  let before = 0
+  // Those of equal points stay together, because among them the newest come first.
+  const least = ranked.find(({ count }) => (before += count) >= shownGains)?.points ?? 0
+  return ranked.filter(({ points }) => points >= least)
+}
+
+/** The newest among those that would add most. */
+async function readGains(tx: Tx, selection: ScoreSelection, wanted: readonly Gainful[], now: Date): Promise<Gain[]> {
+  if (wanted.length === 0) return []
+  const rows = await tx<{ code: string; agencyCode: string; receivedAt: Date; marks: string }[]>`
+    select code, agency_code as "agencyCode", received_at as "receivedAt", marks
+    from (${told(tx, selection, now)}) as told
+    join unnest(${wanted.map(({ marks }) => marks)}::text[], ${wanted.map(({ points }) => points)}::float8[]) as w(marks, points) using (marks)
+    order by w.points desc, received_at desc, code limit ${shownGains}`
+  const byMarks = new Map(wanted.map((one) => [one.marks, one]))
+  return rows.map(({ marks, receivedAt, ...row }) => {
+    const { points, loses } = byMarks.get(marks)!
+    return { ...row, receivedAt: receivedAt.toISOString(), points, loses }
   })
-  if (gains.length === 0) return []
-  const rows = await tx<{ code: string; agencyCode: string; receivedAt: Date; marks: string; points: number }[]>`
-    with told as materialized (${told(tx, selection, now)})
-    select code, agency_code as "agencyCode", received_at as "receivedAt", marks, gained.points
-    from told cross join lateral (
-      select sum(g.gain) as points from unnest(${gains.map(({ place }) => place)}::int[], ${gains.map(({ gain }) => gain)}::float8[]) g(place, gain)
-      where strpos(${marksWith('loses')}, substr(marks, g.place, 1)) > 0
-    ) gained where gained.points > 0
-    order by round(gained.points::numeric, 9) desc, received_at desc, code limit ${shownGains}`
-  return rows.map(({ marks, receivedAt, ...row }) => ({
-    ...row,
-    receivedAt: receivedAt.toISOString(),
-    loses: gains.flatMap(({ indicator }) => {
-      const reason = reasonAt(marks, indicator)
-      return reason !== null && reasonOf(reason).outcome === 'loses' ? [{ indicator, reason }] : []
-    }),
-  }))
 }
 
 export interface BehindFilter extends ScoreSelection {

@@ -216,6 +216,10 @@ describe('scores', () => {
     expect(await recomputeScores(deps)).toEqual({ judged: 1, gone: 0, left: 0 })
     expect((await dossiersBehind(sql, unmapped, now)).dossiers).toEqual([])
     expect(await recomputeScores(deps)).toEqual({ judged: 0, gone: 0, left: 0 })
+    // The dossier goes out now, which the next numbers would tell or not.
+    const synced = async () => (await scoreReport(sql, year, 'metrics-2026', now)).total.indicators[0]!.wins
+    await province.until(async () => (await synced()) === 14, 'the dossier that was blocked')
+    await province.settled()
     await expectSameAsOneByOne()
   })
 
