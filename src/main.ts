@@ -88,6 +88,9 @@ import { continueRun } from './reconciliation/reconcile.ts'
 import { carry, dueRuns } from './reconciliation/served.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
 import { takeSnapshot } from './reconciliation/snapshots.ts'
+import { addScorePages } from './scoring/pages.ts'
+import { registerScoreRoutes } from './scoring/routes.ts'
+import { scoredContent } from './scoring/rules.ts'
 
 export interface Policies {
   readonly retry: RetryPolicy
@@ -471,6 +474,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
     refresh: catalogue.current,
     spelling: (code) => unitOf(catalogue.last().register, code)?.code ?? code,
     statusOf: (source, word) => statusOf(catalogue.last(), source, word),
+    scored: scoredContent,
     onResult: (result) => metrics.intake.inc({ result }),
   })
   registerDossierRoutes(app, {
@@ -487,6 +491,12 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
     sql,
     resend,
     canCompare,
+    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
+  })
+  registerScoreRoutes(app, {
+    sql,
+    vault,
+    catalogue: () => catalogue.current(),
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
   const deliveryRoutes: DeliveryRouteDeps = {
@@ -532,6 +542,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   addRunPages(console, { sql, canCompare })
   addDiscrepancyPages(console, { sql, resend, canCompare })
   addDeliveryPages(console, { sql, pace: () => pace.state(), movement: () => movementOf(ground) })
+  addScorePages(console, { sql })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   await console.open(app)

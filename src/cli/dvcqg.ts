@@ -23,6 +23,7 @@ const commands: Readonly<Record<string, () => Promise<Adder>>> = {
   mappings: async () => (await import('./commands/mappings.ts')).addMappings,
   audit: async () => (await import('./commands/audit.ts')).addAudit,
   report: async () => (await import('./commands/report.ts')).addReport,
+  score: async () => (await import('./commands/score.ts')).addScore,
   reconcile: async () => (await import('./commands/reconcile.ts')).addReconcile,
   discrepancies: async () => (await import('./commands/discrepancies.ts')).addDiscrepancies,
   resend: async () => (await import('./commands/resend.ts')).addResend,

@@ -140,6 +140,11 @@ mark{background:none;color:var(--c0);font-weight:650;text-decoration:underline;t
 .time{white-space:nowrap;font-variant-numeric:tabular-nums}
 .find input[type=text]{flex:1 1 200px;min-width:0}
 svg.stack{margin-bottom:8px;height:16px}
+.indicator{border-top:1px solid var(--line);padding:12px 0}
+.indicator h3{font-size:1rem;margin:0 0 8px}
+.indicator p{margin-bottom:4px}
+.indicator summary{list-style-position:inside}
+h2 .soft{font-weight:400;font-size:.85rem}
 @media (max-width:640px){
 main{padding:16px 12px 32px}
 section{padding:16px}

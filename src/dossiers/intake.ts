@@ -49,8 +49,15 @@ export interface IntakeDeps {
   readonly spelling: (agencyCode: string) => string
   /** What a source's status word means, null when nobody has mapped it yet. */
   readonly statusOf: (source: string, word: string) => Status | null
+  /** What a content means for the index, as the ledger keeps it beside the sealed content: without personal data. */
+  readonly scored?: (content: DossierContent, status: Status | null) => Scored
   readonly onResult?: (result: IntakeResult['result']) => void
   readonly now?: () => number
+}
+
+export interface Scored {
+  readonly outcomes: string
+  readonly dueAt: string | null
 }
 
 /** Clocks of one-stop systems are allowed to run ahead this much. A time in the far future would make every later change look old. */
@@ -276,7 +283,10 @@ interface Written {
  */
 async function write(deps: IntakeDeps, tx: Tx, judged: readonly Judged[]): Promise<Written> {
   const created = judged.filter((one) => one.isNew)
-  const creating = insertDossiers(tx, created.map(asDossier))
+  const creating = insertDossiers(
+    tx,
+    created.map((one) => asDossier(deps, one)),
+  )
   const rest = writeRest(deps, tx, judged)
   // Where a dossier could not be created, what follows fails for that alone.
   rest.catch(() => undefined)
@@ -286,7 +296,10 @@ async function write(deps: IntakeDeps, tx: Tx, judged: readonly Judged[]): Promi
 
 async function writeRest(deps: IntakeDeps, tx: Tx, judged: readonly Judged[]): Promise<Written> {
   await sent()
-  const updating = updateDossiers(tx, judged.filter(movesOn).map(asUpdate))
+  const updating = updateDossiers(
+    tx,
+    judged.filter(movesOn).map((one) => ({ ...asDossier(deps, one), isChange: one.verdict === 'stored' })),
+  )
   const kept = judged.filter((one) => one.verdict !== 'unchanged')
   const changing = insertChanges(
     tx,
@@ -318,7 +331,7 @@ function movesOn({ isNew, verdict, row, item }: Judged): boolean {
   return verdict === 'unchanged' && isOlder(row, age(item.change)) && row.hash.equals(item.hash)
 }
 
-const asDossier = ({ item, row, agencyCode, status, changeId, flags }: Judged) => ({
+const asDossier = ({ scored }: IntakeDeps, { item, row, agencyCode, status, changeId, flags }: Judged) => ({
   id: row.id,
   code: item.change.code,
   source: item.client.source,
@@ -338,9 +351,8 @@ const asDossier = ({ item, row, agencyCode, status, changeId, flags }: Judged) =
   hash: item.hash,
   changeId,
   flags,
+  ...(scored?.(item.content, status) ?? { outcomes: null, dueAt: null }),
 })
-
-const asUpdate = (one: Judged) => ({ ...asDossier(one), isChange: one.verdict === 'stored' })
 
 function asChange(vault: Vault, { item, row, verdict, changeId, number, flags, status }: Judged): NewChange {
   return {

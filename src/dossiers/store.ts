@@ -35,6 +35,9 @@ export interface NewDossier {
   readonly hash: Buffer
   readonly changeId: number
   readonly flags: readonly string[]
+  /** What its content means for the index, null where nobody judges. */
+  readonly outcomes: string | null
+  readonly dueAt: string | null
 }
 
 export interface NewChange {
@@ -104,10 +107,11 @@ export async function insertDossiers(tx: Tx, rows: readonly NewDossier[]): Promi
   const sorted = [...rows].sort((a, b) => (a.code < b.code ? -1 : 1))
   const created = await tx`
     insert into dossiers (id, code, source, agency_code, level, procedure_code, status, source_status, channel, received_at,
-      promised_at, finished_at, changed_at, version, hash, change_id, intake_agency_code, receiving_agency_code)
+      promised_at, finished_at, changed_at, version, hash, change_id, intake_agency_code, receiving_agency_code, outcomes, due_at)
     overriding system value
     select r.id, r.code, r.source, r.agency_code, r.level, r.procedure_code, r.status, r.source_status, r.channel, r.received_at,
-      r.promised_at, r.finished_at, r.changed_at, r.version, decode(r.hash, 'hex'), r.change_id, r.intake_agency_code, r.receiving_agency_code
+      r.promised_at, r.finished_at, r.changed_at, r.version, decode(r.hash, 'hex'), r.change_id, r.intake_agency_code, r.receiving_agency_code,
+      r.outcomes, r.due_at
     from ${rowsOf(tx, sorted)}
     on conflict (code) do nothing`
   return created.count
@@ -123,7 +127,7 @@ export async function updateDossiers(tx: Tx, rows: readonly (NewDossier & { isCh
         source_status = r.source_status, channel = r.channel, received_at = r.received_at, promised_at = r.promised_at,
         finished_at = r.finished_at, changed_at = r.changed_at, version = coalesce(r.version, d.version),
         hash = decode(r.hash, 'hex'), change_id = r.change_id, intake_agency_code = r.intake_agency_code,
-        receiving_agency_code = r.receiving_agency_code,
+        receiving_agency_code = r.receiving_agency_code, outcomes = r.outcomes, due_at = r.due_at,
         flags = (select coalesce(array_agg(distinct flag), '{}') from unnest(d.flags || string_to_array(nullif(r.flags, ''), ',')) flag),
         changes = d.changes + 1, updated_at = now()
       from ${rowsOf(tx, changes)} where d.id = r.id`
@@ -143,9 +147,10 @@ function rowsOf(tx: Tx, rows: readonly NewDossier[]) {
     ${plain(column('promisedAt'))}::timestamptz[], ${plain(column('finishedAt'))}::timestamptz[],
     ${plain(column('changedAt'))}::timestamptz[], ${plain(column('version'))}::bigint[],
     ${hex(column('hash'))}::text[], ${plain(column('changeId'))}::bigint[], ${flagged(rows)}::text[],
-    ${column('intakeAgencyCode')}::text[], ${column('receivingAgencyCode')}::text[]
+    ${column('intakeAgencyCode')}::text[], ${column('receivingAgencyCode')}::text[],
+    ${plain(column('outcomes'))}::text[], ${plain(column('dueAt'))}::timestamptz[]
   ) as r(id, code, source, agency_code, level, procedure_code, status, source_status, channel, received_at, promised_at,
-    finished_at, changed_at, version, hash, change_id, flags, intake_agency_code, receiving_agency_code)`
+    finished_at, changed_at, version, hash, change_id, flags, intake_agency_code, receiving_agency_code, outcomes, due_at)`
 }
 
 export async function insertChanges(tx: Tx, rows: readonly NewChange[]): Promise<void> {

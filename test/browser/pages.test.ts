@@ -37,6 +37,7 @@ const pages = [
   `dossier?code=${delivered}&`,
   'deliveries?',
   'traffic?',
+  `score?${all}&`,
 ]
 /** Kept for whoever looks at a build; not in git. */
 const screenshots = fileURLToPath(new URL('../../artifacts/screenshots/', import.meta.url))

@@ -1,0 +1,91 @@
+import type { Status } from '../../config/statuses.ts'
+import type { DossierContent } from '../dossiers/model.ts'
+import type { Vault } from '../platform/crypto.ts'
+import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
+import { statusOf, type Catalogue } from '../procedures/model.ts'
+import { placeOf, reasonOf, rulesRevision } from './model.ts'
+import { scoredContent } from './rules.ts'
+
+/**
+ * Judges what was stored before there were scores, under older rules, or with a status word that was mapped since. It opens contents page by page and keeps only letters; whatever
+ * was done stays done, so that it may be stopped and started again at any time, beside a running service.
+ */
+export interface RecomputeProgress {
+  readonly judged: number
+  /** Contents that were let go of: they stay unknown. */
+  readonly gone: number
+  readonly left: number
+}
+
+const pageSize = 500
+
+export interface RecomputeDeps {
+  readonly sql: Sql
+  readonly vault: Vault
+  readonly catalogue: Catalogue
+}
+
+export async function recomputeScores(
+  { sql, vault, catalogue }: RecomputeDeps,
+  options: { readonly stop?: AbortSignal; readonly onPage?: (progress: RecomputeProgress) => void } = {},
+): Promise<RecomputeProgress> {
+  const [{ count: total }] = (await sql`
+    select count(*) as count from dossiers where ${isOpen(sql, catalogue)}`) as unknown as [{ count: number }]
+  let progress: RecomputeProgress = { judged: 0, gone: 0, left: total }
+  let after = 0
+  while (options.stop?.aborted !== true) {
+    const page = await judgePage({ sql, vault, catalogue }, after)
+    if (page.last === null) break
+    after = page.last
+    const judged = progress.judged + page.judged
+    const gone = progress.gone + page.gone
+    progress = { judged, gone, left: Math.max(0, total - judged - gone) }
+    options.onPage?.(progress)
+  }
+  return progress
+}
+
+const unmapped = reasonOf('status-unmapped').mark
+
+function isOpen(sql: Sql | Tx, { statuses }: Catalogue): Fragment {
+  return sql`outcomes is null or left(outcomes, 1) <> ${rulesRevision} or (
+    substr(outcomes, ${placeOf('onTime')}::int, 1) = ${unmapped} and source || '|' || source_status = any(${[...statuses.keys()]}::text[]))`
+}
+
+interface Row {
+  readonly id: number
+  readonly code: string
+  readonly source: string
+  readonly status: Status | null
+  readonly content: Buffer | null
+}
+
+/** Its dossiers are held for the moment, in the order in which intake holds them, so that no newer content is judged by an older one. */
+async function judgePage({ sql, vault, catalogue }: RecomputeDeps, after: number) {
+  return transaction(sql, async (tx) => {
+    const ids = (
+      await tx<{ id: number }[]>`
+        select id from dossiers where id > ${after} and (${isOpen(tx, catalogue)})
+        order by id limit ${pageSize} for no key update`
+    ).map(({ id }) => id)
+    const rows = await tx<Row[]>`
+      select d.id, d.code, d.source, d.status, c.content from dossiers d join changes c on c.id = d.change_id
+      where d.id = any(${ids}::bigint[]) order by d.id`
+    const judged = rows.flatMap(({ id, code, source, status, content }) => {
+      if (content === null) return []
+      const known = JSON.parse(vault.open(content, `change:${code}`)) as DossierContent
+      return [{ id, ...scoredContent(known, status ?? statusOf(catalogue, source, known.status)) }]
+    })
+    await keep(tx, judged)
+    return { last: ids.at(-1) ?? null, judged: judged.length, gone: ids.length - judged.length }
+  })
+}
+
+async function keep(tx: Tx, judged: readonly { id: number; outcomes: string; dueAt: string | null }[]): Promise<void> {
+  if (judged.length === 0) return
+  await tx`
+    update dossiers d set outcomes = r.outcomes, due_at = r.due_at
+    from unnest(${judged.map(({ id }) => id)}::bigint[], ${judged.map(({ outcomes }) => outcomes)}::text[],
+      ${judged.map(({ dueAt }) => dueAt)}::timestamptz[]) as r(id, outcomes, due_at)
+    where d.id = r.id`
+}
