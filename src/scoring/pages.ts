@@ -348,7 +348,9 @@ function behindTable(language: Language, dossiers: readonly BehindLine[]): Html 
         ${dossiers.map(
           (one) =>
             html`<tr>
-              <th scope="row"><code>${one.code}</code></th>
+              <th scope="row">
+                <a href="${address('dossier', { code: one.code })}"><code>${one.code}</code></a>
+              </th>
               <td>${reasonWords(one.reason)[language]}</td>
               <td class="wide">${one.fields.map((field) => html`<code>${field}</code> `)}</td>
               <td class="wide">${one.agencyCode} <code>${one.procedureCode}</code></td>
