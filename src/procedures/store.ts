@@ -67,13 +67,25 @@ export function createCatalogueSource(sql: Sql, unitDay: UnitDay): CatalogueSour
     checkedAt = at
     return held
   }
-  const fresh = (): Promise<Catalogue> => {
+  let next: Promise<Catalogue> | undefined
+  const load = (): Promise<Catalogue> => {
     loading ??= refresh().finally(() => (loading = undefined))
     return loading
   }
+  const fresh = (): Promise<Catalogue> => {
+    if (!loading) return load()
+    // The one under way may have begun before the change that the caller knows of.
+    next ??= loading
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined
+        return load()
+      })
+    return next
+  }
   return {
     fresh,
-    current: async () => (performance.now() - checkedAt < checkEvery ? held : fresh()),
+    current: async () => (performance.now() - checkedAt < checkEvery ? held : load()),
     within,
     last: () => held,
   }

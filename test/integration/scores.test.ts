@@ -303,7 +303,7 @@ describe('scores', () => {
     expect(links.length).toBeGreaterThan(20)
     for (const [, to, count] of links) {
       const list = await page(to!.replaceAll('&amp;', '&'))
-      expect(list.match(/<th scope="row"><code>/g) ?? []).toHaveLength(Number(count))
+      expect(list.match(/<th scope="row">\s*<a href="dossier\?/g) ?? []).toHaveLength(Number(count))
       expect(list).not.toContain(secret)
     }
   })
