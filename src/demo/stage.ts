@@ -161,7 +161,7 @@ async function fill({ sql }: Ground, province: KonTum): Promise<{ key: string; p
   const { key: person } = await createKey(sql, {
     ...common,
     source: 'console',
-    rights: ['reports:read', 'mappings:read', 'mappings:write'],
+    rights: ['reports:read', 'deliveries:read', 'deliveries:resend', 'mappings:read', 'mappings:write'],
     person: true,
   })
   return { key, person }

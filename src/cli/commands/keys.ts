@@ -44,7 +44,7 @@ export function addKeys(program: Command): void {
 /** What a key may do where nobody says it. */
 const rightsOf = {
   program: ['dossiers:write', 'dossiers:read'],
-  person: ['reports:read', 'mappings:read', 'mappings:write'],
+  person: ['reports:read', 'deliveries:read', 'deliveries:resend', 'mappings:read', 'mappings:write'],
 } as const satisfies Record<string, readonly Right[]>
 
 interface CreateOptions {
