@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import type { Console } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
-import { both, html } from '../console/html.ts'
+import { address, both, html } from '../console/html.ts'
 import { periodForm } from '../console/forms.ts'
 import { sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
+import { tableFormats } from '../platform/files.ts'
 import type { SyncRateReport } from './model.ts'
-import { reportBody } from './page.ts'
+import { renderReportPage, reportBody } from './page.ts'
+import { reportWorkbook } from './report-file.ts'
 import { chosenPeriod, limitOf, selection } from './selection.ts'
 import { sampleCodes, syncRate } from './store.ts'
 import { onlyWords, periodWords, reportWords, sumWords } from './words.ts'
@@ -31,6 +33,30 @@ export function addReportPages(console: Console, { sql }: { readonly sql: Sql })
       return reportPage(language, report, { samples, mayMap })
     },
   })
+  console.file({
+    path: 'report-file',
+    right: 'reports:read',
+    allAgencies: false,
+    query: z.strictObject({ ...selection, format: z.enum(['xlsx', 'html']) }),
+    async give({ language, person }, { format, ...query }) {
+      const chosen = { ...query, ...chosenPeriod(query), agencies: limitOf(person.agencies) }
+      const report = await syncRate(sql, chosen)
+      const name = `ty-le-dong-bo-${report.period.from}.${format}`
+      if (format === 'xlsx') return { name, type: tableFormats.xlsx, bytes: await reportWorkbook(report, language) }
+      const samples = await sampleCodes(
+        sql,
+        chosen,
+        report.causes.map(({ code }) => code),
+      )
+      const page = renderReportPage(report, { language, samples })
+      return { name, type: 'text/html; charset=utf-8', bytes: Buffer.from(page) }
+    },
+  })
+}
+
+function fileAddress({ period, only }: SyncRateReport, format: 'xlsx' | 'html'): string {
+  const limits = Object.entries(only).flatMap(([key, value]) => (value === null ? [] : [[key, value]]))
+  return address('report-file', { ...period, ...Object.fromEntries(limits), format })
 }
 
 function reportPage(
@@ -44,6 +70,10 @@ function reportPage(
     title: reportWords.title,
     body: html`${periodForm(say, 'report', report.period)}
       <p>${both(periodWords(report.period))}${only && html` · ${both(only)}`}</p>
+      <p class="soft">
+        ${say('Lưu thành tệp', 'Keep it as a file')}: <a href="${fileAddress(report, 'xlsx')}">Excel</a>,
+        <a href="${fileAddress(report, 'html')}">HTML</a>
+      </p>
       ${
         report.total.received === 0
           ? html`<section><p>${both(reportWords.nothing)}</p></section>`

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createKey, revokeKey } from '../../src/platform/auth.ts'
+import { openWorkbook } from '../../src/platform/xlsx.ts'
 import { movedMonths, takeSnapshot, trend } from '../../src/reconciliation/snapshots.ts'
 import { change, startProvince, type Province } from '../support/province.ts'
 
@@ -43,6 +44,19 @@ describe('the overview', () => {
     expect(page).toContain('cause=no-national-code')
     expect(page).toContain('Đang chạy tốt')
     expect(page).toContain('data-live="overview-live"')
+  })
+
+  it('leads to the report, which is taken away as a workbook and as a page of its own', async () => {
+    const get = (path: string) => fetch(`${province.house.url}/console/${path}`, { headers: { cookie } })
+    expect(await (await get('report')).text()).toContain('report-file?from=')
+    const book = openWorkbook(new Uint8Array(await (await get('report-file?format=xlsx')).arrayBuffer()))
+    expect(book.sheets).toEqual(['Tổng hợp', 'Theo cấp', 'Theo cơ quan', 'Theo thủ tục', 'Theo tháng tiếp nhận'])
+    const rows = book.rows('Theo cơ quan').map(({ cells }) => cells)
+    expect(rows[0]!.slice(0, 5)).toEqual(['Mã', 'Tên', 'Đã tiếp nhận', 'Đã đồng bộ', 'Tỷ lệ (%)'])
+    expect(rows[1]).toEqual(['H34.01', 'Sở Tư pháp', '2', '1', '50', '1'])
+    const file = await (await get('report-file?format=html')).text()
+    expect(file).toContain('50,0 %')
+    expect(file).not.toMatch(/<script|href="http/)
   })
 
   it('is renewed while it is looked at, keeps nobody signed in, and ends with the key', async () => {

@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander'
 import { levels } from '../../organisations/model.ts'
 import { noLevel } from '../../reconciliation/model.ts'
 import { renderReportPage } from '../../reconciliation/page.ts'
+import { reportWorkbook } from '../../reconciliation/report-file.ts'
 import { currentYear, sampleCodes, syncRate, type Selection } from '../../reconciliation/store.ts'
 import { renderReportTable } from '../../reconciliation/table.ts'
 import { UsageError } from '../exits.ts'
@@ -12,6 +13,7 @@ import { given, remark, sayJson, switchesOf } from '../output.ts'
 
 interface Options extends Selection {
   readonly html?: string
+  readonly xlsx?: string
   readonly lang: 'vi' | 'en'
 }
 
@@ -25,9 +27,10 @@ export function addReport(program: Command): void {
     .addOption(new Option('--level <level>', 'only dossiers of this level').choices([...levels, noLevel]))
     .option('--procedure <code>', 'only this procedure, as the one-stop system names it')
     .option('--html <file>', 'write the report as one self-contained page')
-    .addOption(languageOption('table and page'))
+    .option('--xlsx <file>', 'write the report as a workbook')
+    .addOption(languageOption('table and files'))
     .action(async (options: Options, command: Command) => {
-      const { from, to, agency, level, procedure, html, lang } = options
+      const { from, to, agency, level, procedure, html, xlsx, lang } = options
       const period = { ...currentYear(new Date()), ...given({ from, to }) }
       if (period.from >= period.to)
         throw new UsageError([`--from (${period.from}) must lie before --to (${period.to}), which is exclusive.`])
@@ -41,7 +44,11 @@ export function addReport(program: Command): void {
         await writeFile(html, renderReportPage(report, { language: lang, samples }))
         remark(`The report is in ${html}.`)
       }
+      if (xlsx !== undefined) {
+        await writeFile(xlsx, await reportWorkbook(report, lang))
+        remark(`The report is in ${xlsx}.`)
+      }
       if (switchesOf(command).json) sayJson(report)
-      else if (html === undefined) process.stdout.write(renderReportTable(report, lang))
+      else if (html === undefined && xlsx === undefined) process.stdout.write(renderReportTable(report, lang))
     })
 }
