@@ -34,6 +34,8 @@ export interface OverviewDeps {
 const drawn = 30
 /** Milliseconds for which a report is good enough for an overview: it reads all dossiers of the year. */
 const freshFor = 15_000
+/** Milliseconds after which an open page is renewed. */
+const renewedEvery = 5_000
 
 /** One look: the rate, what is in the way, what waits, whether the portal answers, and where it is going. Renewed while it is looked at. */
 export function addOverview(console: Console, deps: OverviewDeps): void {
@@ -50,7 +52,7 @@ export function addOverview(console: Console, deps: OverviewDeps): void {
       body: html`<div data-live="overview-live">${await body(visit)}</div>`,
     }),
   })
-  console.live({ path: 'overview-live', right: 'reports:read', allAgencies: false, every: 5_000, show: body })
+  console.live({ path: 'overview-live', right: 'reports:read', allAgencies: false, every: renewedEvery, show: body })
 }
 
 interface Facts {
@@ -62,21 +64,34 @@ interface Facts {
   readonly moved: readonly MonthMoved[]
 }
 
+/** What several look at is read once: the same answer for all who ask within some time. */
+function shared<T>(read: () => Promise<T>, milliseconds: number): () => Promise<T> {
+  let held: { at: number; value: Promise<T> } | undefined
+  return () => {
+    if (held && performance.now() - held.at < milliseconds) return held.value
+    const value = read()
+    held = { at: performance.now(), value }
+    value.catch(() => (held = undefined))
+    return value
+  }
+}
+
 function createFacts({ sql, delivery }: OverviewDeps): (agencies: readonly string[] | undefined) => Promise<Facts> {
-  const held = new Map<string, { at: number; report: Promise<SyncRateReport> }>()
+  const reports = new Map<string, () => Promise<SyncRateReport>>()
   const reportOf = (agencies: readonly string[] | undefined) => {
     const key = agencies?.join(' ') ?? '*'
-    const known = held.get(key)
-    if (known && performance.now() - known.at < freshFor) return known.report
-    const report = syncRate(sql, { ...chosenPeriod({}), agencies })
-    held.set(key, { at: performance.now(), report })
-    if (held.size > 100) held.clear()
-    report.catch(() => held.delete(key))
-    return report
+    if (reports.size > 100) reports.clear()
+    if (!reports.has(key))
+      reports.set(
+        key,
+        shared(() => syncRate(sql, { ...chosenPeriod({}), agencies }), freshFor),
+      )
+    return reports.get(key)!()
   }
+  const deliveryNow = shared(delivery, renewedEvery)
   return async (agencies) => ({
     report: await reportOf(agencies),
-    delivery: await delivery(),
+    delivery: await deliveryNow(),
     discrepancies: await sumDiscrepancies(sql, agencies),
     running: (await listRuns(sql, 20, agencies)).filter(({ state }) => state === 'running'),
     days: await trend(sql, drawn, agencies),
