@@ -1,13 +1,7 @@
 import type { FailureCode } from '../../config/failures.ts'
 import { vietnamDate, type DossierContent } from '../dossiers/model.ts'
-import { handlingUnit, unitOf, type Level, type UnitAnswer } from '../organisations/model.ts'
-import {
-  findNational,
-  procedureCodesOf,
-  statusOf,
-  type Catalogue,
-  type NationalProcedure,
-} from '../procedures/model.ts'
+import type { Level, UnitAnswer } from '../organisations/model.ts'
+import { nationalOf, statusOf, unitOn, type Catalogue, type NationalProcedure } from '../procedures/model.ts'
 import type { Status } from '../../config/statuses.ts'
 import type { PortalDossier, PortalProblem } from './portal.ts'
 
@@ -76,36 +70,30 @@ type Translated =
 /** The province's words in the nation's: procedure, status and unit, by the rules of the day of reception. */
 export function translated(catalogue: Catalogue, local: Local): Translated {
   const { procedureCode, source, agencyCode } = local
-  const unit = unitFor(catalogue, local)
-  const agency = unit.found ? unit.agency : unitOf(catalogue.register, agencyCode)
-  const procedure = findNational(catalogue, {
+  const { unit, answer } = nationalOf(catalogue, {
     procedureCode,
     source,
     agencyCode,
-    ...(agency && { handlingCode: agency.code }),
-    // A closed unit's level says nothing about the one that follows.
-    level: (unit.found && unit.follows ? null : local.level) ?? agency?.level ?? null,
+    level: local.level ?? null,
     receivedOn: vietnamDate(local.receivedAt),
+    unitDay: unitDayOf(catalogue, local),
   })
-  if (!procedure.found)
-    return untold(procedure.reason, 'procedureCode', `procedure ${procedureCode}`, procedure.nationalCode)
-  const nationalCode = procedure.procedure.code
+  if (!answer.found) return untold(answer.reason, 'procedureCode', `procedure ${procedureCode}`, answer.nationalCode)
+  const nationalCode = answer.procedure.code
   const status = statusOf(catalogue, source, local.status)
   if (!status) return untold('unmapped-status', 'status', `status "${local.status}" of ${source}`, nationalCode)
-  if (!unit.found) return untold(unit.reason, 'agencyCode', agencyText(agencyCode, unit.among), nationalCode)
-  return { found: true, procedure: procedure.procedure, status, agencyName: unit.name }
+  if (!unit!.found) return untold(unit!.reason, 'agencyCode', agencyText(agencyCode, unit!.among), nationalCode)
+  return { found: true, procedure: answer.procedure, status, agencyName: unit!.name }
 }
 
+type Times = Pick<Local, 'receivedAt' | 'changedAt'>
+
+const unitDayOf = ({ register }: Catalogue, { receivedAt, changedAt }: Times) =>
+  vietnamDate(register.day === 'reception' ? receivedAt : changedAt)
+
 /** The unit that handles it, on the day that decides. */
-export const unitFor = (
-  { register }: Catalogue,
-  local: Pick<Local, 'agencyCode' | 'procedureCode' | 'receivedAt' | 'changedAt'>,
-): UnitAnswer =>
-  handlingUnit(register, {
-    agencyCode: local.agencyCode,
-    procedureCodes: procedureCodesOf(local.procedureCode),
-    day: vietnamDate(register.day === 'reception' ? local.receivedAt : local.changedAt),
-  })
+export const unitFor = (catalogue: Catalogue, local: Pick<Local, 'agencyCode' | 'procedureCode'> & Times): UnitAnswer =>
+  unitOn(catalogue, { ...local, unitDay: unitDayOf(catalogue, local) })
 
 const agencyText = (code: string, among: readonly string[]) =>
   among.length === 0 ? `agency ${code}` : `agency ${code}: ${among.join(', ')}`

@@ -199,3 +199,6 @@ export function isStatus(value: string): value is Status {
 export function vietnamDate(instant: string): string {
   return new Date(Date.parse(instant) + 7 * 3_600_000).toISOString().slice(0, 10)
 }
+
+/** Today in Vietnam. */
+export const vietnamToday = (): string => vietnamDate(new Date().toISOString())

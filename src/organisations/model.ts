@@ -116,11 +116,9 @@ export function handlingUnit(register: Register, question: UnitQuestion): UnitAn
     const key = oneNotation(code)
     if (seen.has(key)) return nobody('agency-split', [...seen])
     const agency = unitOf(register, code)
-    const since = closedSince(register, code)
-    const lives = since === null || question.day < since
     const { heir, among } = heirs(register, key, question)
     // What was said for a procedure holds also of a unit that lives on without it.
-    if (heir === undefined && lives)
+    if (heir === undefined && actsOn(register, code, question.day))
       return agency ? here(agency, question.day, seen.size > 0) : nobody('unknown-agency')
     if (heir === undefined) return nobody(among.length > 0 ? 'agency-split' : 'agency-closed', among)
     seen.add(key)
@@ -153,6 +151,12 @@ export function closedSince(register: Register, code: string): string | null {
   return own.reduce<string | null>((first, { day }) => (first === null || day < first ? day : first), null)
 }
 
+/** Whether a unit acts on a day, as far as anybody said that it ended; one that no list has does. */
+export function actsOn(register: Register, code: string, day: string): boolean {
+  const since = closedSince(register, code)
+  return since === null || day < since
+}
+
 interface Heirs {
   /** Who follows, if that is one unit. */
   readonly heir?: string
@@ -167,8 +171,7 @@ function heirs(register: Register, key: string, { day, procedureCodes }: UnitQue
     .toSorted((a, b) => b.day.localeCompare(a.day))
   const forIt = due.find(({ procedureCode }) => procedureCode !== null && procedureCodes.includes(procedureCode))
   const general = due.filter(({ procedureCode }) => procedureCode === null)
-  const since = closedSince(register, key)
-  const whole = since !== null && since <= day ? general.find(({ transfer }) => transfer === 'whole') : undefined
+  const whole = actsOn(register, key, day) ? undefined : general.find(({ transfer }) => transfer === 'whole')
   const heir = (forIt ?? whole)?.newCode
   return { ...(heir !== undefined && { heir }), among: [...new Set(general.map(({ newCode }) => newCode))] }
 }

@@ -1,6 +1,7 @@
 import { topUnits } from '../../config/organisations.ts'
+import { vietnamToday } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
-import { plainName, topOf, type Register } from './model.ts'
+import { actsOn, plainName, topOf, type Agency, type Register } from './model.ts'
 
 /** Who might follow a closed or unknown unit, and why: for a person to choose from, never chosen. */
 
@@ -33,7 +34,7 @@ export async function proposals(
   const [was, now] = provinces(unit.code)
   const fates = was === null ? [] : await fatesOf(sql, was)
   const named = commune(unit.name, fates)
-  const living = [...register.agencies.values()].filter(({ code, validTo }) => code !== unit.code && !validTo)
+  const living = otherActing(register, unit.code)
   if (named.length > 0)
     return named.flatMap(({ newName, transfer, day }) =>
       living
@@ -45,6 +46,10 @@ export async function proposals(
     .filter(({ name }) => bare(name) === bare(unit.name))
     .map(({ code, name }) => ({ code, name, why: 'same-name' as const, transfer: null, day: null }))
 }
+
+/** Units that act today, but this one. */
+export const otherActing = (register: Register, code: string): Agency[] =>
+  [...register.agencies.values()].filter((one) => one.code !== code && actsOn(register, one.code, vietnamToday()))
 
 /** The province that the code was given in, and the one that it belongs to now. */
 function provinces(code: string): [string | null, string | null] {

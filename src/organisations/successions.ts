@@ -1,5 +1,5 @@
 import type { Finding } from '../platform/problems.ts'
-import { oneNotation, type Register, type Succession } from './model.ts'
+import { oneNotation, unitOf, type Register, type Succession } from './model.ts'
 
 /** What may be said about who follows whom: all of it is judged before any of it is kept. */
 
@@ -43,7 +43,7 @@ function faultOf(
   const itself = sameUnit(oldCode, newCode)
   if (itself && (transfer === 'whole' || procedureCode !== null))
     return invalid('A unit that goes on itself is written as a part of itself, for all procedures')
-  const [from, to] = [unit(register, oldCode)?.validFrom, unit(register, oldCode)?.validTo]
+  const [from, to] = [unitOf(register, oldCode)?.validFrom, unitOf(register, oldCode)?.validTo]
   if (from && day <= from) return invalid(`${oldCode} began on ${from}: it cannot be followed from ${day} on`)
   if (to && day < to) return invalid(`${oldCode} acts until ${to}: it cannot be followed from ${day} on`)
   const heir = register.agencies.get(newCode)
@@ -63,8 +63,6 @@ function faultOf(
     return invalid(`${newCode} is itself followed by ${oldCode}: a circle`)
   return null
 }
-
-const unit = ({ agencies, spellings }: Register, code: string) => agencies.get(spellings.get(oneNotation(code)) ?? code)
 
 /** Whether one unit comes after another, over however many changes. */
 function leadsTo(known: readonly Succession[], from: string, to: string): boolean {

@@ -8,7 +8,7 @@ import { why } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { levelNames, levels, oneNotation, unitOf, type Agency, type Register, type Succession } from './model.ts'
 import type { OrganisationPageDeps } from './pages.ts'
-import { proposals, type Proposal } from './proposals.ts'
+import { otherActing, proposals, type Proposal } from './proposals.ts'
 import {
   addAgency,
   foreseen,
@@ -275,7 +275,7 @@ interface ChoiceFacts {
 function choiceForm(language: Language, facts: ChoiceFacts): Html {
   const say = sayIn(language)
   const { code, unit, register, procedures, found, choice } = facts
-  const acting = [...register.agencies.values()].filter((agency) => agency.code !== code && !agency.validTo)
+  const acting = otherActing(register, code)
   return html`<section>
     <h2>${say('Cơ quan nào làm tiếp?', 'Who follows it?')}</h2>
     <p class="soft">

@@ -1,7 +1,17 @@
 import { ownTops, topUnits } from '../../config/organisations.ts'
-import { vietnamDate } from '../dossiers/model.ts'
+import { vietnamToday } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
-import { closedSince, handlingUnit, oneNotation, plainName, topOf, unitOf, type Level, type Register } from './model.ts'
+import {
+  actsOn,
+  closedSince,
+  handlingUnit,
+  oneNotation,
+  plainName,
+  topOf,
+  unitOf,
+  type Level,
+  type Register,
+} from './model.ts'
 import { blockedCodes } from './store.ts'
 
 /** All units that the list or the dossiers know: what they are today, and what a person should look at. */
@@ -75,13 +85,12 @@ function unitIn(facts: UnitFacts, code: string): Unit {
   const { register, today } = facts
   const agency = unitOf(register, code)
   const answer = handlingUnit(register, { agencyCode: code, day: today, procedureCodes: [] })
-  const since = closedSince(register, code)
   return {
     code,
     name: agency?.name ?? null,
     level: agency?.level ?? null,
     state: answer.found ? (answer.follows ? 'follows' : 'open') : stateOf[answer.reason],
-    closedSince: since !== null && since <= today ? since : null,
+    closedSince: actsOn(register, code, today) ? null : closedSince(register, code),
     followedBy: answer.found ? (answer.follows ? [answer.agency.code] : []) : answer.among,
     waiting: facts.waiting.get(code) ?? 0,
     roles: facts.roles.get(code) ?? { handling: 0, intake: 0, receiving: 0 },
@@ -99,8 +108,7 @@ function remarksOn(
   name: string | undefined,
 ): UnitRemark[] {
   const own = topOf(code)
-  const since = closedSince(register, code)
-  const acts = since === null || today < since
+  const acts = actsOn(register, code, today)
   const there = atPortal.get(oneNotation(code))
   const remarks: [UnitRemark, boolean][] = [
     ['no-official-code', own === null],
@@ -169,7 +177,7 @@ export function createUnits(
   return async () => {
     const { version, register } = await known()
     if (held?.version === version && performance.now() - held.at < freshFor) return held.units
-    const units = unitFacts(sql, { register, today: vietnamDate(new Date().toISOString()), top }).then(unitsOf)
+    const units = unitFacts(sql, { register, today: vietnamToday(), top }).then(unitsOf)
     held = { version, at: performance.now(), units }
     units.catch(() => (held = undefined))
     return units

@@ -1,7 +1,7 @@
 import { renderFile } from '../console/frame.ts'
 import { html, miniBar, type Html } from '../console/html.ts'
 import { countWords, dayWords, percentWords, sayIn, type Language } from '../console/words.ts'
-import { vietnamDate } from '../dossiers/model.ts'
+import { vietnamToday } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
 import { sheetsBytes } from '../platform/xlsx.ts'
 import { matchAudit } from './audit.ts'
@@ -19,7 +19,7 @@ export interface Period {
 
 /** Throws a refusal for a period that ends before it begins. */
 export async function readAudits(sql: Sql, catalogue: Catalogue, period: Period): Promise<AuditSheet[]> {
-  const asked = { ...period, today: vietnamDate(new Date().toISOString()) }
+  const asked = { ...period, today: vietnamToday() }
   const match = await matchAudit(sql, catalogue, asked)
   return auditSheets(match, await officeAudit(sql, catalogue, asked))
 }

@@ -4,7 +4,7 @@ import type { Page } from '../console/frame.ts'
 import { address, html, miniBar, type Html } from '../console/html.ts'
 import { periodForm } from '../console/forms.ts'
 import { causeWords, countWords, dayWords, percentWords, sayIn, type Language } from '../console/words.ts'
-import { vietnamDate } from '../dossiers/model.ts'
+import { vietnamToday } from '../dossiers/model.ts'
 import { levelNames } from '../organisations/model.ts'
 import { tableFormats } from '../platform/files.ts'
 import { matchAudit, matchRate, type MatchAudit, type MatchCount } from './audit.ts'
@@ -25,7 +25,7 @@ const AuditQuery = z.strictObject({
 })
 
 function periodOf({ from, to }: { readonly from?: string | undefined; readonly to?: string | undefined }): Period {
-  const year = Number(vietnamDate(new Date().toISOString()).slice(0, 4))
+  const year = Number(vietnamToday().slice(0, 4))
   return { from: from ?? `${year}-01-01`, to: to ?? `${year + 1}-01-01` }
 }
 
@@ -39,7 +39,7 @@ export function addAuditPages(console: Console, { sql, catalogue }: ProcedurePag
     async show({ language }, { agency, tab, ...asked }) {
       const period = periodOf(asked)
       if (tab === 'match') {
-        const today = vietnamDate(new Date().toISOString())
+        const today = vietnamToday()
         return auditPage(language, await matchAudit(sql, await catalogue.fresh(), { ...period, today }), agency)
       }
       const sheets = await readAudits(sql, await catalogue.fresh(), period)

@@ -1,8 +1,8 @@
-import { handlingUnit, type Level } from '../organisations/model.ts'
+import type { Level } from '../organisations/model.ts'
 import type { Sql } from '../platform/database.ts'
 import { Refusal } from '../platform/problems.ts'
 import { rateOf } from '../reconciliation/model.ts'
-import { findNational, procedureCodesOf, type Catalogue } from './model.ts'
+import { nationalOf, type Catalogue } from './model.ts'
 
 /** The audit that an office is asked for: how many of each agency's procedure codes match the national catalogue. The goal is all of them. */
 
@@ -125,18 +125,13 @@ function reasonOf(
   { localCode, source, agencyCode, dossierLevel: level }: UseRow,
   today: string,
 ): string | null {
-  const unit = handlingUnit(catalogue.register, {
-    agencyCode,
-    procedureCodes: procedureCodesOf(localCode),
-    day: today,
-  })
-  const answer = findNational(catalogue, {
+  const { answer } = nationalOf(catalogue, {
     procedureCode: localCode,
     source: source ?? '',
     agencyCode,
-    ...(unit.found && { handlingCode: unit.agency.code }),
     level,
     receivedOn: today,
+    unitDay: today,
   })
   return answer.found ? null : answer.reason
 }

@@ -3,7 +3,7 @@ import { problemPage, type Console, type Upload, type Visit } from '../console/c
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { countWords, sayIn, type Language } from '../console/words.ts'
-import { vietnamDate } from '../dossiers/model.ts'
+import { vietnamToday } from '../dossiers/model.ts'
 import { tableFormats, type TableFormat } from '../platform/files.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Table, TableProblem } from '../platform/table.ts'
@@ -21,7 +21,7 @@ const Format = z.strictObject({ format: z.enum(Object.keys(tableFormats) as Tabl
 export function addListPages(console: Console, deps: ProcedurePageDeps): void {
   const { sql, advice, localCodes, lists } = deps
   const give = async (name: string, format: TableFormat, table: Table) => ({
-    name: `${name}-${vietnamDate(new Date().toISOString())}.${format}`,
+    name: `${name}-${vietnamToday()}.${format}`,
     type: tableFormats[format],
     bytes: await lists.write(format, table),
   })

@@ -1,5 +1,5 @@
 import type { Level } from '../organisations/model.ts'
-import { vietnamDate } from '../dossiers/model.ts'
+import { vietnamToday } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
 import { portalForm } from './codes.ts'
 import type { Settlement } from './decisions.ts'
@@ -82,7 +82,7 @@ interface Row {
 
 /** All local codes: unmapped ones first, the ones for which most dossiers wait before the others. */
 export async function localCodes(sql: Sql, catalogue: Catalogue): Promise<LocalCode[]> {
-  const today = vietnamDate(new Date().toISOString())
+  const today = vietnamToday()
   const rows = await sql<Row[]>`
     with waiting as (
       select d.procedure_code as code, count(*)::int as waiting, count(distinct d.agency_code)::int as agencies

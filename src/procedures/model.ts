@@ -1,5 +1,5 @@
 import { statuses, type Status } from '../../config/statuses.ts'
-import type { Level, Register } from '../organisations/model.ts'
+import { handlingUnit, unitOf, type Level, type Register, type UnitAnswer } from '../organisations/model.ts'
 import { portalForm } from './codes.ts'
 
 /** A procedure of the national catalogue, as last pulled. Dates are Vietnam dates `yyyy-MM-dd`, null when nobody says. */
@@ -125,9 +125,44 @@ function checked(
 }
 
 /** The codes that a procedure may be spoken of by: the local one, and the national one inside it. */
-export function procedureCodesOf(localCode: string): string[] {
+function procedureCodesOf(localCode: string): string[] {
   const inside = portalForm(localCode)?.national
   return [localCode.trim(), ...(inside === undefined ? [] : [inside])]
+}
+
+export interface LocalQuestion {
+  readonly procedureCode: string
+  readonly source: string
+  /** Null: of no agency in particular. */
+  readonly agencyCode: string | null
+  readonly level: Level | null
+  /** Vietnam dates: the one that decides about the procedure, and the one that decides about the unit. */
+  readonly receivedOn: string
+  readonly unitDay: string
+}
+
+/** The unit that handles a procedure, by the rules of a day. */
+export const unitOn = (
+  { register }: Catalogue,
+  { agencyCode, procedureCode, unitDay }: { agencyCode: string; procedureCode: string; unitDay: string },
+): UnitAnswer => handlingUnit(register, { agencyCode, procedureCodes: procedureCodesOf(procedureCode), day: unitDay })
+
+/** What a local procedure means and who handles it: sending, releasing and all audits ask here. */
+export function nationalOf(
+  catalogue: Catalogue,
+  question: LocalQuestion,
+): { readonly unit: UnitAnswer | null; readonly answer: ProcedureAnswer } {
+  const { agencyCode, level, unitDay, ...asked } = question
+  const unit = agencyCode === null ? null : unitOn(catalogue, { ...asked, agencyCode, unitDay })
+  const agency = unit?.found ? unit.agency : unitOf(catalogue.register, agencyCode ?? '')
+  const answer = findNational(catalogue, {
+    ...asked,
+    agencyCode: agencyCode ?? '',
+    ...(agency && { handlingCode: agency.code }),
+    // A closed unit's level says nothing about the one that follows.
+    level: (unit?.found && unit.follows ? null : level) ?? agency?.level ?? null,
+  })
+  return { unit, answer }
 }
 
 /** What a decision about local codes does, or would do, for the dossiers that are blocked under them. */

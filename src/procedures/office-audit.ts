@@ -1,7 +1,7 @@
-import type { Level } from '../organisations/model.ts'
+import { actsOn, type Level } from '../organisations/model.ts'
 import type { Sql } from '../platform/database.ts'
 import { listLocalProcedures } from './local-lists.ts'
-import { findNational, type Catalogue, type ContentPart, type OnlineLevel } from './model.ts'
+import { nationalOf, type Catalogue, type ContentPart, type OnlineLevel } from './model.ts'
 
 /**
  * What an office is asked for beside the rate of matching codes: is each procedure published for the province, is each online service
@@ -99,7 +99,7 @@ export async function officeAudit(sql: Sql, catalogue: Catalogue, period: AuditP
     meant(sql, catalogue, today),
     unitList(sql),
     serviceList(sql),
-    actingAgencies(sql, today),
+    actingAgencies(sql, catalogue, today),
   ])
   const codes = [...new Set(locals.flatMap(({ nationalCode }) => nationalCode ?? []))]
   return {
@@ -123,12 +123,13 @@ interface Meant {
 /** The lists' procedures, each once for each national one that it means today. */
 async function meant(sql: Sql, catalogue: Catalogue, today: string): Promise<Meant[]> {
   const rows = (await listLocalProcedures(sql)).map(({ code, name, level, agencyCode, source, onlineLevel }): Meant => {
-    const answer = findNational(catalogue, {
+    const { answer } = nationalOf(catalogue, {
       procedureCode: code,
       source: source ?? '',
-      agencyCode: agencyCode ?? '',
+      agencyCode,
       level,
       receivedOn: today,
+      unitDay: today,
     })
     return {
       localCode: code,
@@ -205,12 +206,12 @@ export function integratedOf(locals: readonly Meant[], services: PortalList): In
 
 type AccountRow = AccountAudit['rows'][number]
 
-const actingAgencies = (sql: Sql, today: string): Promise<AccountRow[]> => sql<AccountRow[]>`
-  select code, name, level, beneficiary_account as account from agencies a
-  where (valid_to is null or valid_to > ${today}) and not exists (
-    select 1 from agency_successions s
-    where s.old_code = a.code and s.new_code <> a.code and s.withdrawn_at is null and s.procedure_code is null and s.day <= ${today}
-  ) order by code`
+/** Units that act today, by the very rule that sends dossiers. */
+async function actingAgencies(sql: Sql, { register }: Catalogue, today: string): Promise<AccountRow[]> {
+  const rows = await sql<AccountRow[]>`
+    select code, name, level, beneficiary_account as account from agencies order by code`
+  return rows.filter(({ code }) => actsOn(register, code, today))
+}
 
 function accountsOf(agencies: readonly AccountRow[]): AccountAudit {
   const count = (account: boolean | null) => agencies.filter((agency) => agency.account === account).length

@@ -10,7 +10,7 @@ import type { Advice } from './advice.ts'
 import { listDecisions, settlements, type Wish } from './decisions.ts'
 import { WishBody, wishOf } from './wishes.ts'
 import { levels } from '../organisations/model.ts'
-import { localProcedureCode, vietnamDate } from '../dossiers/model.ts'
+import { localProcedureCode, vietnamToday } from '../dossiers/model.ts'
 import { matchAudit } from './audit.ts'
 import { readAudits } from './audit-files.ts'
 import { auditKeys } from './audit-sheets.ts'
@@ -331,7 +331,7 @@ function registerAudit(app: Http, { sql, catalogue, authorise }: ProcedureRouteD
     },
     handler: async (request) => {
       unscoped(await authorise(request, 'mappings:read'))
-      const today = vietnamDate(new Date().toISOString())
+      const today = vietnamToday()
       return (await matchAudit(sql, await catalogue.fresh(), { ...request.query, today })) as z.output<typeof Audit>
     },
   })

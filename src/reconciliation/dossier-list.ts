@@ -6,7 +6,7 @@ import { chooser } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { causeWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
-import { vietnamDate } from '../dossiers/model.ts'
+import { vietnamToday } from '../dossiers/model.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
 import { csvLines } from '../platform/csv.ts'
 import type { Sql } from '../platform/database.ts'
@@ -74,7 +74,7 @@ async function filterOf(sql: Sql, query: Search, agencies: readonly string[]) {
 
 type Filter = Omit<DossierFilter, 'limit'>
 
-const fileName = (format: string) => `ho-so-${vietnamDate(new Date().toISOString())}.${format}`
+const fileName = (format: string) => `ho-so-${vietnamToday()}.${format}`
 
 type Parts = AsyncIterable<readonly DossierLine[]>
 

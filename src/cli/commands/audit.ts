@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { vietnamDate } from '../../dossiers/model.ts'
+import { vietnamToday } from '../../dossiers/model.ts'
 import { auditFile, auditWorkbook, readAudits } from '../../procedures/audit-files.ts'
 import { figureLines, type AuditSheet } from '../../procedures/audit-sheets.ts'
 import type { Language } from '../../console/words.ts'
@@ -17,7 +17,7 @@ interface AuditOptions {
 }
 
 export function addAudit(program: Command): void {
-  const year = Number(vietnamDate(new Date().toISOString()).slice(0, 4))
+  const year = Number(vietnamToday().slice(0, 4))
   program
     .command('audit')
     .description(

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Command } from 'commander'
-import { vietnamDate } from '../../dossiers/model.ts'
+import { vietnamDate, vietnamToday } from '../../dossiers/model.ts'
 import { createKey, listKeys, revokeKey, rights, type Right } from '../../platform/auth.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
@@ -35,7 +35,7 @@ export function addKeys(program: Command): void {
       '\nPut it in front of the keys already in ENCRYPTION_KEYS; old keys are still needed for old data.',
     )
     .action((_options: unknown, command: Command) => {
-      const id = `k${vietnamDate(new Date().toISOString()).replaceAll('-', '')}`
+      const id = `k${vietnamToday().replaceAll('-', '')}`
       const key = `${id}:${randomBytes(32).toString('base64')}`
       answer(switchesOf(command), { key }, () => key)
     })

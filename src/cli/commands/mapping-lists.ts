@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { percentWords, type Language } from '../../console/words.ts'
-import { vietnamDate } from '../../dossiers/model.ts'
+import { vietnamToday } from '../../dossiers/model.ts'
 import type { Ground } from '../../main.ts'
 import { writeTable } from '../../platform/files.ts'
 import type { Table } from '../../platform/table.ts'
@@ -45,7 +45,7 @@ interface AuditOptions {
 }
 
 function addAudit(mappings: Command): void {
-  const year = Number(vietnamDate(new Date().toISOString()).slice(0, 4))
+  const year = Number(vietnamToday().slice(0, 4))
   mappings
     .command('audit')
     .description('How many of the codes that agencies use match the national catalogue; the goal is all of them.')
@@ -53,7 +53,7 @@ function addAudit(mappings: Command): void {
     .option('--to <day>', 'day after the last day of reception', readDay, `${year + 1}-01-01`)
     .option('--out <file>', 'write the codes that do not match to a file (.xlsx, else CSV)')
     .action(async ({ from, to, out }: AuditOptions, command: Command) => {
-      const today = vietnamDate(new Date().toISOString())
+      const today = vietnamToday()
       const audit = await withGround(async ({ sql, catalogue }) =>
         matchAudit(sql, await catalogue.fresh(), { from, to, today }),
       )
