@@ -44,6 +44,7 @@ import { createSessionStore } from './delivery/sessions.ts'
 import { createRecorder } from './delivery/recorder.ts'
 import { makePartitions, rotate } from './delivery/retention.ts'
 import { keepEvidence, recordOutcomes, watchBacklog } from './delivery/store.ts'
+import { movementWords } from './delivery/words.ts'
 import { createIntake } from './dossiers/intake.ts'
 import { registerEventRoutes } from './events/routes.ts'
 import type { Sender } from './events/sender.ts'
@@ -87,7 +88,9 @@ import { addOverview, type DeliveryState } from './reconciliation/overview.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
 import { carry, dueRuns } from './reconciliation/served.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
+import { limitOf } from './reconciliation/selection.ts'
 import { takeSnapshot } from './reconciliation/snapshots.ts'
+import { newestDay } from './reconciliation/store.ts'
 import { addScorePages } from './scoring/pages.ts'
 import { registerScoreRoutes } from './scoring/routes.ts'
 import { scoredContent } from './scoring/rules.ts'
@@ -333,18 +336,25 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
     },
     { ...common, concurrency: 1, patience: patienceWithoutLease },
   )
+  const stopping = new AbortController()
   const reconcile = startReconcileWorker(
     (runId, alive) => {
       const expected = async (ids: number[]) => {
         alive()
         return expectedAtPortal(sql, vault, await catalogue.current(), ids)
       }
-      return carry(sql, runId, () => continueRun({ sql, portal, expected }, runId, { concurrency: 4 }))
+      const options = { concurrency: 4, signal: stopping.signal }
+      return carry(sql, runId, () => continueRun({ sql, portal, expected }, runId, options), stopping.signal)
     },
     // A look at a few dossiers does not wait behind one at all of them.
     { ...common, concurrency: 3, patience: patienceWithoutLease },
   )
-  return [() => Promise.all([...push, upkeep, reconcile].map((worker) => worker.close()))]
+  return [
+    () => {
+      stopping.abort()
+      return Promise.all([...push, upkeep, reconcile].map((worker) => worker.close()))
+    },
+  ]
 }
 
 /** Rotating the tables of a large province is one long silence. */
@@ -448,22 +458,22 @@ const lookAtUnits =
     releaseForeseen(tx, await catalogue.within(tx), { agencyCodes })
 
 /** How delivery stands, for the overview. */
-function deliveryState(ground: Ground): () => Promise<DeliveryState> {
-  const lanes = watchBacklog(ground.sql)
-  return async () => {
-    const { ok, reason, sinceLastAnswerSeconds } = await movementOf(ground)
-    const backlog = (await lanes()).filter(({ state }) => state !== 'delivered')
-    return { moves: ok, reason, sinceLastAnswerSeconds, backlog }
-  }
+async function deliveryState(ground: Ground, lanes: BacklogWatch): Promise<DeliveryState> {
+  const movement = await movementOf(ground)
+  const backlog = (await lanes()).filter(({ state }) => state !== 'delivered')
+  const { ok: moves, sinceLastAnswerSeconds } = movement
+  return { moves, words: movementWords(movement), sinceLastAnswerSeconds, backlog }
 }
+
+type BacklogWatch = ReturnType<typeof watchBacklog>
 
 /** How what disagrees with the portal is sent again. */
 export const openRepair =
   ({ sql, portal }: Pick<Ground, 'sql' | 'portal'>): Resend =>
-  (damaged, { by, why }) =>
-    repairDossiers(sql, { damaged, why, listsSteps: portal?.listsSteps ?? false }, { actor: by, scope: null })
+  (codes, { by, why }) =>
+    repairDossiers(sql, { codes, why, listsSteps: portal?.listsSteps ?? false }, { actor: by, scope: null })
 
-async function registerApi(app: Http, ground: Ground): Promise<void> {
+async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Promise<void> {
   const { sql, vault, settings, catalogue, portal, metrics, pace, sender, policies, alertRules } = ground
   const authority = createAuthority(sql)
   const lanes = createLanes(catalogue.last, (dossier) => portal?.problems(dossier) ?? [], settings.STEPS_AFTER_REFUSED)
@@ -528,7 +538,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
   const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
-  addOverview(console, { sql, delivery: deliveryState(ground) })
+  addOverview(console, { sql, delivery: () => deliveryState(ground, backlog) })
   addReportPages(console, { sql })
   addDossierList(console, { sql, write: (format, table) => lists.write(format, table) })
   addDossierPages(console, {
@@ -542,7 +552,7 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
   addRunPages(console, { sql, canCompare })
   addDiscrepancyPages(console, { sql, resend, canCompare })
   addDeliveryPages(console, { sql, pace: () => pace.state(), movement: () => movementOf(ground) })
-  addScorePages(console, { sql })
+  addScorePages(console, { sql, newestDay: (agencies) => newestDay(sql, limitOf(agencies)) })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   await console.open(app)
@@ -552,9 +562,9 @@ async function registerApi(app: Http, ground: Ground): Promise<void> {
 async function openHttp(ground: Ground, queues: QueueDesk, withApi: boolean): Promise<Http> {
   const { sql, settings, log, metrics, pace } = ground
   const app = await createHttp({ log, bodyLimit: settings.MAX_LINE_BYTES })
-  if (withApi) await registerApi(app, ground)
-  const move = () => movementOf(ground)
   const lanes = watchBacklog(sql)
+  if (withApi) await registerApi(app, ground, lanes)
+  const move = () => movementOf(ground)
   registerHealth(app, {
     intake: { database: async () => ({ ok: (await sql`select 1`).length === 1 }) },
     delivery: {

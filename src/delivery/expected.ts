@@ -1,3 +1,4 @@
+import type { DossierContent } from '../dossiers/model.ts'
 import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
 import { statusOf, type Catalogue } from '../procedures/model.ts'
@@ -12,23 +13,24 @@ interface Expected {
 
 /**
  * What the portal should hold of these dossiers by the ledger. Null = nothing was delivered. `untellable` = something was,
- * but today's catalogue no longer knows what it was sent as; that says nothing about the portal.
+ * but today's catalogue no longer knows what it was sent as; `unreadable` = its content cannot be opened. Both say nothing about the portal.
  */
 export async function expectedAtPortal(
   sql: Sql,
   vault: Vault,
   catalogue: Catalogue,
   ids: readonly number[],
-): Promise<Map<number, Expected | 'untellable' | null>> {
+): Promise<Map<number, Expected | 'untellable' | 'unreadable' | null>> {
   const rows = await readDelivered(sql, vault, ids)
-  return new Map(rows.map((row) => [row.id, row.content === null ? null : expectedOf(catalogue, row, row.content)]))
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      row.content === null || row.content === 'unreadable' ? row.content : expectedOf(catalogue, row, row.content),
+    ]),
+  )
 }
 
-function expectedOf(
-  catalogue: Catalogue,
-  row: DeliveredRow,
-  content: NonNullable<DeliveredRow['content']>,
-): Expected | 'untellable' {
+function expectedOf(catalogue: Catalogue, row: DeliveredRow, content: DossierContent): Expected | 'untellable' {
   const dossier = sentAs(catalogue, row, content)
   if (!dossier) return 'untellable'
   const steps = row.steps.flatMap((step) => {
@@ -42,7 +44,7 @@ function expectedOf(
 function sentAs(
   catalogue: Catalogue,
   { code, source, nationalCode, changedAt }: DeliveredRow,
-  content: NonNullable<DeliveredRow['content']>,
+  content: DossierContent,
 ): PortalDossier | null {
   const procedure = nationalCode === null ? undefined : catalogue.national.get(nationalCode)
   const unit = unitFor(catalogue, { ...content, changedAt })

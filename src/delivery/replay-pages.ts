@@ -6,7 +6,7 @@ import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { causeWords, countWords, dayWords, momentWords, sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
-import { why } from '../platform/http.ts'
+import { reasonOf } from '../platform/http.ts'
 import { findingsOf, problemDocument, Refusal } from '../platform/problems.ts'
 import type { LaneState } from './model.ts'
 import { ReplayFilter } from './replay-filter.ts'
@@ -67,7 +67,7 @@ function addDraft(console: Console, { sql }: Deps): void {
       const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ''))
       const filter = ReplayFilter.safeParse(given)
       if (!filter.success) throw refusalOf(filter.error)
-      const wish = { filter: filter.data, why: givenWhy(reason) }
+      const wish = { filter: filter.data, why: reasonOf(reason) }
       const draft = await draftReplay(sql, wish, operatorOf(visit.person))
       return draftPage(visit.language, draft)
     },
@@ -77,12 +77,6 @@ function addDraft(console: Console, { sql }: Deps): void {
 function refusalOf(error: z.ZodError): Refusal {
   const findings = findingsOf(error)
   return new Refusal('invalid-field', 'The filter is not one', { field: findings[0]?.field ?? 'filter', findings })
-}
-
-function givenWhy(text: string): string {
-  const given = why.safeParse(text)
-  if (!given.success) throw new Refusal('missing-field', 'Say why they are sent again', { field: 'why' })
-  return given.data
 }
 
 /** Whoever acts is shown what came of it. */
@@ -120,7 +114,7 @@ function addMoves(console: Console, deps: Deps): void {
       form: z.object({ id: Id, why: Why }),
       async act(visit, { id, why: reason }) {
         mustRead(visit)
-        const given = reason.trim() === '' ? {} : { why: givenWhy(reason) }
+        const given = reason.trim() === '' ? {} : { why: reasonOf(reason) }
         return stay(visit, id, () => move(sql, id, given, operatorOf(visit.person)))
       },
     })

@@ -488,7 +488,9 @@ export async function recordOutcomes(sql: Sql, vault: Vault, outcomes: readonly 
         r.last or r.change_id is not null and l.steps_done + r.steps >= l.steps_total as finished
       from deliveries l join taken r on r.id = l.dossier_id and r.token = l.lease_token order by l.dossier_id for update of l
     ), acknowledged as (
-      update steps s set state = 'delivered', reason = null, acknowledged_at = now(), sent_at = coalesce(p.sent_at, s.sent_at)
+      update steps s set state = 'delivered', reason = null, sent_at = coalesce(p.sent_at, s.sent_at),
+        -- Seen at the portal and not sent: it took it when it took it.
+        acknowledged_at = case when p.sent_at is null then coalesce(s.acknowledged_at, now()) else now() end
       from unnest(
         ${steps.map(({ id }) => id)}::bigint[], ${steps.map(({ dossierId }) => dossierId)}::bigint[],
         ${steps.map(({ sentAt }) => sentAt?.toISOString() ?? null)}::timestamptz[]
@@ -614,7 +616,10 @@ export async function settle(
   )
 }
 
-/** A look-up's evidence, and what it showed, for a lane that stays in hand. */
+/**
+ * A look-up's evidence, and what it showed, for a lane that stays in hand. What the portal does not hold has none of its steps either: of a
+ * dossier that is sent again they are open again, and go when its content is there.
+ */
 export async function recordLookUp(
   sql: Sql,
   vault: Vault,
@@ -624,10 +629,15 @@ export async function recordLookUp(
 ): Promise<void> {
   await persistently(
     () => sql`
-    with ${evidenceCte(sql, vault, [evidence])}
+    with ${evidenceCte(sql, vault, [evidence])}, reopened as (
+      update steps s set state = 'waiting' from deliveries l
+      where ${lane.presence} = 'absent' and l.dossier_id = ${lane.dossierId} and l.lease_token = ${token} and l.again
+        and s.dossier_id = l.dossier_id and s.state = 'delivered' returning 1
+    )
     update deliveries set
       presence = ${lane.presence},
-      delivered_change_id = case when ${lane.presence} = 'absent' then null else delivered_change_id end
+      delivered_change_id = case when ${lane.presence} = 'absent' then null else delivered_change_id end,
+      steps_done = steps_done - (select count(*) from reopened)
     where dossier_id = ${lane.dossierId} and lease_token = ${token}`,
   )
 }
@@ -803,8 +813,8 @@ export interface DeliveredRow {
   readonly id: number
   readonly code: string
   readonly source: string
-  /** Null when nothing of this dossier was delivered. */
-  readonly content: DossierContent | null
+  /** Null when nothing of this dossier was delivered; `unreadable` when it, or a step, cannot be opened. */
+  readonly content: DossierContent | 'unreadable' | null
   /** When the one-stop system made that change. */
   readonly changedAt: string
   /** The national code of the newest change, when that is the delivered one. */
@@ -825,12 +835,19 @@ export async function readDelivered(sql: Sql, vault: Vault, ids: readonly number
       where dossier_id = any(${[...ids]}::bigint[]) and state = 'delivered' order by dossier_id, acknowledged_at, at, id`,
   ])
   const byDossier = Map.groupBy(steps, (step) => step.dossierId)
-  return rows.map(({ content, changedAt, ...row }) => ({
-    ...row,
-    changedAt: changedAt?.toISOString() ?? '',
-    content: content ? (JSON.parse(vault.open(content, `change:${row.code}`)) as DossierContent) : null,
-    steps: (byDossier.get(row.id) ?? []).map(
-      (step) => JSON.parse(vault.open(step.content, `step:${row.code}`)) as Step,
-    ),
-  }))
+  return rows.map(({ content, changedAt, ...row }) => {
+    const known = { ...row, changedAt: changedAt?.toISOString() ?? '' }
+    try {
+      const open = (sealed: Buffer, kind: 'change' | 'step'): unknown =>
+        JSON.parse(vault.open(sealed, `${kind}:${row.code}`))
+      return {
+        ...known,
+        content: content && (open(content, 'change') as DossierContent),
+        steps: (byDossier.get(row.id) ?? []).map((step) => open(step.content, 'step') as Step),
+      }
+    } catch {
+      // One key that is missing must not keep all others from being compared.
+      return { ...known, content: 'unreadable', steps: [] }
+    }
+  })
 }

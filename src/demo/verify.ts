@@ -95,7 +95,7 @@ async function expectedFrom(ground: Ground, from: number): Promise<(Held & { cod
   if (ids.length === 0) return []
   const expected = await expectedAtPortal(sql, vault, await ground.catalogue.current(), ids)
   return [...expected.values()].flatMap((one) => {
-    if (one === null || one === 'untellable') return []
+    if (one === null || typeof one === 'string') return []
     const steps = one.steps.map((step) => digest(stepPayload(step, dialect)))
     return [{ code: one.dossier.code, payload: digest(dossierPayload(one.dossier, dialect)), steps }]
   })

@@ -200,5 +200,11 @@ export function vietnamDate(instant: string): string {
   return new Date(Date.parse(instant) + 7 * 3_600_000).toISOString().slice(0, 10)
 }
 
+/** The year of a day in Vietnam up to and including that day: what is shown when nobody names a period. */
+export function yearUntil(day: Date): { from: string; to: string } {
+  const after = vietnamDate(new Date(day.getTime() + 86_400_000).toISOString())
+  return { from: `${vietnamDate(day.toISOString()).slice(0, 4)}-01-01`, to: after }
+}
+
 /** Today in Vietnam. */
 export const vietnamToday = (): string => vietnamDate(new Date().toISOString())

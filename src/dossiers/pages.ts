@@ -7,7 +7,7 @@ import { causeWords, sayIn, type Language } from '../console/words.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
-import { why } from '../platform/http.ts'
+import { reasonOf } from '../platform/http.ts'
 import { problemDocument, Refusal } from '../platform/problems.ts'
 import { openTimeline, type Timeline } from './timeline.ts'
 import { attemptsSection, changesSection, factsSection, standingSection, stepsSection } from './timeline-view.ts'
@@ -84,12 +84,6 @@ function addResend(console: Console, deps: DossierPageDeps): void {
 function mustSee({ person }: Visit): void {
   if (!person.rights.includes('reports:read'))
     throw new Refusal('missing-right', 'The key lacks the right reports:read')
-}
-
-function reasonOf(text: string): string {
-  const given = why.safeParse(text)
-  if (!given.success) throw new Refusal('missing-field', 'Say why it is sent again', { field: 'why' })
-  return given.data
 }
 
 interface Showing {

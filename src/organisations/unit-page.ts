@@ -4,7 +4,7 @@ import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { released } from '../console/released.ts'
 import { countWords, dayWords, momentWords, sayIn, type Language } from '../console/words.ts'
-import { why } from '../platform/http.ts'
+import { reasonOf } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { levelNames, levels, oneNotation, unitOf, type Agency, type Register, type Succession } from './model.ts'
 import type { OrganisationPageDeps } from './pages.ts'
@@ -88,12 +88,6 @@ export function addUnitPage(console: Console, deps: OrganisationPageDeps): void 
       return { to: address('agency', { code: row.code }) }
     },
   })
-}
-
-function reasonOf(text: string): string {
-  const read = why.safeParse(text)
-  if (!read.success) throw new Refusal('missing-field', 'The reason is missing', { field: 'why' })
-  return read.data
 }
 
 function wishOf({ oldCode, newCode, day, procedureCode }: Choice): Succession {

@@ -30,6 +30,20 @@ export const why = z
   .refine((text) => !text.includes('\u0000') && text.isWellFormed(), { message: 'must be well-formed text' })
   .transform((text) => text.trim())
 
+/** The reason that a form of the console gives; throws a refusal where it gives none. */
+export function reasonOf(text: string): string {
+  const reason = why.safeParse(text)
+  if (!reason.success) throw new Refusal('missing-field', 'Say why: it is kept', { field: 'why' })
+  return reason.data
+}
+
+/** A parameter that may be left out or left blank, as forms do. */
+export const blank = <T extends z.ZodType<string>>(schema: T) =>
+  z
+    .union([z.literal(''), schema])
+    .optional()
+    .transform((value): z.output<T> | undefined => (value === '' ? undefined : (value as z.output<T> | undefined)))
+
 export const ProblemDocument = z
   .object({
     type: z.string(),

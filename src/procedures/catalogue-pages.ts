@@ -4,7 +4,7 @@ import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { countWords, dayWords, momentWords, sayIn, type Language, type Say, type Words } from '../console/words.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
-import { reasonOf } from './decision-pages.ts'
+import { reasonOf } from '../platform/http.ts'
 import { differences, marked } from './differences.ts'
 import {
   applyHeld,

@@ -4,7 +4,7 @@ import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { released } from '../console/released.ts'
 import { countWords, momentWords, sayIn, type Language } from '../console/words.ts'
-import { why } from '../platform/http.ts'
+import { reasonOf } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { listDecisions, readDecision, type DecisionLine, type Wish } from './decisions.ts'
 import { namesOfLocal, progressUnder, type Progress } from './local.ts'
@@ -200,13 +200,6 @@ export function addDecisionPages(console: Console, deps: ProcedurePageDeps): voi
 }
 
 const perPage = 50
-
-/** What a form gives as the reason; throws a refusal where it gives none. */
-export function reasonOf(text: string): string {
-  const reason = why.safeParse(text)
-  if (!reason.success) throw new Refusal('missing-field', 'Say why: it is kept', { field: 'why' })
-  return reason.data
-}
 
 /** A form may bring any text; a link is made of it only when it is an address of these pages. */
 const ownAddress = (text: string) => (/^mappings?(?:\?[\w=&%.+~*-]*)?$/.test(text) ? text : 'mappings')

@@ -25,16 +25,22 @@ export interface Seen {
   readonly fields: readonly Difference[]
 }
 
-/** Opens what a stretch of a run found, renews what was open, and closes what agrees now. What a person let stay is not opened again while it is the same. */
-export async function keepDiscrepancies(
-  tx: Tx,
-  run: number,
-  { found, agreed }: { readonly found: readonly Seen[]; readonly agreed: readonly string[] },
-): Promise<void> {
+export interface Looked {
+  /** When the looks began: what was seen, closed or acted on since then is newer than they are. */
+  readonly at: string
+  readonly found: readonly Seen[]
+  readonly agreed: readonly string[]
+}
+
+/**
+ * Opens what a stretch of a run found, renews what was open, and closes what agrees now. What a person let stay is not opened again while it is the same.
+ * Runs look at the same time: an older look does not overrule a newer one, nor an act after it.
+ */
+export async function keepDiscrepancies(tx: Tx, run: number, { at, found, agreed }: Looked): Promise<void> {
   if (agreed.length > 0)
     await tx`
       update discrepancies set closed_at = now(), closed_how = 'agreed', closed_run = ${run}
-      where closed_at is null and code = any(${[...agreed]}::text[])`
+      where closed_at is null and seen_at <= ${at}::timestamptz and code = any(${[...agreed]}::text[])`
   if (found.length === 0) return
   await tx`
     with found as (
@@ -46,14 +52,20 @@ export async function keepDiscrepancies(
       select distinct on (code) code, kind, fields from discrepancies
       where closed_how in ('accept', 'ignore') and code in (select code from found) order by code, id desc
     )
-    insert into discrepancies (code, agency_code, kind, fields, opened_run, seen_run)
-    select f.code, d.agency_code, f.kind, f.fields, ${run}, ${run}
+    insert into discrepancies (code, agency_code, kind, fields, opened_run, seen_at, seen_run)
+    select f.code, d.agency_code, f.kind, f.fields, ${run}, ${at}::timestamptz, ${run}
     from found f left join dossiers d using (code)
     where not exists (select 1 from settled s where (s.code, s.kind, s.fields) = (f.code, f.kind, f.fields))
+      and not exists (select 1 from discrepancies c where c.code = f.code and c.closed_at > ${at}::timestamptz)
     on conflict (code) where closed_at is null do update set
-      kind = excluded.kind, fields = excluded.fields, seen_at = now(), seen_run = ${run}, seen = discrepancies.seen + 1,
-      -- It was acted on and is still there: it waits for somebody again.
-      act = null, acted_at = null, acted_by = null, why = null`
+      agency_code = excluded.agency_code, kind = excluded.kind, fields = excluded.fields, seen_at = excluded.seen_at, seen_run = excluded.seen_run,
+      seen = discrepancies.seen + 1,
+      -- It was acted on before and is still there: it waits for somebody again.
+      act = case when discrepancies.acted_at > excluded.seen_at then discrepancies.act end,
+      acted_at = case when discrepancies.acted_at > excluded.seen_at then discrepancies.acted_at end,
+      acted_by = case when discrepancies.acted_at > excluded.seen_at then discrepancies.acted_by end,
+      why = case when discrepancies.acted_at > excluded.seen_at then discrepancies.why end
+    where discrepancies.seen_at <= excluded.seen_at`
 }
 
 export const DiscrepancyFilter = z.strictObject({
@@ -87,6 +99,10 @@ export interface Discrepancy extends Seen {
   readonly closedHow: 'agreed' | 'accept' | 'ignore' | null
 }
 
+/** A dossier may have moved to another agency since it was seen: whose it is now, is asked to mend it. */
+const agencyNow = (sql: Sql | Tx) =>
+  sql`coalesce((select d.agency_code from dossiers d where d.code = discrepancies.code), discrepancies.agency_code)`
+
 function chosen(sql: Sql | Tx, { state, kind, agency, field, run, agencies }: DiscrepancyFilter): Fragment {
   const where = {
     open: sql`closed_at is null and act is null`,
@@ -95,8 +111,8 @@ function chosen(sql: Sql | Tx, { state, kind, agency, field, run, agencies }: Di
   }[state]
   return sql`${where}
     ${kind === undefined ? sql`` : sql`and kind = ${kind}`}
-    ${agency === undefined ? sql`` : sql`and agency_code = ${agency}`}
-    ${agencies === undefined ? sql`` : sql`and agency_code = any(${[...agencies]}::text[])`}
+    ${agency === undefined ? sql`` : sql`and ${agencyNow(sql)} = ${agency}`}
+    ${agencies === undefined ? sql`` : sql`and ${agencyNow(sql)} = any(${[...agencies]}::text[])`}
     ${run === undefined ? sql`` : sql`and seen_run = ${run}`}
     ${field === undefined ? sql`` : sql`and fields @> ${sql.json([{ field }])}`}`
 }
@@ -110,12 +126,14 @@ export async function listDiscrepancies(
   { after = 0, limit }: { readonly after?: number | undefined; readonly limit: number },
 ): Promise<{ discrepancies: Discrepancy[]; next: number | null }> {
   const rows = await sql<Discrepancy[]>`
-    select x.id, x.code, x.agency_code as "agencyCode", a.name as "agencyName", x.kind, x.fields,
+    select x.id, x.code, x.agency_now as "agencyCode", a.name as "agencyName", x.kind, x.fields,
       ${instant(sql, sql`x.opened_at`)} as "openedAt", x.opened_run as "openedRun", ${instant(sql, sql`x.seen_at`)} as "seenAt",
       x.seen_run as "seenRun", x.seen, x.act, ${instant(sql, sql`x.acted_at`)} as "actedAt", coalesce(c.name, x.acted_by) as "actedBy",
       x.why, ${instant(sql, sql`x.closed_at`)} as "closedAt", x.closed_how as "closedHow"
-    from (select * from discrepancies where id > ${after} and ${chosen(sql, filter)} order by id limit ${limit + 1}) x
-    left join agencies a on a.code = x.agency_code left join api_clients c on x.acted_by = 'key:' || c.id order by x.id`
+    from (
+      select *, ${agencyNow(sql)} as agency_now from discrepancies where id > ${after} and ${chosen(sql, filter)} order by id limit ${limit + 1}
+    ) x
+    left join agencies a on a.code = x.agency_now left join api_clients c on x.acted_by = 'key:' || c.id order by x.id`
   const shown = rows.slice(0, limit)
   return { discrepancies: shown, next: rows.length > limit ? shown.at(-1)!.id : null }
 }
@@ -134,14 +152,11 @@ export const sumDiscrepancies = (sql: Sql, agencies?: readonly string[]): Promis
   select kind, case when act is null then 'open' else 'acted' end as state, count(*)::int as count,
     ${instant(sql, sql`min(opened_at)`)} as since
   from discrepancies where closed_at is null
-    ${agencies === undefined ? sql`` : sql`and agency_code = any(${[...agencies]}::text[])`}
+    ${agencies === undefined ? sql`` : sql`and ${agencyNow(sql)} = any(${[...agencies]}::text[])`}
   group by 1, 2 order by 1, 2`
 
 /** Brings dossiers to the portal as they should be there; how many were set going. Those on their way already are left alone. */
-export type Resend = (
-  damaged: readonly { readonly code: string; readonly absent: boolean }[],
-  act: { readonly by: string; readonly why: string },
-) => Promise<number>
+export type Resend = (codes: readonly string[], act: { readonly by: string; readonly why: string }) => Promise<number>
 
 /** Most that one act takes: more is a question for the delivery's own replays. */
 export const mostAtOnce = 10_000
@@ -179,7 +194,7 @@ export async function resolve(sql: Sql, wish: Resolution, resend: Resend): Promi
   // Sent first: an act that is kept was begun.
   if (act === 'resend' && able.length > 0)
     await resend(
-      able.map(({ code, kind }) => ({ code, absent: kind === 'missing-there' })),
+      able.map(({ code }) => code),
       { by, why },
     )
   const ids = able.map(({ id }) => id)
@@ -202,7 +217,10 @@ interface Chosen {
   readonly kind: DiscrepancyKind
 }
 
-const chosenRows = (sql: Sql, { filter, ids }: Pick<Resolution, 'filter' | 'ids'>): Promise<Chosen[]> => sql<Chosen[]>`
+/** At most `mostAtOnce` of those that are open, the oldest first. */
+export const chosenRows = (sql: Sql, { filter, ids }: Pick<Resolution, 'filter' | 'ids'>): Promise<Chosen[]> => sql<
+  Chosen[]
+>`
   select id, code, kind from discrepancies
   where closed_at is null and ${chosen(sql, filter)} ${ids === undefined ? sql`` : sql`and id = any(${[...ids]}::bigint[])`}
   order by id limit ${mostAtOnce}`

@@ -3,11 +3,12 @@ import type { Console } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { countWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
-import { why } from '../platform/http.ts'
+import { blank, reasonOf } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Sql } from '../platform/database.ts'
 import {
   acts,
+  chosenRows,
   DiscrepancyFilter,
   discrepancyKinds,
   foresee,
@@ -20,7 +21,7 @@ import {
 } from './discrepancies.ts'
 import { actWords, dossierLink, fieldWords, kindWords, valueWords } from './discrepancy-words.ts'
 import { startRun } from './reconcile.ts'
-import { blank, limitOf } from './selection.ts'
+import { limitOf } from './selection.ts'
 
 export interface DiscrepancyPageDeps {
   readonly sql: Sql
@@ -69,14 +70,16 @@ export function addDiscrepancyPages(console: Console, deps: DiscrepancyPageDeps)
     async act({ by, language, person }, form) {
       const wish = { filter: { ...filterOf(form), agencies: limitOf(person.agencies) }, ids: idsOf(form) }
       const back = address('discrepancies', given(form))
-      if (form.act === 'recheck') return { to: await recheck(deps, wish, by) }
+      if (form.act === 'recheck') {
+        const run = await recheck(deps, wish, by)
+        // Runs over several agencies are for who sees them all.
+        return { to: wish.filter.agencies === undefined ? `run?id=${run}` : back }
+      }
       if (form.sure === undefined) {
         const foreseen = await foresee(sql, { ...wish, act: form.act })
         return confirmPage(language, form, foreseen, back)
       }
-      const reason = why.safeParse(form.why)
-      if (!reason.success) throw new Refusal('missing-field', 'The reason is missing', { field: 'why' })
-      await resolve(sql, { ...wish, act: form.act, by, why: reason.data }, deps.resend)
+      await resolve(sql, { ...wish, act: form.act, by, why: reasonOf(form.why) }, deps.resend)
       return { to: back }
     },
   })
@@ -99,21 +102,15 @@ function idsOf({ id }: ActForm): number[] | undefined {
   return ids.length === 0 ? undefined : ids
 }
 
-/** Most dossiers that are looked at again at once. */
-const recheckedAtOnce = 1000
-
-/** A run over the chosen dossiers alone; leads to its page. */
-async function recheck(
-  { sql, canCompare }: DiscrepancyPageDeps,
-  { filter, ids }: { readonly filter: DiscrepancyFilter; readonly ids: readonly number[] | undefined },
-  by: string,
-): Promise<string> {
+/** Begins a run over the chosen dossiers alone. */
+async function recheck({ sql, canCompare }: DiscrepancyPageDeps, wish: Chosen, by: string): Promise<number> {
   if (!canCompare) throw new Refusal('no-look-up', 'The dialect of the portal has no look-up service')
-  const { discrepancies } = await listDiscrepancies(sql, filter, { limit: recheckedAtOnce })
-  const chosen = discrepancies.filter(({ id }) => ids === undefined || ids.includes(id)).map(({ code }) => code)
-  if (chosen.length === 0) throw new Refusal('not-found', 'Nothing is chosen')
-  return `run?id=${await startRun(sql, { askedBy: by, scope: { only: chosen, codes: chosen }, served: true })}`
+  const codes = (await chosenRows(sql, wish)).map(({ code }) => code)
+  if (codes.length === 0) throw new Refusal('not-found', 'Nothing is chosen')
+  return startRun(sql, { askedBy: by, scope: { only: codes, codes }, served: true })
 }
+
+type Chosen = Parameters<typeof chosenRows>[1]
 
 interface List {
   readonly query: Pick<ActForm, 'state' | 'kind' | 'agency' | 'field'>

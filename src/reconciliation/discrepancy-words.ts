@@ -1,8 +1,8 @@
 import { statusNames } from '../../config/statuses.ts'
 import { address, html, type Html } from '../console/html.ts'
-import { momentWords, type Language, type Words } from '../console/words.ts'
+import { countWords, momentWords, sayIn, type Language, type Words } from '../console/words.ts'
 import type { FindingKind } from './agreement.ts'
-import type { DiscrepancyAct, DiscrepancyKind } from './discrepancies.ts'
+import type { DiscrepancyAct, DiscrepancyKind, DiscrepancySum } from './discrepancies.ts'
 
 export const kindWords: Readonly<Record<FindingKind | DiscrepancyKind, Words>> = {
   equal: { vi: 'Khớp', en: 'Equal' },
@@ -42,6 +42,10 @@ const fieldNames: Readonly<Record<string, Words>> = {
   results: { vi: 'Kết quả', en: 'Results' },
   papers: { vi: 'Giấy tờ', en: 'Papers' },
   fees: { vi: 'Phí, lệ phí', en: 'Fees' },
+  content: {
+    vi: 'Nội dung lưu ở đây (không mở được: thiếu khóa hoặc hỏng)',
+    en: 'The content kept here (cannot be opened: its key is missing, or it is broken)',
+  },
   delivery: { vi: 'Đang gửi', en: 'Delivery' },
   'look-up': { vi: 'Tra cứu', en: 'Look-up' },
 }
@@ -61,4 +65,22 @@ export function valueWords(field: string, value: string, language: Language): st
   if (field === 'status' && Object.hasOwn(statusNames, value))
     return statusNames[value as keyof typeof statusNames][language]
   return /^\d{4}-\d{2}-\d{2}T/.test(value) && !Number.isNaN(Date.parse(value)) ? momentWords(value) : value
+}
+
+/** What is open, by kind, each figure leading to its list. */
+export function openSums(language: Language, sums: readonly DiscrepancySum[]): Html {
+  const say = sayIn(language)
+  if (sums.length === 0) return html`<p>${say('Không có.', 'There is none.')}</p>`
+  return html`<dl class="figures">
+    ${sums.map(
+      ({ kind, state, count, since }) =>
+        html`<div class="${state === 'open' && 'gap'}">
+          <dt>
+            ${kindWords[kind][language]}${state === 'acted' && say(', đã xử lý, chờ kiểm tra lại', ', acted on, to be checked again')}
+          </dt>
+          <dd><a href="${address('discrepancies', { kind, state })}">${countWords(count)[language]}</a></dd>
+          <dd class="soft">${say('lâu nhất từ', 'the oldest since')} ${momentWords(since)}</dd>
+        </div>`,
+    )}
+  </dl>`
 }

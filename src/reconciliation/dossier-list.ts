@@ -10,10 +10,11 @@ import { vietnamToday } from '../dossiers/model.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
 import { csvLines } from '../platform/csv.ts'
 import type { Sql } from '../platform/database.ts'
+import { blank } from '../platform/http.ts'
 import { tableFormats } from '../platform/files.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Table } from '../platform/table.ts'
-import { blank, chosenPeriod, limitOf, selection } from './selection.ts'
+import { limitOf, selection, shownPeriod } from './selection.ts'
 import { allDossiers, dossierCursor, isWholeCode, listDossiers, type DossierFilter, type DossierLine } from './store.ts'
 import { causeCodes } from './words.ts'
 
@@ -63,12 +64,12 @@ export function addDossierList(console: Console, { sql, write }: DossierListDeps
   })
 }
 
-/** A whole code is looked for at any time; everything else within the period, this year's where none is named. */
+/** A whole code is looked for at any time; everything else within the period, the newest year's where none is named. */
 async function filterOf(sql: Sql, query: Search, agencies: readonly string[]) {
   const { code, ...rest } = query
   const limit = limitOf(agencies)
   const whole = code !== undefined && (await isWholeCode(sql, code, limit))
-  const period = whole ? { from: undefined, to: undefined } : chosenPeriod(query)
+  const period = whole ? { from: undefined, to: undefined } : await shownPeriod(sql, query, limit)
   return { ...rest, ...period, agencies: limit, code: code === undefined ? undefined : { text: code, whole } }
 }
 

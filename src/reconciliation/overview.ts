@@ -1,28 +1,42 @@
 import { z } from 'zod'
+import { laneWords } from '../../config/delivery-words.ts'
 import type { Console, Visit } from '../console/console.ts'
 import { address, html, type Html } from '../console/html.ts'
-import { causeWords, countWords, dayWords, momentWords, percentWords, sayIn, type Language } from '../console/words.ts'
+import {
+  ageWords,
+  causeWords,
+  countWords,
+  dayWords,
+  momentWords,
+  percentWords,
+  sayIn,
+  type Language,
+  type Words,
+} from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import { rateRing, stackedBar, trendChart } from './charts.ts'
 import { sumDiscrepancies, type DiscrepancySum } from './discrepancies.ts'
-import { kindWords } from './discrepancy-words.ts'
+import { openSums } from './discrepancy-words.ts'
 import type { SyncRateReport } from './model.ts'
-import { listRuns, type Run } from './runs.ts'
-import { chosenPeriod, limitOf } from './selection.ts'
+import { listRunning, type Run } from './runs.ts'
+import { limitOf, shownPeriod } from './selection.ts'
 import { movedMonths, trend, type DayRate, type MonthMoved } from './snapshots.ts'
 import { syncRate } from './store.ts'
 
-/** How delivery stands, in the words of this capability. */
+/** How delivery stands, as this page shows it. */
 export interface DeliveryState {
   readonly moves: boolean
-  /** Why not, or why nothing is sent on purpose: a code. */
-  readonly reason: string | null
+  /** Whether it moves, and why not. */
+  readonly words: Words
   readonly sinceLastAnswerSeconds: number | null
-  readonly backlog: readonly {
-    readonly state: string
-    readonly count: number
-    /** Seconds. */ readonly oldest: number
-  }[]
+  readonly backlog: readonly Waiting[]
+}
+
+interface Waiting {
+  readonly state: string
+  readonly count: number
+  /** Seconds. */
+  readonly oldest: number
 }
 
 export interface OverviewDeps {
@@ -40,7 +54,13 @@ const renewedEvery = 5_000
 /** One look: the rate, what is in the way, what waits, whether the portal answers, and where it is going. Renewed while it is looked at. */
 export function addOverview(console: Console, deps: OverviewDeps): void {
   const facts = createFacts(deps)
-  const body = async (visit: Visit) => overview(visit.language, await facts(limitOf(visit.person.agencies)))
+  const body = async ({ language, person }: Visit) => {
+    const limit = limitOf(person.agencies)
+    return overview(language, await facts(limit), {
+      whole: limit === undefined,
+      mayList: person.rights.includes('deliveries:read'),
+    })
+  }
   console.page({
     path: 'overview',
     right: 'reports:read',
@@ -84,7 +104,7 @@ function createFacts({ sql, delivery }: OverviewDeps): (agencies: readonly strin
     if (!reports.has(key))
       reports.set(
         key,
-        shared(() => syncRate(sql, { ...chosenPeriod({}), agencies }), freshFor),
+        shared(async () => syncRate(sql, { ...(await shownPeriod(sql, {}, agencies)), agencies }), freshFor),
       )
     return reports.get(key)!()
   }
@@ -93,15 +113,22 @@ function createFacts({ sql, delivery }: OverviewDeps): (agencies: readonly strin
     report: await reportOf(agencies),
     delivery: await deliveryNow(),
     discrepancies: await sumDiscrepancies(sql, agencies),
-    running: (await listRuns(sql, 20, agencies)).filter(({ state }) => state === 'running'),
+    running: await listRunning(sql, agencies),
     days: await trend(sql, drawn, agencies),
     moved: agencies === undefined ? await movedMonths(sql, 6) : [],
   })
 }
 
-function overview(language: Language, facts: Facts): Html {
+interface Reader {
+  /** Sees all agencies. The backlog is counted for the province, and not for one of them. */
+  readonly whole: boolean
+  /** May see what waits, dossier by dossier. */
+  readonly mayList: boolean
+}
+
+function overview(language: Language, facts: Facts, reader: Reader): Html {
   const { report, delivery, discrepancies, running, days, moved } = facts
-  return html`${rateSection(language, report)} ${stateSection(language, delivery)}
+  return html`${rateSection(language, report)} ${stateSection(language, delivery, reader)}
     ${discrepancies.length > 0 && discrepancySection(language, discrepancies)}
     ${running.length > 0 && runSection(language, running)} ${days.length > 1 && trendSection(language, days)}
     ${moved.length > 0 && movedSection(language, moved)}
@@ -116,7 +143,7 @@ function rateSection(language: Language, report: SyncRateReport): Html {
       ${rateRing(total.rate)}
       <dl class="figures">
         <div>
-          <dt>${say('Đã tiếp nhận trong năm', 'Received this year')}</dt>
+          <dt>${say('Đã tiếp nhận năm', 'Received in')} ${period.from.slice(0, 4)}</dt>
           <dd>${countWords(total.received)[language]}</dd>
         </div>
         <div class="good">
@@ -142,81 +169,68 @@ function rateSection(language: Language, report: SyncRateReport): Html {
               ${place === 0 && html`<span class="soft">${causeWords(code).next[language]}</span>`}
             </p>`,
         )}
-        <p><a href="report">${say('Theo cấp, cơ quan, thủ tục, tháng', 'By level, agency, procedure, month')}</a></p>
+        <p>
+          <a href="${address('report', { ...period })}"
+            >${say('Theo cấp, cơ quan, thủ tục, tháng', 'By level, agency, procedure, month')}</a
+          >
+        </p>
       </section>`
     }`
 }
 
-const stateNames: Readonly<Record<string, readonly [string, string]>> = {
-  waiting: ['Chờ gửi', 'Waiting'],
-  sending: ['Đang gửi', 'Being sent'],
-  unknown: ['Chưa rõ kết quả', 'In doubt'],
-  blocked: ['Bị chặn', 'Blocked'],
-  parked: ['Dừng lại', 'Parked'],
-}
-
-function stateSection(language: Language, { moves, reason, sinceLastAnswerSeconds, backlog }: DeliveryState): Html {
+function stateSection(
+  language: Language,
+  { moves, words, sinceLastAnswerSeconds: silence, backlog }: DeliveryState,
+  { whole, mayList }: Reader,
+): Html {
   const say = sayIn(language)
+  const age = ageWords(silence ?? 0)
   const sums = Map.groupBy(backlog, ({ state }) => state)
+  const { delivered: _, ...open } = laneWords
   return html`<section>
     <h2>${say('Gửi hồ sơ', 'Delivery')}</h2>
     <p>
-      <span class="tag ${moves ? 'accept' : 'review'}"
-        >${moves ? say('Đang chạy tốt', 'Working') : say('Đang đứng', 'Standing still')}</span
-      >
-      ${reason !== null && html`<code>${reason}</code>`}
+      <span class="tag ${moves ? 'accept' : 'review'}">${words[language]}</span>
       <span class="soft"
         >${
-          sinceLastAnswerSeconds === null
+          silence === null
             ? say('Cổng chưa trả lời lần nào', 'the portal never answered')
-            : say(
-                `Cổng trả lời ${ago(sinceLastAnswerSeconds).vi} trước`,
-                `the portal answered ${ago(sinceLastAnswerSeconds).en} ago`,
-              )
+            : say(`Cổng trả lời ${age.vi} trước`, `the portal answered ${age.en} ago`)
         }</span
       >
     </p>
-    <dl class="figures">
-      ${Object.entries(stateNames).map(([state, [vi, en]]) => {
-        const own = sums.get(state) ?? []
-        const count = own.reduce((sum, one) => sum + one.count, 0)
-        const oldest = Math.max(0, ...own.map((one) => one.oldest))
-        return html`<div class="${count > 0 && (state === 'blocked' || state === 'parked') && 'gap'}">
-          <dt>${say(vi, en)}</dt>
-          <dd>${countWords(count)[language]}</dd>
-          ${count > 0 && html`<dd class="soft">${say('lâu nhất', 'oldest')} ${ago(oldest)[language]}</dd>`}
-        </div>`
-      })}
-    </dl>
+    ${
+      whole &&
+      html`<dl class="figures">
+        ${Object.entries(open).map(([state, name]) => waitingFigure(language, { name, own: sums.get(state) ?? [], at: mayList ? address('deliveries', { state }) : null, stopped: state === 'blocked' || state === 'parked' }))}
+      </dl>`
+    }
   </section>`
 }
 
-function ago(seconds: number): { vi: string; en: string } {
-  const [count, vi, en] =
-    seconds < 90
-      ? [seconds, 'giây', 's']
-      : seconds < 5400
-        ? [seconds / 60, 'phút', 'min']
-        : seconds < 129_600
-          ? [seconds / 3600, 'giờ', 'h']
-          : [seconds / 86_400, 'ngày', 'days']
-  return { vi: `${Math.round(count)} ${vi}`, en: `${Math.round(count)} ${en}` }
+interface WaitingFigure {
+  readonly name: Words
+  readonly own: readonly Waiting[]
+  /** Where they are listed; null: the reader may not see them. */
+  readonly at: string | null
+  readonly stopped: boolean
+}
+
+function waitingFigure(language: Language, { name, own, at, stopped }: WaitingFigure): Html {
+  const count = own.reduce((sum, one) => sum + one.count, 0)
+  const oldest = ageWords(Math.max(0, ...own.map((one) => one.oldest)))
+  const words = countWords(count)[language]
+  return html`<div class="${count > 0 && stopped && 'gap'}">
+    <dt>${name[language]}</dt>
+    <dd>${count === 0 || at === null ? words : html`<a href="${at}">${words}</a>`}</dd>
+    ${count > 0 && html`<dd class="soft">${sayIn(language)('lâu nhất', 'oldest')} ${oldest[language]}</dd>`}
+  </div>`
 }
 
 function discrepancySection(language: Language, sums: readonly DiscrepancySum[]): Html {
-  const say = sayIn(language)
   return html`<section>
-    <h2>${say('Sai lệch với Cổng', 'Discrepancies with the portal')}</h2>
-    <dl class="figures">
-      ${sums.map(
-        ({ kind, state, count, since }) =>
-          html`<div class="${state === 'open' && 'gap'}">
-            <dt>${kindWords[kind][language]}${state === 'acted' && say(' (đã xử lý)', ' (acted on)')}</dt>
-            <dd><a href="${address('discrepancies', { kind, state })}">${countWords(count)[language]}</a></dd>
-            <dd class="soft">${say('từ', 'since')} ${momentWords(since)}</dd>
-          </div>`,
-      )}
-    </dl>
+    <h2>${sayIn(language)('Sai lệch với Cổng', 'Discrepancies with the portal')}</h2>
+    ${openSums(language, sums)}
   </section>`
 }
 

@@ -9,7 +9,7 @@ import { tableFormats } from '../platform/files.ts'
 import type { SyncRateReport } from './model.ts'
 import { renderReportPage, reportBody } from './page.ts'
 import { reportWorkbook } from './report-file.ts'
-import { chosenPeriod, limitOf, selection } from './selection.ts'
+import { limitOf, selection, shownPeriod } from './selection.ts'
 import { sampleCodes, syncRate } from './store.ts'
 import { onlyWords, periodWords, reportWords, sumWords } from './words.ts'
 
@@ -22,7 +22,8 @@ export function addReportPages(console: Console, { sql }: { readonly sql: Sql })
     menu: { vi: 'Tỷ lệ đồng bộ', en: 'Sync rate' },
     query: z.strictObject(selection),
     async show({ language, person }, query) {
-      const chosen = { ...query, ...chosenPeriod(query), agencies: limitOf(person.agencies) }
+      const agencies = limitOf(person.agencies)
+      const chosen = { ...query, ...(await shownPeriod(sql, query, agencies)), agencies }
       const report = await syncRate(sql, chosen)
       const samples = await sampleCodes(
         sql,
@@ -39,7 +40,8 @@ export function addReportPages(console: Console, { sql }: { readonly sql: Sql })
     allAgencies: false,
     query: z.strictObject({ ...selection, format: z.enum(['xlsx', 'html']) }),
     async give({ language, person }, { format, ...query }) {
-      const chosen = { ...query, ...chosenPeriod(query), agencies: limitOf(person.agencies) }
+      const agencies = limitOf(person.agencies)
+      const chosen = { ...query, ...(await shownPeriod(sql, query, agencies)), agencies }
       const report = await syncRate(sql, chosen)
       const name = `ty-le-dong-bo-${report.period.from}.${format}`
       if (format === 'xlsx') return { name, type: tableFormats.xlsx, bytes: await reportWorkbook(report, language) }

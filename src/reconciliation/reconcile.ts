@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Difference, LookUpAnswer, Portal, PortalDossier, PortalStep } from '../delivery/portal.ts'
-import { transaction, type Sql, type Tx } from '../platform/database.ts'
+import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
 import { findingKinds, type FindingKind } from './agreement.ts'
 import { keepDiscrepancies, type Seen } from './discrepancies.ts'
 import {
   allLots,
   readRunRow,
+  runColumns,
   runOf,
   type Daily,
   type KeptScope,
@@ -31,12 +32,12 @@ export interface ReconcileDeps {
   readonly portal: Pick<Portal, 'canLookUp' | 'lookUp' | 'compare'>
   /**
    * What the portal should hold by dossier id: the delivered change and its delivered steps; null = never delivered,
-   * `untellable` = delivered, but the catalogue of today cannot say as what.
+   * `untellable` = delivered, but the catalogue of today cannot say as what; `unreadable` = its content here cannot be opened.
    */
   readonly expected: (ids: number[]) => Promise<Map<number, Expectation>>
 }
 
-type Expectation = Expected | 'untellable' | null
+type Expectation = Expected | 'untellable' | 'unreadable' | null
 
 export interface Expected {
   readonly dossier: PortalDossier
@@ -77,13 +78,14 @@ function lot(runId: number, code: string): number {
 const lotInSql = (sql: Sql | Tx, runId: number) =>
   sql`('x' || substr(md5(${`${runId}:`}::text || code), 1, 13))::bit(52)::bigint`
 
-function inScope(sql: Sql | Tx, { from, to, agency, only, daily }: Omit<RunScope, 'sample' | 'limit' | 'codes'>) {
+/** `only`: an array of codes. */
+function inScope(sql: Sql | Tx, { from, to, agency, daily }: Omit<RunScope, 'only' | 'codes'>, only?: Fragment) {
   const startOf = (date: string) => new Date(`${date}T00:00:00+07:00`)
   return sql`
     ${from === undefined ? sql`` : sql`and received_at >= ${startOf(from)}`}
     ${to === undefined ? sql`` : sql`and received_at < ${startOf(to)}`}
     ${agency === undefined ? sql`` : sql`and agency_code = ${agency}`}
-    ${only === undefined ? sql`` : sql`and code = any(${[...only]}::text[])`}
+    ${only === undefined ? sql`` : sql`and code = any(${only}::text[])`}
     ${daily === undefined ? sql`` : inDaily(sql, daily)}`
 }
 
@@ -93,35 +95,40 @@ const inDaily = (sql: Sql | Tx, { since, every, turn }: Daily) => sql`and (
       ${since === null ? sql`` : sql`and l.delivered_at >= ${since}`}
   ))`
 
+export interface RunWish {
+  readonly askedBy: string
+  readonly scope: RunScope
+  /** The service carries it out. */
+  readonly served?: boolean
+}
+
 /** Fixes what the run will look at and returns its id; `continueRun` does the looking. */
-export async function startRun(
-  sql: Sql,
-  wish: {
-    readonly askedBy: string
-    readonly scope: RunScope
-    /** The service carries it out. */ readonly served?: boolean
-  },
-): Promise<number> {
-  const { codes = [], ...scope } = wish.scope
+export const startRun = (sql: Sql, wish: RunWish): Promise<number> => transaction(sql, (tx) => beginRun(tx, wish))
+
+/** The same within a transaction. */
+export async function beginRun(tx: Tx, { askedBy, scope: wish, served = false }: RunWish): Promise<number> {
+  const { codes = [], only, ...scope } = wish
   if (scope.sample !== undefined && !(scope.sample > 0 && scope.sample <= 1))
     throw new RangeError('A sample is a share above 0 and up to 1')
-  return transaction(sql, async (tx) => {
-    const [created] = await tx<{ id: number }[]>`
-      insert into reconciliation_runs (asked_by, scope, served) values (${wish.askedBy}, '{}', ${wish.served ?? false}) returning id`
-    const id = created!.id
-    const lots = await lotsOf(tx, id, scope)
-    const missing = await withoutHeld(tx, codes)
-    const unheld = missing.filter((code) => lot(id, code) < lots)
-    const register = codes.length === 0 ? undefined : await registerCount(tx, scope, { codes, missing: missing.length })
-    const [held] = await tx<{ last: number; total: number }[]>`
-      select coalesce(max(id), 0) as last, count(*) as total from dossiers
-      where ${lotInSql(tx, id)} < ${lots}::bigint ${inScope(tx, scope)}`
-    const kept: KeptScope = { ...scope, lastId: held!.last, lots, unheld, register }
-    await tx`
-      update reconciliation_runs set scope = ${tx.json(kept as never)}, total = ${held!.total + unheld.length}
-      where id = ${id}`
-    return id
-  })
+  const [created] = await tx<{ id: number }[]>`
+    insert into reconciliation_runs (asked_by, scope, served) values (${askedBy}, '{}', ${served}) returning id`
+  const id = created!.id
+  const chosen = inScope(tx, scope, only && tx`${[...only]}`)
+  const lots = await lotsOf(tx, id, scope, chosen)
+  const missing = await withoutHeld(tx, codes)
+  const unheld = missing.filter((code) => lot(id, code) < lots)
+  // Of a few dossiers that are looked at again, the codes are no register.
+  const isRegister = codes.length > 0 && only === undefined
+  const register = isRegister ? await registerCount(tx, chosen, { codes, missing: missing.length }) : undefined
+  const [held] = await tx<{ last: number; total: number }[]>`
+    select coalesce(max(id), 0) as last, count(*) as total from dossiers
+    where ${lotInSql(tx, id)} < ${lots}::bigint ${chosen}`
+  const kept: KeptScope = { ...scope, lastId: held!.last, lots, register }
+  await tx`
+    update reconciliation_runs set scope = ${tx.json(kept as never)}, total = ${held!.total + unheld.length}, unheld = ${unheld}::text[],
+      only_codes = ${only ? [...only] : null}::text[]
+    where id = ${id}`
+  return id
 }
 
 /** Unregistered dossiers that are named. */
@@ -130,26 +137,25 @@ const namedExamples = 200
 /** Three counts: the register, the ledger, and (by the run itself) the portal. */
 async function registerCount(
   tx: Tx,
-  scope: Omit<RunScope, 'codes'>,
+  chosen: Fragment,
   { codes, missing }: { readonly codes: readonly string[]; readonly missing: number },
 ): Promise<RegisterCount> {
   const total = new Set(codes).size
+  // Joined and not looked through: a register may name a million.
   const [extra] = await tx<{ count: number; examples: string[] }[]>`
     with registered as materialized (select distinct unnest(${[...codes]}::text[]) as code),
-      extra as (select code from dossiers where code not in (select code from registered) ${inScope(tx, scope)})
+      extra as (select code from dossiers where not exists (select from registered r where r.code = dossiers.code) ${chosen})
     select (select count(*)::int from extra) as count,
       coalesce((select array_agg(code) from (select code from extra order by code limit ${namedExamples}) few), '{}') as examples`
   return { total, held: total - missing, missing, unregistered: extra!.count, examples: extra!.examples }
 }
 
 /** Dossiers with a lot below this are looked at. A limit takes those with the smallest lots: a random sample of that size. */
-async function lotsOf(tx: Tx, runId: number, scope: RunScope): Promise<number> {
-  const bySample = Math.round((scope.sample ?? 1) * allLots)
-  if (scope.limit === undefined) return bySample
+async function lotsOf(tx: Tx, runId: number, { sample, limit }: RunScope, chosen: Fragment): Promise<number> {
+  const bySample = Math.round((sample ?? 1) * allLots)
+  if (limit === undefined) return bySample
   const [next] = await tx<{ lot: number }[]>`
-    select ${lotInSql(tx, runId)} as lot from dossiers
-    where true ${inScope(tx, scope)}
-    order by lot offset ${scope.limit} limit 1`
+    select ${lotInSql(tx, runId)} as lot from dossiers where true ${chosen} order by lot offset ${limit} limit 1`
   return Math.min(bySample, next?.lot ?? allLots)
 }
 
@@ -172,7 +178,7 @@ export async function continueRun(deps: ReconcileDeps, runId: number, options: R
   if (row.state === 'running' && !deps.portal.canLookUp)
     row = await closeRun(deps.sql, row, 'failed', 'The dialect of the portal has no look-up service')
   while (row.state === 'running' && options.signal?.aborted !== true) {
-    const targets = await nextTargets(deps.sql, row)
+    const { targets, at } = await nextTargets(deps.sql, row)
     if (targets.length === 0) {
       row = await closeRun(deps.sql, row, 'finished', '')
       break
@@ -180,26 +186,36 @@ export async function continueRun(deps: ReconcileDeps, runId: number, options: R
     const findings = await lookAt(deps, targets, options)
     if (findings === 'silent')
       return runOf(await noteOn(deps.sql, row, 'The portal does not answer; continue the run later'))
-    row = await checkpoint(deps.sql, row, targets, findings)
+    row = await checkpoint(deps.sql, row, { targets, at, findings })
     options.onProgress?.(runOf(row))
   }
   return runOf(row)
 }
 
+interface Stretch {
+  readonly targets: readonly Target[]
+  /** When it began, by the ledger's clock: what was done since then, its looks may not have seen. */
+  readonly at: string
+}
+
 /** The dossiers in order of their ids, then the codes of the register, whose positions follow the last id. */
-async function nextTargets(sql: Sql, row: RunRow): Promise<Target[]> {
+async function nextTargets(sql: Sql, row: RunRow): Promise<Stretch> {
   const { scope, position } = row
+  const [{ at }] = (await sql`select now()::text as at`) as unknown as [{ at: string }]
   if (position < scope.lastId) {
+    const only = row.only === null ? undefined : sql`(select only_codes from reconciliation_runs where id = ${row.id})`
     const dossiers = await sql<{ id: number; code: string }[]>`
       select id, code from dossiers
       where id > ${position} and id <= ${scope.lastId}
-        and ${lotInSql(sql, row.id)} < ${scope.lots}::bigint ${inScope(sql, scope)}
+        and ${lotInSql(sql, row.id)} < ${scope.lots}::bigint ${inScope(sql, scope, only)}
       order by id limit ${checkpointEvery}`
-    if (dossiers.length > 0) return dossiers.map(({ id, code }) => ({ id, code, position: id }))
+    if (dossiers.length > 0) return { at, targets: dossiers.map(({ id, code }) => ({ id, code, position: id })) }
   }
   const done = Math.max(0, position - scope.lastId)
-  const codes = scope.unheld.slice(done, done + checkpointEvery)
-  return codes.map((code, index) => ({ id: null, code, position: scope.lastId + done + index + 1 }))
+  const [codes] = await sql<{ some: string[] }[]>`
+    select unheld[${done + 1}::int:${done + checkpointEvery}::int] as some from reconciliation_runs where id = ${row.id}`
+  const targets = codes!.some.map((code, index) => ({ id: null, code, position: scope.lastId + done + index + 1 }))
+  return { at, targets }
 }
 
 /** A stretch with its findings in the same order, cut off where the run was told to stop. Null = no longer to be counted. */
@@ -281,6 +297,8 @@ const notAnswered = (why: string): Finding => ({
   kind: 'unknown',
   fields: [{ field: 'look-up', here: '', there: why }],
 })
+/** Nothing can be said, because of this field on our side. */
+const unsaid = (field: string): Finding => ({ kind: 'unknown', fields: [{ field, here: '', there: '' }] })
 const presence = (here: boolean, there: boolean): Difference => ({
   field: 'presence',
   here: here ? 'present' : 'absent',
@@ -302,7 +320,8 @@ function classify(
   if (expected === null)
     return record === null ? { kind: 'equal', fields: [] } : { kind: 'different', fields: [presence(false, true)] }
   if (record === null) return { kind: 'missing-there', fields: [presence(true, false)] }
-  if (expected === 'untellable') return { kind: 'unknown', fields: [{ field: 'procedureCode', here: '', there: '' }] }
+  if (expected === 'untellable') return unsaid('procedureCode')
+  if (expected === 'unreadable') return unsaid('content')
   const fields = portal.compare(expected.dossier, expected.steps, record)
   return { kind: fields.length === 0 ? 'equal' : 'different', fields }
 }
@@ -311,8 +330,7 @@ function classify(
 async function checkpoint(
   sql: Sql,
   row: RunRow,
-  targets: readonly Target[],
-  findings: readonly (Finding | null)[],
+  { targets, at, findings }: Stretch & { readonly findings: readonly (Finding | null)[] },
 ): Promise<RunRow> {
   if (findings.length === 0) return row
   const seen = findings.flatMap((finding, index) =>
@@ -326,17 +344,18 @@ async function checkpoint(
     .map(({ code, kind, fields }) => ({ run_id: row.id, code, kind, fields: sql.json(fields as never) }))
   return transaction(sql, async (tx) => {
     const [moved] = await tx<RunRow[]>`
-      update reconciliation_runs set
+      update reconciliation_runs r set
         position = ${targets[findings.length - 1]!.position},
         equal = equal + ${count.equal}, different = different + ${count.different},
         missing_there = missing_there + ${count['missing-there']},
         missing_here = missing_here + ${count['missing-here']},
-        unknown = unknown + ${count.unknown}, note = ''
+        unknown = unknown + ${count.unknown}, note = '', moved_at = now()
       where id = ${row.id} and position = ${row.position} and state = 'running'
-      returning *`
+      returning ${runColumns(tx)}`
     if (moved === undefined) throw new Error(`Reconciliation run ${row.id} is being continued by another process`)
     if (rows.length > 0) await tx`insert into reconciliation_findings ${tx(rows)}`
     await keepDiscrepancies(tx, row.id, {
+      at,
       found: seen.flatMap((one) => discrepancyIn(one)),
       agreed: seen.filter(({ kind, fields }) => kind === 'equal' && fields.length === 0).map(({ code }) => code),
     })
@@ -353,16 +372,16 @@ function discrepancyIn({ kind, code, fields }: Finding & { readonly code: string
 
 async function closeRun(sql: Sql, row: RunRow, state: 'finished' | 'failed', note: string): Promise<RunRow> {
   const [closed] = await sql<RunRow[]>`
-    update reconciliation_runs set state = ${state}, note = ${note}, finished_at = now(),
+    update reconciliation_runs r set state = ${state}, note = ${note}, finished_at = now(),
       total = equal + different + missing_there + missing_here + unknown
     where id = ${row.id} and position = ${row.position} and state = 'running'
-    returning *`
+    returning ${runColumns(sql)}`
   if (closed === undefined) throw new Error(`Reconciliation run ${row.id} is being continued by another process`)
   return closed
 }
 
 async function noteOn(sql: Sql, row: RunRow, note: string): Promise<RunRow> {
   const [noted] = await sql<RunRow[]>`
-    update reconciliation_runs set note = ${note} where id = ${row.id} returning *`
+    update reconciliation_runs r set note = ${note} where id = ${row.id} returning ${runColumns(sql)}`
   return noted ?? row
 }

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Sql } from '../platform/database.ts'
 import { code as dossierCode } from '../dossiers/model.ts'
-import { ProblemDocument, why, type Http } from '../platform/http.ts'
+import { blank, ProblemDocument, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { findingKinds } from './agreement.ts'
 import { pagePolicy, renderReportPage } from './page.ts'
@@ -19,7 +19,7 @@ import {
 } from './discrepancies.ts'
 import { startRun } from './reconcile.ts'
 import { listFindings, listRuns, readRun, type RunScope } from './runs.ts'
-import { blank, chosenPeriod, limitOf, selection } from './selection.ts'
+import { chosenPeriod, limitOf, selection } from './selection.ts'
 import { dossierCursor, listDossiers, sampleCodes, syncRate, type Selection } from './store.ts'
 
 export interface ReportRouteDeps {
@@ -91,9 +91,15 @@ const Run = z
       from: z.string().optional(),
       to: z.string().optional(),
       agency: z.string().optional(),
-      only: z.array(z.string()).optional().describe('These dossiers alone'),
+      only: z.array(z.string()).optional().describe('These dossiers alone: the first 100'),
+      onlyCount: count.nullable(),
       daily: z.object({ since: z.string().nullable(), every: count, turn: count }).optional(),
-      codes: z.array(z.string()).describe("Codes of the province's register that the ledger did not hold"),
+      codes: z
+        .array(z.string())
+        .describe(
+          "Codes of the province's register that the ledger did not hold: the first 100; all of them are among the findings",
+        ),
+      codesCount: count,
     }),
     sampled: z.boolean(),
     register: z

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Console, Visit } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
-import { address, html, type Html } from '../console/html.ts'
+import { html, type Html } from '../console/html.ts'
 import {
   countWords,
   dayWords,
@@ -13,13 +13,14 @@ import {
   type Words,
 } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
+import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { code as dossierCode } from '../dossiers/model.ts'
 import { readTable } from '../platform/files.ts'
 import type { TableProblem, TableShape } from '../platform/table.ts'
 import { findingKinds, type FindingKind } from './agreement.ts'
 import { sumDiscrepancies, type DiscrepancySum } from './discrepancies.ts'
-import { dossierLink, fieldWords, kindWords, valueWords } from './discrepancy-words.ts'
+import { dossierLink, fieldWords, kindWords, openSums, valueWords } from './discrepancy-words.ts'
 import { startRun } from './reconcile.ts'
 import {
   listFindings,
@@ -30,7 +31,6 @@ import {
   type Run,
   type RunScope,
 } from './runs.ts'
-import { blank } from './selection.ts'
 
 export interface RunPageDeps {
   readonly sql: Sql
@@ -172,23 +172,6 @@ function runsPage({ language, person }: Visit, { runs, sums, canCompare }: Shown
   }
 }
 
-function openSums(language: Language, sums: readonly DiscrepancySum[]): Html {
-  const say = sayIn(language)
-  if (sums.length === 0) return html`<p>${say('Không có.', 'There is none.')}</p>`
-  return html`<dl class="figures">
-    ${sums.map(
-      ({ kind, state, count, since }) =>
-        html`<div class="${state === 'open' && 'gap'}">
-          <dt>
-            ${kindWords[kind][language]}${state === 'acted' && say(', đã xử lý, chờ kiểm tra lại', ', acted on, to be checked again')}
-          </dt>
-          <dd><a href="${address('discrepancies', { kind, state })}">${countWords(count)[language]}</a></dd>
-          <dd class="soft">${say('lâu nhất từ', 'the oldest since')} ${momentWords(since)}</dd>
-        </div>`,
-    )}
-  </dl>`
-}
-
 function startForm(say: Say): Html {
   return html`<section>
     <details>
@@ -248,22 +231,23 @@ const stateWords: Readonly<Record<Run['state'], Words>> = {
 
 function scopeWords(language: Language, { scope, sampled }: Run): string {
   const say = sayIn(language)
-  const { daily, only, from, to, agency, sample, codes } = scope
+  const { daily, onlyCount, from, to, agency, sample, codesCount } = scope
   const parts = [
     daily &&
       say(
         `hằng ngày: mọi hồ sơ đã gửi từ lần trước, và 1/${daily.every} số còn lại`,
         `daily: all delivered since the last one, and 1/${daily.every} of the others`,
       ),
-    only && say(`${only.length} hồ sơ được chọn`, `${only.length} chosen dossiers`),
+    onlyCount !== null && say(`${onlyCount} hồ sơ được chọn`, `${onlyCount} chosen dossiers`),
     sampled && sample !== undefined && say(`mẫu ngẫu nhiên ${sample * 100} %`, `a random sample of ${sample * 100} %`),
     from !== undefined && say(`từ ${dayWords(from)}`, `from ${dayWords(from)}`),
     to !== undefined && say(`trước ${dayWords(to)}`, `before ${dayWords(to)}`),
     agency,
-    codes.length > 0 &&
-      say(`${codes.length} mã của sổ chưa có ở đây`, `${codes.length} codes of the register that are not here`),
+    onlyCount === null &&
+      codesCount > 0 &&
+      say(`${codesCount} mã của sổ chưa có ở đây`, `${codesCount} codes of the register that are not here`),
   ].filter((part) => typeof part === 'string')
-  const narrowed = [daily, only, from, to, agency].some((one) => one !== undefined) || sampled
+  const narrowed = [daily, from, to, agency].some((one) => one !== undefined) || onlyCount !== null || sampled
   return [...(narrowed ? [] : [say('tất cả', 'all')]), ...parts].join(' · ')
 }
 

@@ -1,5 +1,5 @@
 import type { Difference } from '../delivery/portal.ts'
-import type { Sql, Tx } from '../platform/database.ts'
+import type { Fragment, Sql, Tx } from '../platform/database.ts'
 import { agreementOf, type Agreement, type Counts, type FindingKind } from './agreement.ts'
 
 export interface RunScope {
@@ -26,16 +26,14 @@ export interface Daily {
   readonly turn: number
 }
 
-/** The scope as kept with the run: fixed at its start, so that a resumed run goes over the same dossiers. */
-export interface KeptScope extends Omit<RunScope, 'codes'> {
+/** The scope as kept with the run: fixed at its start, so that a resumed run goes over the same dossiers. Its codes are columns of their own. */
+export interface KeptScope extends Omit<RunScope, 'codes' | 'only'> {
   /** Dossiers stored later belong to the next run. */
   readonly lastId: number
   /** A dossier is looked at when its `lot` lies below; `allLots` = every one. */
   readonly lots: number
   /** The province's own register against the ledger, when the run began; null: none was given. */
   readonly register?: RegisterCount | undefined
-  /** Codes of the register that the ledger did not hold, in order, and drawn like the dossiers. */
-  readonly unheld: readonly string[]
 }
 
 /** `held` and `missing` together are `total`. */
@@ -58,7 +56,12 @@ export interface Run {
   readonly finishedAt: string | null
   readonly askedBy: string
   readonly state: 'running' | 'finished' | 'failed'
-  readonly scope: RunScope & { readonly codes: readonly string[] }
+  /** Of codes the first `shownCodes`. */
+  readonly scope: RunScope & {
+    readonly onlyCount: number | null
+    readonly codes: readonly string[]
+    readonly codesCount: number
+  }
   readonly sampled: boolean
   readonly register: RegisterCount | null
   /** Dossiers to look at; once finished, those that were looked at: the sum of `counts`. */
@@ -67,6 +70,9 @@ export interface Run {
   readonly agreement: Agreement
   readonly note: string
 }
+
+/** Codes of a run that are shown with it: all of them can be a million. */
+const shownCodes = 100
 
 export interface RunRow {
   id: number
@@ -77,6 +83,10 @@ export interface RunRow {
   state: Run['state']
   total: number
   position: number
+  unheld: string[]
+  unheldCount: number
+  only: string[] | null
+  onlyCount: number | null
   equal: number
   different: number
   missing_there: number
@@ -86,7 +96,7 @@ export interface RunRow {
 }
 
 export function runOf(row: RunRow): Run {
-  const { lastId: _lastId, lots, unheld, register = null, ...scope } = row.scope
+  const { lastId: _lastId, lots, register = null, ...scope } = row.scope
   const counts: Counts = {
     equal: row.equal,
     different: row.different,
@@ -101,7 +111,13 @@ export function runOf(row: RunRow): Run {
     finishedAt: row.finished_at?.toISOString() ?? null,
     askedBy: row.asked_by,
     state: row.state,
-    scope: { ...scope, codes: unheld },
+    scope: {
+      ...scope,
+      ...(row.only !== null && { only: row.only }),
+      onlyCount: row.onlyCount,
+      codes: row.unheld,
+      codesCount: row.unheldCount,
+    },
     sampled,
     register,
     total: row.total,
@@ -111,27 +127,40 @@ export function runOf(row: RunRow): Run {
   }
 }
 
+/** What a run is read by. */
+export const runColumns = (sql: Sql | Tx): Fragment => sql`
+  r.id, r.started_at, r.finished_at, r.asked_by, r.scope, r.state, r.total, r.position, r.equal, r.different, r.missing_there,
+  r.missing_here, r.unknown, r.note, r.unheld[1:${shownCodes}] as unheld, cardinality(r.unheld) as "unheldCount",
+  r.only_codes[1:${shownCodes}] as only, cardinality(r.only_codes) as "onlyCount"`
+
 export async function readRunRow(sql: Sql | Tx, id: number): Promise<RunRow | null> {
-  const [row] = await sql<RunRow[]>`select * from reconciliation_runs where id = ${id}`
+  const [row] = await sql<RunRow[]>`select ${runColumns(sql)} from reconciliation_runs r where id = ${id}`
   return row ?? null
 }
 
 /** Who may see only some agencies sees only the runs over one of them: counts of a wider run cannot be divided. */
 const visible = (sql: Sql, agencies: readonly string[] | undefined) =>
-  agencies === undefined ? sql`` : sql`and scope ->> 'agency' = any(${agencies as string[]})`
+  agencies === undefined ? sql`` : sql`and r.scope ->> 'agency' = any(${[...agencies]}::text[])`
+
+/** Runs with the name of who asked for them. */
+const named = (sql: Sql, which: Fragment) => sql<RunRow[]>`
+  select ${runColumns(sql)}, coalesce(c.name, r.asked_by) as asked_by
+  from reconciliation_runs r left join api_clients c on r.asked_by = 'key:' || c.id where ${which}`
 
 export async function readRun(sql: Sql, id: number, agencies?: readonly string[]): Promise<Run | null> {
-  const [row] = await sql<RunRow[]>`
-    select r.*, coalesce(c.name, r.asked_by) as asked_by from reconciliation_runs r left join api_clients c on r.asked_by = 'key:' || c.id
-    where r.id = ${id} ${visible(sql, agencies)}`
+  const [row] = await named(sql, sql`r.id = ${id} ${visible(sql, agencies)}`)
   return row === undefined ? null : runOf(row)
 }
 
 /** Newest first. */
 export async function listRuns(sql: Sql, limit: number, agencies?: readonly string[]): Promise<Run[]> {
-  const rows = await sql<RunRow[]>`
-    select r.*, coalesce(c.name, r.asked_by) as asked_by from reconciliation_runs r left join api_clients c on r.asked_by = 'key:' || c.id
-    where true ${visible(sql, agencies)} order by r.id desc limit ${limit}`
+  const rows = await named(sql, sql`true ${visible(sql, agencies)} order by r.id desc limit ${limit}`)
+  return rows.map(runOf)
+}
+
+/** Those under way, the newest first, at most 20. */
+export async function listRunning(sql: Sql, agencies?: readonly string[]): Promise<Run[]> {
+  const rows = await named(sql, sql`r.state = 'running' ${visible(sql, agencies)} order by r.id desc limit 20`)
   return rows.map(runOf)
 }
 

@@ -23,21 +23,22 @@ export async function leaveToService(sql: Sql, id: number): Promise<void> {
   await sql`update reconciliation_runs set served = true, carried_until = null where id = ${id} and state = 'running'`
 }
 
-/** Carries a run for as long as `work` takes; does nothing when somebody else has it. */
-export async function carry(sql: Sql, id: number, work: () => Promise<unknown>): Promise<void> {
+/**
+ * Carries a run for as long as `work` takes; does nothing when somebody else has it. What `work` leaves undone because it was told to stop
+ * may be taken up at once, anything else after a pause.
+ */
+export async function carry(sql: Sql, id: number, work: () => Promise<unknown>, stopped?: AbortSignal): Promise<void> {
+  const until = (seconds: number | null) =>
+    sql`update reconciliation_runs set carried_until = now() + ${seconds} * interval '1 second' where id = ${id}`
   const taken = await sql`
     update reconciliation_runs set carried_until = now() + ${lease} * interval '1 second'
     where id = ${id} and state = 'running' and (carried_until is null or carried_until < now()) returning 1`
   if (taken.length === 0) return
-  const extend = () =>
-    sql`update reconciliation_runs set carried_until = now() + ${lease} * interval '1 second' where id = ${id}`.catch(
-      () => undefined,
-    )
-  const timer = setInterval(() => void extend(), (lease * 1000) / 4)
+  const timer = setInterval(() => void until(lease).catch(() => undefined), (lease * 1000) / 4)
   try {
     await work()
   } finally {
     clearInterval(timer)
-    await sql`update reconciliation_runs set carried_until = now() + ${pause} * interval '1 second' where id = ${id}`
+    await until(stopped?.aborted === true ? null : pause)
   }
 }

@@ -1,6 +1,6 @@
 import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
-import { vietnamDate } from '../dossiers/model.ts'
+import { yearUntil } from '../dossiers/model.ts'
 import { checkParts, noLevel, rateOf, type Breakdown, type Figures, type Part, type SyncRateReport } from './model.ts'
 
 export interface Selection {
@@ -334,10 +334,13 @@ function lineOf({ id: _id, micros: _micros, receivedAt, updatedAt, ...line }: Do
   return { ...line, receivedAt: receivedAt.toISOString(), updatedAt: updatedAt.toISOString() }
 }
 
-/** The current year in Vietnam up to and including today: what a report shows when nobody says otherwise. */
-export function currentYear(now: Date): { from: string; to: string } {
-  const tomorrow = vietnamDate(new Date(now.getTime() + 86_400_000).toISOString())
-  return { from: `${vietnamDate(now.toISOString()).slice(0, 4)}-01-01`, to: tomorrow }
+/** Today; or the newest day on which a dossier was received, when none was this year: pages are not empty in January, nor in a trial with old data. */
+export async function newestDay(sql: Sql, agencies?: readonly string[], now = new Date()): Promise<Date> {
+  const [newest] = await sql<{ at: Date }[]>`
+    select received_at as at from dossiers
+    where true ${agencies === undefined ? sql`` : sql`and agency_code = any(${[...agencies]}::text[])`}
+    order by received_at desc limit 1`
+  return newest && newest.at < startOf(yearUntil(now).from) ? newest.at : now
 }
 
 /** A few dossier codes for each cause, to make a number tangible. */

@@ -23,8 +23,14 @@ import {
   type GroupFigures,
 } from './words.ts'
 
+export interface ScorePageDeps {
+  readonly sql: Sql
+  /** The day until which dossiers of these agencies are shown when nobody names a period. */
+  readonly newestDay: (agencies: readonly string[]) => Promise<Date>
+}
+
 /** The preview of the index, and the dossiers behind its numbers. A person sees their own agencies. */
-export function addScorePages(console: Console, { sql }: { readonly sql: Sql }): void {
+export function addScorePages(console: Console, { sql, newestDay }: ScorePageDeps): void {
   console.page({
     path: 'score',
     right: 'reports:read',
@@ -32,7 +38,9 @@ export function addScorePages(console: Console, { sql }: { readonly sql: Sql }):
     menu: { vi: 'Điểm 766', en: 'Score 766' },
     query: z.strictObject({ ...scoreQuery, version: versionQuery }),
     async show({ language, person }, { version, ...query }) {
-      return scorePage(language, await scoreReport(sql, selectionOf(query, person.agencies), version))
+      const isAsked = query.from !== undefined || query.to !== undefined
+      const day = isAsked ? undefined : await newestDay(person.agencies)
+      return scorePage(language, await scoreReport(sql, selectionOf(query, person.agencies, day), version))
     },
   })
   console.page({

@@ -12,7 +12,7 @@ import { scoredContent } from './rules.ts'
  */
 export interface RecomputeProgress {
   readonly judged: number
-  /** Contents that were let go of: they stay unknown. */
+  /** Contents that were let go of, or cannot be opened: they stay unknown. */
   readonly gone: number
   readonly left: number
 }
@@ -73,12 +73,21 @@ async function judgePage({ sql, vault, catalogue }: RecomputeDeps, after: number
       where d.id = any(${ids}::bigint[]) order by d.id`
     const judged = rows.flatMap(({ id, code, source, status, content }) => {
       if (content === null) return []
-      const known = JSON.parse(vault.open(content, `change:${code}`)) as DossierContent
-      return [{ id, ...scoredContent(known, status ?? statusOf(catalogue, source, known.status)) }]
+      const known = opened(vault, code, content)
+      return known ? [{ id, ...scoredContent(known, status ?? statusOf(catalogue, source, known.status)) }] : []
     })
     await keep(tx, judged)
     return { last: ids.at(-1) ?? null, judged: judged.length, gone: ids.length - judged.length }
   })
+}
+
+/** Null when its key is missing or its bytes are broken: one of them must not keep all others from being judged. */
+function opened(vault: Vault, code: string, content: Buffer): DossierContent | null {
+  try {
+    return JSON.parse(vault.open(content, `change:${code}`)) as DossierContent
+  } catch {
+    return null
+  }
 }
 
 async function keep(tx: Tx, judged: readonly { id: number; outcomes: string; dueAt: string | null }[]): Promise<void> {

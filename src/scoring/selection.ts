@@ -1,16 +1,12 @@
 import { z } from 'zod'
 import { defaultScoreVersion, indicators, scoreVersionIds } from '../../config/score-766.ts'
 import { scoreReasons, type ScoreReasonCode } from '../../config/score-reasons.ts'
+import { yearUntil } from '../dossiers/model.ts'
+import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
-import { scoreCursor, scorePeriod, type ScoreSelection } from './store.ts'
+import { scoreCursor, type ScoreSelection } from './store.ts'
 
 /** What scores are asked for, as an address says it; forms leave blank what they do not ask. */
-
-const blank = <T extends z.ZodType<string>>(schema: T) =>
-  z
-    .union([z.literal(''), schema])
-    .optional()
-    .transform((value): z.output<T> | undefined => (value === '' ? undefined : (value as z.output<T> | undefined)))
 
 export const scoreQuery = {
   from: blank(z.iso.date()).describe('First day of reception, Vietnam date'),
@@ -39,9 +35,9 @@ interface Asked {
   readonly agency?: string | undefined
 }
 
-/** This year where no period is asked for. Throws a refusal when it ends before it begins. */
-export function selectionOf(query: Asked, agencies: readonly string[]): ScoreSelection {
-  const year = scorePeriod(new Date())
+/** The year until a day, which is today, where no period is asked for. Throws a refusal when it ends before it begins. */
+export function selectionOf(query: Asked, agencies: readonly string[], day = new Date()): ScoreSelection {
+  const year = yearUntil(day)
   const period = { from: query.from ?? year.from, to: query.to ?? year.to }
   if (period.from >= period.to) throw new Refusal('invalid-field', 'from must be earlier than to', { field: 'from' })
   return { ...period, agency: query.agency, agencies: agencies.includes('*') ? undefined : agencies }

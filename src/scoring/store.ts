@@ -1,7 +1,7 @@
 import type { Indicator, ScoreVersionId } from '../../config/score-766.ts'
 import { scoreReasons, type Outcome, type ScoreReasonCode } from '../../config/score-reasons.ts'
 import type { Status } from '../../config/statuses.ts'
-import { vietnamDate, type DossierContent } from '../dossiers/model.ts'
+import type { DossierContent } from '../dossiers/model.ts'
 import type { Vault } from '../platform/crypto.ts'
 import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
 import { statusOf, type Catalogue } from '../procedures/model.ts'
@@ -311,10 +311,4 @@ export async function readDossierScore(
   const status = row.status ?? statusOf(catalogue, row.source, content.status)
   const known = steps.map((step) => ({ at: step.at.toISOString(), status: step.status }))
   return { code, agencyCode, at, outcomes: scoreDossier(content, { status, atPortal, stepsBehind, steps: known, at }) }
-}
-
-/** This year in Vietnam up to and including today. */
-export function scorePeriod(now: Date): { from: string; to: string } {
-  const tomorrow = vietnamDate(new Date(now.getTime() + 86_400_000).toISOString())
-  return { from: `${vietnamDate(now.toISOString()).slice(0, 4)}-01-01`, to: tomorrow }
 }

@@ -1,7 +1,20 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expectedAtPortal } from '../../src/delivery/expected.ts'
+import { openRepair } from '../../src/main.ts'
 import { createKey } from '../../src/platform/auth.ts'
+import { transaction } from '../../src/platform/database.ts'
 import { dailyState, isDailyMissed, startDaily } from '../../src/reconciliation/daily.ts'
-import { continueRun } from '../../src/reconciliation/reconcile.ts'
+import {
+  DiscrepancyFilter,
+  keepDiscrepancies,
+  listDiscrepancies,
+  resolve,
+  sumDiscrepancies,
+} from '../../src/reconciliation/discrepancies.ts'
+import { continueRun, startRun } from '../../src/reconciliation/reconcile.ts'
 import { readRun } from '../../src/reconciliation/runs.ts'
 import { carry, dueRuns } from '../../src/reconciliation/served.ts'
 import { change, startProvince, step, type Province } from '../support/province.ts'
@@ -210,6 +223,128 @@ describe('what disagrees', () => {
   })
 })
 
+describe('what is sent again where the portal does not show its steps', () => {
+  let province: Province
+  let folder: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'dialect-'))
+    const dialect = join(folder, 'dialect.json')
+    await writeFile(dialect, JSON.stringify({ name: 'no-steps', extends: 'sandbox', lookUp: { stepsColumn: null } }))
+    province = await startProvince({ settings: { PORTAL_DIALECT: dialect } })
+    await province.until(
+      async () => (await province.ground.catalogue.fresh()).national.size > 4000,
+      'the first pull of the catalogue',
+    )
+  })
+  afterAll(async () => {
+    await province.close()
+    await rm(folder, { recursive: true })
+  })
+
+  it('goes with all its steps when the portal lacks it, and with none when it has come back since it was seen', async () => {
+    const steps = [
+      step('2020-07-03T08:40:00+07:00', 'received'),
+      step('2020-07-03T08:50:00+07:00', 'processing'),
+      step('2020-07-03T08:55:00+07:00', 'finished'),
+    ]
+    const changes = [1, 2].map(() => change({ status: 'processing', steps }))
+    await province.push(changes)
+    await province.settled()
+    const [lost, back] = changes.map(({ code }) => code) as [string, string]
+    await fetch(`${province.sandbox.controlUrl}/dossiers/${lost}`, { method: 'DELETE' })
+    const { sql } = province.ground
+    const run = await startRun(sql, { askedBy: 'test', scope: { only: [lost, back] } })
+    await transaction(sql, async (tx) =>
+      keepDiscrepancies(tx, run, {
+        at: new Date().toISOString(),
+        found: [lost, back].map((code) => ({ code, kind: 'missing-there', fields: [] })),
+        agreed: [],
+      }),
+    )
+    const filter = DiscrepancyFilter.parse({})
+    const resend = openRepair(province.ground)
+    expect(await resolve(sql, { filter, act: 'resend', by: 'test', why: 'test' }, resend)).toMatchObject({ done: 2 })
+    await province.settled()
+    const held = new Map((await province.received()).map(({ code, ...one }) => [code, one]))
+    expect(held.get(lost)!.steps).toHaveLength(3)
+    expect(held.get(back)!.steps).toHaveLength(3)
+    expect(held.get(back)!.updates).toBe(1)
+    const orders = await sql`
+      select code, array_agg(s.source_status order by acknowledged_at, at) as words, count(*) filter (where s.state = 'delivered')::int as done
+      from steps s join dossiers d on d.id = dossier_id group by code`
+    for (const { words, done } of orders)
+      expect({ words, done }).toEqual({ words: ['received', 'processing', 'finished'], done: 3 })
+    // Nothing had stopped: no replay was made of nothing.
+    expect(await sql`select from replays`).toHaveLength(0)
+  })
+})
+
+describe('looks that come late', () => {
+  let province: Province
+  beforeAll(async () => {
+    province = await startProvince({ settings: { ROLES: 'api', CATALOGUE_PULL: 'off' } })
+    const { sql } = province.ground
+    await sql`
+      insert into dossiers (code, source, agency_code, procedure_code, source_status, received_at, changed_at, hash, change_id)
+      select code, 'one-stop', 'H34.01', 'P', 'finished', now(), now(), '', 1 from unnest(array['A', 'B', 'C', 'D']) code`
+  })
+  afterAll(() => province.close())
+
+  it('overrule neither a newer look nor an act, and follow a dossier to another agency', async () => {
+    const { sql } = province.ground
+    const run = await startRun(sql, { askedBy: 'test', scope: {} })
+    const look = (at: Date, looked: { found?: string[]; agreed?: string[]; kind?: 'different' | 'missing-there' }) =>
+      transaction(sql, async (tx) =>
+        keepDiscrepancies(tx, run, {
+          at: at.toISOString(),
+          found: (looked.found ?? []).map((code) => ({ code, kind: looked.kind ?? 'different', fields: [] })),
+          agreed: looked.agreed ?? [],
+        }),
+      )
+    const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000)
+    const rows = () => sql`
+      select code, kind, act, closed_how as how from discrepancies order by id`
+    await look(ago(10), { found: ['A', 'B', 'C'] })
+    // B agrees now, and A is another thing than the older look saw; C was acted on since.
+    await look(ago(4), { agreed: ['B'] })
+    await look(ago(4), { found: ['A'], kind: 'missing-there' })
+    await sql`update discrepancies set act = 'resend', acted_at = now(), acted_by = 'x', why = 'x' where code = 'C'`
+    await look(ago(6), { found: ['A', 'B', 'C'] })
+    await look(ago(6), { agreed: ['A'] })
+    expect(await rows()).toEqual([
+      { code: 'A', kind: 'missing-there', act: null, how: null },
+      { code: 'B', kind: 'different', act: null, how: 'agreed' },
+      { code: 'C', kind: 'different', act: 'resend', how: null },
+    ])
+    await look(new Date(Date.now() + 1000), { found: ['C'] })
+    expect((await rows())[2]).toMatchObject({ act: null })
+    await sql`update dossiers set agency_code = 'H34.02' where code = 'C'`
+    const mine = async (agency: string) => {
+      const filter = { ...DiscrepancyFilter.parse({}), agencies: [agency] }
+      const { discrepancies } = await listDiscrepancies(sql, filter, { limit: 10 })
+      const sums = await sumDiscrepancies(sql, [agency])
+      return [discrepancies.map(({ code }) => code), sums.reduce((sum, { count }) => sum + count, 0)]
+    }
+    expect(await mine('H34.01')).toEqual([['A'], 1])
+    expect(await mine('H34.02')).toEqual([['C'], 1])
+  })
+
+  it('of a content that cannot be opened say nothing, and keep nobody else from being compared', async () => {
+    const { sql, vault, catalogue } = province.ground
+    await sql`
+      insert into deliveries (dossier_id, agency_code, state, wanted_change_id) select id, agency_code, 'waiting', change_id from dossiers`
+    await sql`
+      with made as (
+        insert into changes (id, dossier_id, number, changed_at, stored_at, source_status, hash, verdict, client_id, content)
+        select id, id, 1, now(), now(), 'finished', '', 'stored', 'x', decode('00', 'hex') from dossiers where code in ('A', 'B') returning id, dossier_id
+      )
+      update deliveries l set delivered_change_id = made.id from made where made.dossier_id = l.dossier_id`
+    const ids = (await sql<{ id: number }[]>`select id from dossiers order by code`).map(({ id }) => id)
+    const expected = await expectedAtPortal(sql, vault, await catalogue.current(), ids)
+    expect(ids.map((id) => expected.get(id))).toEqual(['unreadable', 'unreadable', null, null])
+  })
+})
+
 describe('the comparison of every day', () => {
   let province: Province
   beforeAll(async () => {
@@ -267,6 +402,30 @@ describe('the comparison of every day', () => {
     const tomorrow = new Date(Date.now() + 86_400_000)
     expect(await isDailyMissed(sql, '01:30', tomorrow)).toBe(true)
     expect(await isDailyMissed(sql, '01:30', new Date(Date.now() - 86_400_000))).toBe(false)
+  })
+
+  it('is begun once however many say so, and anew when one came no further for two days', async () => {
+    const { sql } = province.ground
+    const begun = await Promise.all([1, 2, 3].map(() => startDaily(sql, 5)))
+    const [id, ...more] = begun.filter((one) => one !== null)
+    expect(more).toEqual([])
+    await sql`update reconciliation_runs set started_at = now() - interval '3 days', note = 'The portal does not answer' where id = ${id!}`
+    // It waits for the portal and goes on by itself.
+    expect(await startDaily(sql, 5)).toBeNull()
+    await sql`update reconciliation_runs set note = '' where id = ${id!}`
+    const next = await startDaily(sql, 5)
+    expect(next).toBeGreaterThan(id!)
+    expect((await readRun(sql, id!))!.state).toBe('failed')
+    await run(next!)
+  })
+
+  it('that was told to stop is taken up at once by another', async () => {
+    const { sql } = province.ground
+    const id = (await startDaily(sql, 5))!
+    const stopping = new AbortController()
+    await carry(sql, id, async () => stopping.abort(), stopping.signal)
+    expect(await dueRuns(sql)).toEqual([id])
+    await run(id)
   })
 
   it('is one at a time: who comes second leaves it to the first', async () => {

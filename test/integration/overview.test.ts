@@ -4,6 +4,24 @@ import { openWorkbook } from '../../src/platform/xlsx.ts'
 import { movedMonths, takeSnapshot, trend } from '../../src/reconciliation/snapshots.ts'
 import { change, startProvince, type Province } from '../support/province.ts'
 
+async function signIn({ ground, house }: Province, agencies: string[]) {
+  const { id, key } = await createKey(ground.sql, {
+    name: `Trần Văn B ${agencies.join(' ')}`,
+    source: 'console',
+    rights: ['reports:read'],
+    agencies,
+    person: true,
+    by: 'test',
+  })
+  const signedIn = await fetch(`${house.url}/console/sign-in`, {
+    method: 'POST',
+    headers: { origin: house.url },
+    body: new URLSearchParams({ key }),
+    redirect: 'manual',
+  })
+  return { id, cookie: signedIn.headers.get('set-cookie')!.split(';')[0]! }
+}
+
 describe('the overview', () => {
   let province: Province
   let cookie: string
@@ -14,22 +32,7 @@ describe('the overview', () => {
       async () => (await province.ground.catalogue.fresh()).national.size > 4000,
       'the first pull of the catalogue',
     )
-    const made = await createKey(province.ground.sql, {
-      name: 'Trần Văn B',
-      source: 'console',
-      rights: ['reports:read'],
-      agencies: ['*'],
-      person: true,
-      by: 'test',
-    })
-    id = made.id
-    const signedIn = await fetch(`${province.house.url}/console/sign-in`, {
-      method: 'POST',
-      headers: { origin: province.house.url },
-      body: new URLSearchParams({ key: made.key }),
-      redirect: 'manual',
-    })
-    cookie = signedIn.headers.get('set-cookie')!.split(';')[0]!
+    ;({ id, cookie } = await signIn(province, ['*']))
   })
   afterAll(() => province.close())
 
@@ -42,7 +45,8 @@ describe('the overview', () => {
     const page = await (await fetch(`${province.house.url}/console/overview`, { headers: { cookie } })).text()
     expect(page).toContain('50,0 %')
     expect(page).toContain('cause=no-national-code')
-    expect(page).toContain('Đang chạy tốt')
+    expect(page).toContain('Công việc đang chạy bình thường')
+    expect(page).toContain('Chưa rõ kết quả')
     expect(page).toContain('data-live="overview-live"')
   })
 
@@ -98,5 +102,40 @@ describe('the overview', () => {
       { month: '2026-08', first: { day: '2026-09-02', rate: 0 }, last: { day: '2026-09-03', rate: 100 } },
     ])
     expect(await trend(sql, 30, ['H34.02'])).toEqual([])
+  })
+})
+
+describe('the overview of a province whose dossiers are of another year', () => {
+  let province: Province
+  beforeAll(async () => {
+    province = await startProvince({ settings: { ROLES: 'api', CATALOGUE_PULL: 'off' } })
+    const { sql } = province.ground
+    await sql`
+      insert into dossiers (code, source, agency_code, procedure_code, source_status, received_at, changed_at, hash, change_id)
+      values ('CU', 'one-stop', 'H34.02', 'P', 'finished', '2020-07-01', now(), '', 1)`
+    await sql`
+      insert into deliveries (dossier_id, agency_code, state, wanted_change_id) select id, agency_code, 'waiting', 1 from dossiers`
+  })
+  afterAll(() => province.close())
+
+  const get = async (path: string, cookie: string) =>
+    (await fetch(`${province.house.url}/console/${path}`, { headers: { cookie } })).text()
+
+  it('shows the newest year in which something was received, and says which', async () => {
+    const { cookie } = await signIn(province, ['*'])
+    const page = await get('overview', cookie)
+    expect(page).toContain('Đã tiếp nhận năm 2020')
+    expect(page).toContain('dossiers?from=2020-01-01')
+    for (const path of ['report', 'dossiers', 'score'])
+      expect([path, await get(path, cookie)]).toEqual([path, expect.stringContaining('2020-01-01') as string])
+    expect(page).toContain('Chưa rõ kết quả')
+  })
+
+  it('counts for who sees one agency neither the dossiers nor the backlog of others', async () => {
+    const { cookie } = await signIn(province, ['H34.01'])
+    const page = await get('overview', cookie)
+    expect(page).toContain(`Đã tiếp nhận năm ${new Date().getFullYear()}`)
+    expect(page).not.toContain('Chưa rõ kết quả')
+    expect(page).not.toContain('Chờ gửi')
   })
 })

@@ -4,7 +4,8 @@ import { levels } from '../../organisations/model.ts'
 import { noLevel } from '../../reconciliation/model.ts'
 import { renderReportPage } from '../../reconciliation/page.ts'
 import { reportWorkbook } from '../../reconciliation/report-file.ts'
-import { currentYear, sampleCodes, syncRate, type Selection } from '../../reconciliation/store.ts'
+import { yearUntil } from '../../dossiers/model.ts'
+import { sampleCodes, syncRate, type Selection } from '../../reconciliation/store.ts'
 import { renderReportTable } from '../../reconciliation/table.ts'
 import { UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
@@ -31,7 +32,7 @@ export function addReport(program: Command): void {
     .addOption(languageOption('table and files'))
     .action(async (options: Options, command: Command) => {
       const { from, to, agency, level, procedure, html, xlsx, lang } = options
-      const period = { ...currentYear(new Date()), ...given({ from, to }) }
+      const period = { ...yearUntil(new Date()), ...given({ from, to }) }
       if (period.from >= period.to)
         throw new UsageError([`--from (${period.from}) must lie before --to (${period.to}), which is exclusive.`])
       const selection = { ...period, ...given({ agency, level, procedure }) }

@@ -2,7 +2,8 @@ import { Option, type Command } from 'commander'
 import { defaultScoreVersion, scoreVersionIds, type ScoreVersionId } from '../../../config/score-766.ts'
 import type { Language } from '../../console/words.ts'
 import { recomputeScores } from '../../scoring/recompute.ts'
-import { scorePeriod, scoreReport, type ScoreReport } from '../../scoring/store.ts'
+import { yearUntil } from '../../dossiers/model.ts'
+import { scoreReport, type ScoreReport } from '../../scoring/store.ts'
 import { indicatorWords, percentSpan, pointsWords, reasonWords, scoreWords, sourceWords } from '../../scoring/words.ts'
 import { UsageError } from '../exits.ts'
 import { withGround, withGroundUntilStopped } from '../ground.ts'
@@ -30,7 +31,7 @@ export function addScore(program: Command): void {
     .addOption(new Option('--points <version>', 'whose points').choices(scoreVersionIds).default(defaultScoreVersion))
     .addOption(languageOption())
     .action(async ({ from, to, agency, points, lang }: Options, command: Command) => {
-      const period = { ...scorePeriod(new Date()), ...given({ from, to }) }
+      const period = { ...yearUntil(new Date()), ...given({ from, to }) }
       if (period.from >= period.to)
         throw new UsageError([`--from (${period.from}) must lie before --to (${period.to}), which is exclusive.`])
       const report = await withGround(({ sql }) => scoreReport(sql, { ...period, agency }, points))
