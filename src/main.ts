@@ -52,7 +52,7 @@ import { rotateEvents } from './events/store.ts'
 import { collectEvents, evaluateAlerts } from './events/watch.ts'
 import { addDossierPages } from './dossiers/pages.ts'
 import { registerDossierRoutes } from './dossiers/routes.ts'
-import { topOf, unitOf } from './organisations/model.ts'
+import { spellingIn, topOf } from './organisations/model.ts'
 import { addOrganisationPages } from './organisations/pages.ts'
 import { registerOrganisationRoutes } from './organisations/routes.ts'
 import type { LookAt } from './organisations/store.ts'
@@ -324,7 +324,6 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
         pullOrFail({ sql, portal, keep: (exchanges) => (alive(), keep(exchanges)), details: 10_000 }),
       reconcile: () => startDaily(sql, settings.RECONCILE_EVERY_DAYS),
       rotate: async () => {
-        await takeSnapshot(sql)
         await rotate(sql, {
           bodyDays: settings.EXCHANGE_BODY_DAYS,
           contentDays: settings.CHANGE_CONTENT_DAYS,
@@ -332,6 +331,7 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
         })
         await rotateReplays(sql, replayLimits.keepDays)
         await rotateEvents(sql, settings.EVENT_DAYS)
+        await takeSnapshot(sql)
       },
     },
     { ...common, concurrency: 1, patience: patienceWithoutLease },
@@ -344,7 +344,7 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
         return expectedAtPortal(sql, vault, await catalogue.current(), ids)
       }
       const options = { concurrency: 4, signal: stopping.signal }
-      return carry(sql, runId, () => continueRun({ sql, portal, expected }, runId, options), stopping.signal)
+      return carry(sql, runId, () => continueRun({ sql, vault, portal, expected }, runId, options), stopping.signal)
     },
     // A look at a few dossiers does not wait behind one at all of them.
     { ...common, concurrency: 3, patience: patienceWithoutLease },
@@ -475,14 +475,15 @@ export const openRepair =
 
 async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Promise<void> {
   const { sql, vault, settings, catalogue, portal, metrics, pace, sender, policies, alertRules } = ground
-  const authority = createAuthority(sql)
+  const spelling = (code: string) => spellingIn(catalogue.last().register, code)
+  const authority = createAuthority(sql, spelling)
   const lanes = createLanes(catalogue.last, (dossier) => portal?.problems(dossier) ?? [], settings.STEPS_AFTER_REFUSED)
   const intake = createIntake({
     sql,
     vault,
     lanes,
     refresh: catalogue.current,
-    spelling: (code) => unitOf(catalogue.last().register, code)?.code ?? code,
+    spelling,
     statusOf: (source, word) => statusOf(catalogue.last(), source, word),
     scored: scoredContent,
     onResult: (result) => metrics.intake.inc({ result }),
@@ -515,7 +516,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
   }
   registerDeliveryRoutes(app, deliveryRoutes)
   registerReplayRoutes(app, deliveryRoutes)
-  registerEventRoutes(app, { sql, vault, sender, policy: policies.events, authority, rules: alertRules })
+  registerEventRoutes(app, { sql, vault, sender, policy: policies.events, authority, spelling, rules: alertRules })
   const advice = createAdvice(sql)
   app.addHook('onClose', () => advice.stop())
   const desk = openDesk(ground)
@@ -537,7 +538,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
     state: () => pace.state(),
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
-  const console = createConsole({ authority, sessions: createSessions(sql), publicUrl: settings.PUBLIC_URL })
+  const console = createConsole({ authority, sessions: createSessions(sql, spelling), publicUrl: settings.PUBLIC_URL })
   addOverview(console, { sql, delivery: () => deliveryState(ground, backlog) })
   addReportPages(console, { sql })
   addDossierList(console, { sql, write: (format, table) => lists.write(format, table) })
@@ -549,7 +550,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
       outcome: (replay, code) => outcomeOfItem(sql, replay, code),
     },
   })
-  addRunPages(console, { sql, canCompare })
+  addRunPages(console, { sql, canCompare, readCodes: (bytes) => lists.readCodes(bytes) })
   addDiscrepancyPages(console, { sql, resend, canCompare })
   addDeliveryPages(console, { sql, pace: () => pace.state(), movement: () => movementOf(ground) })
   addScorePages(console, { sql, newestDay: (agencies) => newestDay(sql, limitOf(agencies)) })

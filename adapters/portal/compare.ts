@@ -1,5 +1,5 @@
 import type { Dialect } from '../../config/dialects.ts'
-import type { Difference, PortalDossier, PortalRecord, PortalStep } from '../../src/delivery/portal.ts'
+import type { PortalDossier, PortalRecord, PortalStep, RawDifference } from '../../src/delivery/portal.ts'
 import { text } from './answers.ts'
 import { value } from './catalogue.ts'
 import { channelCodes, dossierPayload, statusCodes, stepPayload } from './wire.ts'
@@ -71,7 +71,7 @@ export function compareRecord(
   steps: readonly PortalStep[],
   record: PortalRecord,
   dialect: Dialect,
-): Difference[] {
+): RawDifference[] {
   const payload = dossierPayload(expected, dialect)
   const differences = dialect.lookUp.comparable.flatMap((column) => {
     const there = value(record.fields, column)
@@ -80,27 +80,28 @@ export function compareRecord(
   return record.steps === undefined ? differences : [...differences, ...compareSteps(steps, record.steps, dialect)]
 }
 
-function compareColumn(column: string, ours: unknown, theirs: unknown): Difference[] {
+function compareColumn(column: string, ours: unknown, theirs: unknown): RawDifference[] {
   const here = normal(ours)
   const there = normal(theirs)
   if (here === there) return []
   const field = plainNames[column] ?? column
-  if (Array.isArray(ours) || Array.isArray(theirs)) return [{ field, here: count(ours), there: count(theirs) }]
-  return [{ field, here: show(column, here), there: show(column, there) }]
+  const raw = JSON.stringify([here, there])
+  if (Array.isArray(ours) || Array.isArray(theirs)) return [{ field, here: count(ours), there: count(theirs), raw }]
+  const shown = { field, here: show(column, here), there: show(column, there) }
+  return [personal.has(column) ? { ...shown, raw } : shown]
 }
 
 function compareSteps(
   steps: readonly PortalStep[],
   there: readonly Readonly<Record<string, unknown>>[],
   dialect: Dialect,
-): Difference[] {
+): RawDifference[] {
   const ours = steps.map((step) => stepKey(stepPayload(step, dialect)))
   const theirs = there.map(stepKey)
-  if (ours.length !== theirs.length)
-    return [{ field: 'steps', here: ours.length.toString(), there: theirs.length.toString() }]
   const at = ours.findIndex((one, index) => one !== theirs[index])
-  if (at === -1) return []
-  return [{ field: 'steps', here: ours.length.toString(), there: `${theirs.length}, differs at ${at + 1}` }]
+  if (at === -1 && ours.length === theirs.length) return []
+  const shown = ours.length === theirs.length ? `${theirs.length}, differs at ${at + 1}` : theirs.length.toString()
+  return [{ field: 'steps', here: ours.length.toString(), there: shown, raw: JSON.stringify([ours, theirs]) }]
 }
 
 export function recordHoldsStep(record: PortalRecord, step: PortalStep, dialect: Dialect): boolean | null {

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import type { ApiClient, Authority, Right } from '../platform/auth.ts'
 import { decodeUtf8, refusalOfError, type Http } from '../platform/http.ts'
 import { problemDocument, Refusal } from '../platform/problems.ts'
-import { consolePolicy, renderFrame, type MenuEntry, type Page } from './frame.ts'
+import { byItself, consolePolicy, renderFrame, type MenuEntry, type Page } from './frame.ts'
 import { address, html, type Html } from './html.ts'
 import type { Sessions } from './sessions.ts'
 import { besideForm, besideFormPage, keptPage, signInPage } from './sign-in.ts'
@@ -158,9 +158,9 @@ class ConsoleServer {
   #showPages(app: FastifyInstance): void {
     for (const { path, query, show, ...guarded } of this.#wishes.pages)
       app.get(`/${path}`, { schema: { hide: true } }, async (request, reply) => {
-        const visit = await this.#visit(request, guarded)
+        const visit = await this.#visit(request, guarded, byItself in (request.query as object))
         if (!visit) return reply.redirect(address('sign-in', { next: this.#here(request) }), 303)
-        const asked = withoutLanguage(request.query)
+        const asked = ownQuery(request.query)
         return this.#send(request, reply, await show(visit, parsed(query, asked)), visit)
       })
     this.#keepAlive(app)
@@ -168,7 +168,7 @@ class ConsoleServer {
       app.get(`/${path}`, { schema: { hide: true } }, async (request, reply) => {
         const visit = await this.#visit(request, guarded)
         if (!visit) return reply.redirect('sign-in', 303)
-        const { name, type, bytes } = await give(visit, parsed(query, withoutLanguage(request.query)))
+        const { name, type, bytes } = await give(visit, parsed(query, ownQuery(request.query)))
         return reply
           .headers({ 'cache-control': 'no-store', 'content-disposition': `attachment; filename="${name}"` })
           .type(type)
@@ -375,13 +375,16 @@ async function* events(
   }
 }
 
-const withoutLanguage = (query: unknown) =>
-  Object.fromEntries(Object.entries(query as Record<string, unknown>).filter(([name]) => name !== 'lang'))
+/** What every address may have, whatever its page asks. */
+const common = ['lang', byItself]
+
+const ownQuery = (query: unknown) =>
+  Object.fromEntries(Object.entries(query as Record<string, unknown>).filter(([name]) => !common.includes(name)))
 
 function placeOf({ url }: FastifyRequest): { path: string; query: string } {
   const [address = '', text = ''] = url.split('?', 2)
   const query = new URLSearchParams(text)
-  query.delete('lang')
+  for (const name of common) query.delete(name)
   return { path: address.split('/').at(-1) ?? '', query: query.toString() }
 }
 

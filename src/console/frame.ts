@@ -62,7 +62,7 @@ export function renderFrame({ title, body, refresh }: Page, framing: Framing): s
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        ${refresh !== undefined && html`<meta http-equiv="refresh" content="${refresh}" />`}
+        ${refresh !== undefined && framing.here && html`<meta http-equiv="refresh" content="${refresh}; url=${unattended(framing.here)}" />`}
         <title>${title[language]} – ${words.product[language]}</title>
         ${styleElement}
       </head>
@@ -77,6 +77,12 @@ export function renderFrame({ title, body, refresh }: Page, framing: Framing): s
     </html> `
   return page.text
 }
+
+/** A parameter of addresses that a page asks for by itself: it keeps nobody signed in. */
+export const byItself = 'by-itself'
+
+const unattended = ({ path, query }: { readonly path: string; readonly query: string }) =>
+  `${path}?${[query, `${byItself}=1`].filter((part) => part !== '').join('&')}`
 
 /** A page as a file of its own: it loads nothing, and runs nothing. */
 export function renderFile({ title, body }: Page, language: Language): string {

@@ -1,5 +1,5 @@
 import { consoleSessions } from '../../config/console.ts'
-import type { ApiClient } from '../platform/auth.ts'
+import { bothSpellings, type ApiClient, type Spelling } from '../platform/auth.ts'
 import { randomSecret, sha256 } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
 
@@ -14,7 +14,7 @@ export interface Sessions {
   close(token: string): Promise<void>
 }
 
-export function createSessions(sql: Sql): Sessions {
+export function createSessions(sql: Sql, spelling: Spelling): Sessions {
   const { idleMinutes, longestHours } = consoleSessions
   return {
     async open(person, old) {
@@ -38,7 +38,7 @@ export function createSessions(sql: Sql): Sessions {
       const { stale, ...client } = person
       if (stale && !unattended)
         await sql`update console_sessions set seen_at = now() where token_hash = ${sha256(token)}`
-      return client
+      return bothSpellings(client, spelling)
     },
     async close(token) {
       await sql`

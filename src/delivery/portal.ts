@@ -20,7 +20,7 @@ export interface Portal {
   sendSteps(steps: readonly PortalStep[], call: Call): Promise<Answer>
   lookUp(code: string, call: Call): Promise<LookUpAnswer>
   /** Compares what the portal showed with what it should show. Only fields the portal's answer carries are compared. */
-  compare(expected: PortalDossier, steps: readonly PortalStep[], record: PortalRecord): Difference[]
+  compare(expected: PortalDossier, steps: readonly PortalStep[], record: PortalRecord): RawDifference[]
   /** Does this record of the portal list this step? Null when the portal does not show steps. */
   holdsStep(record: PortalRecord, step: PortalStep): boolean | null
   /** Lists beside the catalogue's own that this portal is asked for. */
@@ -128,6 +128,14 @@ export interface Difference {
   /** Masked for personal fields. */
   readonly here: string
   readonly there: string
+  /** Stands for what is not shown: another one, when the hidden values are others. */
+  readonly mark?: string
+}
+
+/** As a comparison finds it. */
+export interface RawDifference extends Difference {
+  /** Both sides in full, where `here` and `there` do not say all: personal data, never to be kept or shown. */
+  readonly raw?: string
 }
 
 export interface CatalogueRows {

@@ -279,7 +279,7 @@ async function reconcileSample({ ground }: Stage, stop: AbortSignal): Promise<Ru
   const { sql, vault, catalogue, portal } = ground
   const id = await startRun(sql, { askedBy: 'demo', scope: { sample } })
   const expected = async (ids: number[]) => expectedAtPortal(sql, vault, await catalogue.current(), ids)
-  return continueRun({ sql, portal: portal!, expected }, id, { concurrency: 4, signal: stop })
+  return continueRun({ sql, vault, portal: portal!, expected }, id, { concurrency: 4, signal: stop })
 }
 
 function reconciliationOf({ state, total, counts, agreement }: Run): DemoResult['reconciliation'] {

@@ -1,5 +1,5 @@
 import type { Status } from '../../config/statuses.ts'
-import { speaksFor, type ApiClient } from '../platform/auth.ts'
+import { speaksFor, type ApiClient, type Spelling } from '../platform/auth.ts'
 import type { Vault } from '../platform/crypto.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
 import { findingsOf, type Finding } from '../platform/problems.ts'
@@ -46,7 +46,7 @@ export interface IntakeDeps {
   /** Awaited before each push: the catalogue that `statusOf` and `lanes` judge by is at most a second old afterwards. */
   readonly refresh: () => Promise<unknown>
   /** One code for one unit: the one that the list of agencies has, whichever notation was pushed. */
-  readonly spelling: (agencyCode: string) => string
+  readonly spelling: Spelling
   /** What a source's status word means, null when nobody has mapped it yet. */
   readonly statusOf: (source: string, word: string) => Status | null
   /** What a content means for the index, as the ledger keeps it beside the sealed content: without personal data. */
@@ -141,9 +141,9 @@ function judgeAlone(deps: IntakeDeps, client: ApiClient, value: unknown, now: nu
   return { client, change: parsed.data, content, text, hash: deps.vault.fingerprint(text) }
 }
 
-/** Whichever notation the key and the dossier have. */
+/** Whichever notation the dossier has; the key has both. */
 const speaks = ({ spelling }: IntakeDeps, client: ApiClient, agencyCode: string) =>
-  speaksFor(client, agencyCode) || client.agencies.map(spelling).includes(spelling(agencyCode))
+  speaksFor(client, spelling(agencyCode))
 
 const timesOf = (steps: readonly Step[]) => steps.map((step, position) => [`steps[${position}].at`, step.at] as const)
 

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { AlertRules } from '../../config/alerts.ts'
 import type { EventPolicy } from '../../config/events.ts'
-import { speaksFor, type ApiClient, type Authority, type Right } from '../platform/auth.ts'
+import { speaksFor, type ApiClient, type Authority, type Right, type Spelling } from '../platform/auth.ts'
 import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
 import { ProblemDocument, type Http } from '../platform/http.ts'
@@ -32,6 +32,8 @@ export interface EventRoutes {
   readonly sender: Sender
   readonly policy: EventPolicy
   readonly authority: Authority
+  /** Events are of the code that the ledger has for a unit. */
+  readonly spelling: Spelling
   readonly rules: AlertRules
 }
 
@@ -111,8 +113,9 @@ export function registerEventRoutes(app: Http, deps: EventRoutes): void {
     },
     async (request, reply) => {
       const client = await authorise(request, 'webhooks:manage')
-      speaksForAll(client, request.body.agencies)
-      return reply.code(201).send(await addDestination(deps, request.body, by(client)))
+      const agencies = request.body.agencies.map(deps.spelling)
+      speaksForAll(client, agencies)
+      return reply.code(201).send(await addDestination(deps, { ...request.body, agencies }, by(client)))
     },
   )
 
@@ -130,8 +133,9 @@ export function registerEventRoutes(app: Http, deps: EventRoutes): void {
     },
     async (request) => {
       const client = await manage(request, request.params.id)
-      speaksForAll(client, request.body.agencies ?? [])
-      await changeDestination(deps, request.params.id, request.body, by(client))
+      const agencies = request.body.agencies?.map(deps.spelling)
+      speaksForAll(client, agencies ?? [])
+      await changeDestination(deps, request.params.id, { ...request.body, agencies }, by(client))
       return { id: request.params.id }
     },
   )

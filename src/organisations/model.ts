@@ -133,6 +133,9 @@ const nobody = (reason: 'unknown-agency' | 'agency-closed' | 'agency-split', amo
 export const unitOf = ({ agencies, spellings }: Register, code: string): Agency | undefined =>
   agencies.get(code) ?? agencies.get(spellings.get(oneNotation(code)) ?? '')
 
+/** The code that the list has for a unit, whichever notation it is written in; one that no list has stays as it is. */
+export const spellingIn = (register: Register, code: string): string => unitOf(register, code)?.code ?? code
+
 function here(agency: Agency, day: string, follows: boolean): UnitAnswer {
   const former = agency.formerNames?.find(({ until }) => day < until)
   return { found: true, agency, name: former?.name ?? agency.name, follows }

@@ -235,6 +235,11 @@ export const waitingByProcedure = (sql: Sql, units: readonly string[]): Promise<
 
 /** What the portal calls a unit, whichever notation it uses; null when its list does not have it. */
 export async function nameAtPortal(sql: Sql, code: string): Promise<string | null> {
-  const rows = await sql<{ code: string; name: string }[]>`select code, name from portal_agencies`
+  const rows = await unitsAtPortal(sql)
   return rows.find((row) => oneNotation(row.code) === oneNotation(code))?.name ?? null
 }
+
+/** The portal's newest list of units: what it lacks is no longer there. */
+export const unitsAtPortal = (sql: Sql) => sql<{ code: string; name: string }[]>`
+  select code, name from portal_agencies
+  where seen_at >= (select max(started_at) from pulls where service = 'agencies' and outcome = 'applied')`

@@ -12,7 +12,7 @@ import {
   type Level,
   type Register,
 } from './model.ts'
-import { blockedCodes } from './store.ts'
+import { blockedCodes, unitsAtPortal } from './store.ts'
 
 /** All units that the list or the dossiers know: what they are today, and what a person should look at. */
 
@@ -133,10 +133,7 @@ export async function unitFacts(
       select agency_code as handling, intake_agency_code as intake, receiving_agency_code as receiving, count(*)::int as count
       from dossiers group by 1, 2, 3`,
     sql<{ code: string; account: boolean | null }[]>`select code, beneficiary_account as account from agencies`,
-    // What the newest list lacks is no longer there.
-    sql<{ code: string; name: string }[]>`
-      select code, name from portal_agencies
-      where seen_at >= (select max(started_at) from pulls where service = 'agencies' and outcome = 'applied')`,
+    unitsAtPortal(sql),
   ])
   return {
     register,

@@ -22,7 +22,7 @@ export interface ApiClient {
   /** The one-stop system behind this key; status mappings are per source. */
   readonly source: string
   readonly rights: readonly Right[]
-  /** Agency codes this key speaks for; `*` = all. */
+  /** Agency codes this key speaks for, as it was given them and as the ledger writes them; `*` = all. */
   readonly agencies: readonly string[]
   /** The key of somebody who works at the console; otherwise that of a program. */
   readonly person: boolean
@@ -44,7 +44,16 @@ export interface Authority {
   authorise(header: string | undefined, right: Right): Promise<ApiClient>
 }
 
-export function createAuthority(sql: Sql): Authority {
+/** The code under which the ledger has a unit, whichever notation it is written in. */
+export type Spelling = (agencyCode: string) => string
+
+/** Dossiers, reports and lists are found by the ledger's codes: a key that was given another notation of them has these too. */
+export const bothSpellings = <T extends Pick<ApiClient, 'agencies'>>(client: T, spelling: Spelling): T => ({
+  ...client,
+  agencies: [...new Set([...client.agencies, ...client.agencies.map(spelling)])],
+})
+
+export function createAuthority(sql: Sql, spelling: Spelling): Authority {
   const cache = new Map<string, { row: ClientRow | null; until: number }>()
   const find = async (id: string): Promise<ClientRow | null> => {
     const known = cache.get(id)
@@ -63,7 +72,7 @@ export function createAuthority(sql: Sql): Authority {
     if (!row || !timingSafeEqual(row.secret_hash, sha256(secret)))
       throw new Refusal('invalid-key', 'The key is not known')
     const { secret_hash: _, ...client } = row
-    return client
+    return bothSpellings(client, spelling)
   }
   return {
     identify,
@@ -76,7 +85,7 @@ export function createAuthority(sql: Sql): Authority {
   }
 }
 
-export function speaksFor(client: ApiClient, agencyCode: string): boolean {
+export function speaksFor(client: Pick<ApiClient, 'agencies'>, agencyCode: string): boolean {
   return client.agencies.includes('*') || client.agencies.includes(agencyCode)
 }
 

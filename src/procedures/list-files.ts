@@ -5,16 +5,19 @@ import { failed, problem, type Table, type TableResult } from '../platform/table
 import type { MappingRow } from './mapping-list.ts'
 
 /**
- * Lists of mappings from files and to files, in a thread of their own: a workbook of ten thousand rows takes a second, in which an API must
+ * Lists from files and to files, in a thread of their own: a workbook of ten thousand rows takes a second, in which an API must
  * go on answering; and the thread's memory is bounded, whatever an archive unpacks to.
  */
 export interface ListFiles {
+  /** Mappings. */
   read(bytes: Uint8Array): Promise<TableResult<MappingRow>>
+  /** The codes of a register of dossiers, of a column `code`; other columns say nothing. */
+  readCodes(bytes: Uint8Array): Promise<TableResult<string>>
   write(format: TableFormat, table: Table): Promise<Buffer>
 }
 
 export type Order =
-  | { readonly kind: 'read'; readonly bytes: Uint8Array }
+  | { readonly kind: 'mappings' | 'codes'; readonly bytes: Uint8Array }
   | { readonly kind: 'write'; readonly format: TableFormat; readonly table: Table }
 
 /** Megabytes. A workbook of ten thousand rows with proposals needs some 150. */
@@ -35,15 +38,17 @@ export function createListFiles(): ListFiles {
     turn = mine.catch(() => undefined)
     return mine
   }
+  const read = async <T>(order: Order): Promise<TableResult<T>> => {
+    try {
+      return await inThread<TableResult<T>>(order)
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
+      return failed([problem(1, null, 'The sheet is too large to be a list')])
+    }
+  }
   return {
-    async read(bytes) {
-      try {
-        return await inThread<TableResult<MappingRow>>({ kind: 'read', bytes })
-      } catch (error) {
-        if ((error as { code?: unknown }).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
-        return failed([problem(1, null, 'The sheet is too large to be a list')])
-      }
-    },
+    read: (bytes) => read<MappingRow>({ kind: 'mappings', bytes }),
+    readCodes: (bytes) => read<string>({ kind: 'codes', bytes }),
     write: async (format, table) => Buffer.from(await inThread<Uint8Array>({ kind: 'write', format, table })),
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { faultWords } from '../console/list-words.ts'
 import { problemPage, type Console, type Upload, type Visit } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
@@ -10,7 +11,6 @@ import type { Table, TableProblem } from '../platform/table.ts'
 import { confirmPage } from './decision-pages.ts'
 import { acceptancesOf, newestDecision } from './decisions.ts'
 import { waitsForSomebody } from './local.ts'
-import { faultWords } from './list-words.ts'
 import { decidedRows, isUndecided, mappingTable, refusedRows, worksheetTable } from './mapping-list.ts'
 import type { ProcedurePageDeps } from './pages.ts'
 

@@ -1,5 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { z } from 'zod'
 import { readTable, tableBytes } from '../platform/files.ts'
+import type { TableShape } from '../platform/table.ts'
+import { codeCell } from './cells.ts'
 import type { Order } from './list-files.ts'
 import { mappingList } from './mapping-list.ts'
 
@@ -8,7 +11,19 @@ import { mappingList } from './mapping-list.ts'
 /** Bytes of a sheet once it is unpacked: some hundred thousand rows. */
 const largest = 64 * 1024 * 1024
 
-const order = workerData as Order
-const reply =
-  order.kind === 'read' ? readTable(order.bytes, mappingList, { largest }) : await tableBytes(order.format, order.table)
-parentPort!.postMessage(reply)
+/** A province's own register of dossiers: their codes. */
+const register: TableShape<string> = {
+  headers: ['code'],
+  ignoresOthers: true,
+  row: z.object({ code: codeCell(100) }).transform(({ code }) => code),
+}
+
+async function replyTo(order: Order): Promise<unknown> {
+  if (order.kind === 'write') return tableBytes(order.format, order.table)
+  if (order.kind === 'mappings') return readTable(order.bytes, mappingList, { largest })
+  const read = readTable(order.bytes, register, { largest })
+  // A register has some hundred thousand rows; where each stood is not asked.
+  return read.ok ? { ...read, numbers: [] } : read
+}
+
+parentPort!.postMessage(await replyTo(workerData as Order))

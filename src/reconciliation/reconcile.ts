@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Difference, LookUpAnswer, Portal, PortalDossier, PortalStep } from '../delivery/portal.ts'
+import type { Difference, LookUpAnswer, Portal, PortalDossier, PortalStep, RawDifference } from '../delivery/portal.ts'
+import type { Vault } from '../platform/crypto.ts'
 import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
 import { findingKinds, type FindingKind } from './agreement.ts'
 import { keepDiscrepancies, type Seen } from './discrepancies.ts'
@@ -29,6 +30,7 @@ import {
  */
 export interface ReconcileDeps {
   readonly sql: Sql
+  readonly vault: Pick<Vault, 'fingerprint'>
   readonly portal: Pick<Portal, 'canLookUp' | 'lookUp' | 'compare'>
   /**
    * What the portal should hold by dossier id: the delivered change and its delivered steps; null = never delivered,
@@ -280,13 +282,13 @@ async function judge(
   answer: LookUpAnswer,
   options: ReconcileOptions,
 ): Promise<Finding | null | undefined> {
-  const first = classify(deps.portal, target, expected, answer)
+  const first = classify(deps, target, expected, answer)
   if (first.kind === 'equal' || first.kind === 'unknown') return first
   if (target.id === null) return (await withoutHeld(deps.sql, [target.code])).length === 0 ? null : first
   const again = await ask(deps, target.code, options)
   if (again === null) return undefined
   const renewed = (await deps.expected([target.id])).get(target.id) ?? null
-  const second = classify(deps.portal, target, renewed, again)
+  const second = classify(deps, target, renewed, again)
   if (second.kind === 'equal' || second.kind === 'unknown') return second
   const [lane] = await deps.sql<{ state: string }[]>`select state from deliveries where dossier_id = ${target.id}`
   const underWay = lane?.state === 'sending' || lane?.state === 'unknown'
@@ -306,7 +308,7 @@ const presence = (here: boolean, there: boolean): Difference => ({
 })
 
 function classify(
-  portal: ReconcileDeps['portal'],
+  { portal, vault }: ReconcileDeps,
   target: Target,
   expected: Expectation,
   answer: LookUpAnswer,
@@ -322,8 +324,13 @@ function classify(
   if (record === null) return { kind: 'missing-there', fields: [presence(true, false)] }
   if (expected === 'untellable') return unsaid('procedureCode')
   if (expected === 'unreadable') return unsaid('content')
-  const fields = portal.compare(expected.dossier, expected.steps, record)
+  const fields = portal.compare(expected.dossier, expected.steps, record).map((one) => marked(vault, one))
   return { kind: fields.length === 0 ? 'equal' : 'different', fields }
+}
+
+/** What is hidden is told apart by a keyed hash: what a person let stay must not hide another difference of the same field later. */
+function marked(vault: Pick<Vault, 'fingerprint'>, { raw, ...shown }: RawDifference): Difference {
+  return raw === undefined ? shown : { ...shown, mark: vault.fingerprint(raw).toString('hex').slice(0, 16) }
 }
 
 /** Writes findings, counts and position together, and only if nobody else moved the run meanwhile. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Console, Visit } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { html, type Html } from '../console/html.ts'
+import { faultWords } from '../console/list-words.ts'
 import {
   countWords,
   dayWords,
@@ -15,9 +16,7 @@ import {
 import type { Sql } from '../platform/database.ts'
 import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
-import { code as dossierCode } from '../dossiers/model.ts'
-import { readTable } from '../platform/files.ts'
-import type { TableProblem, TableShape } from '../platform/table.ts'
+import type { TableProblem, TableResult } from '../platform/table.ts'
 import { findingKinds, type FindingKind } from './agreement.ts'
 import { sumDiscrepancies, type DiscrepancySum } from './discrepancies.ts'
 import { dossierLink, fieldWords, kindWords, openSums, valueWords } from './discrepancy-words.ts'
@@ -36,10 +35,12 @@ export interface RunPageDeps {
   readonly sql: Sql
   /** Whether the portal can be asked what it holds. */
   readonly canCompare: boolean
+  /** The codes of the province's own register, of a file's column `code`. */
+  readonly readCodes: (bytes: Uint8Array) => Promise<TableResult<string>>
 }
 
 /** Runs of reconciliation: begun here, watched while they run, and what each of them found. */
-export function addRunPages(console: Console, { sql, canCompare }: RunPageDeps): void {
+export function addRunPages(console: Console, { sql, canCompare, readCodes }: RunPageDeps): void {
   const place = { right: 'reports:read', allAgencies: true } as const
   console.page({
     path: 'runs',
@@ -67,10 +68,9 @@ export function addRunPages(console: Console, { sql, canCompare }: RunPageDeps):
     allAgencies: true,
     async act({ by, language }, { bytes }) {
       if (!canCompare) throw new Refusal('no-look-up', 'The dialect of the portal has no look-up service')
-      const read = readTable(bytes, registerFile)
+      const read = await readCodes(bytes)
       if (!read.ok) return registerFaults(language, read.problems)
-      const codes = read.rows.map(({ code }) => code)
-      return { to: `run?id=${await startRun(sql, { askedBy: by, scope: { codes }, served: true })}` }
+      return { to: `run?id=${await startRun(sql, { askedBy: by, scope: { codes: read.rows }, served: true })}` }
     },
   })
   console.act({
@@ -90,13 +90,6 @@ const shownFindings = 200
 /** Seconds between two looks at a run that goes on. */
 const refresh = 3
 
-/** The province's own register: its dossiers' codes in a column `code`; other columns say nothing here. */
-const registerFile: TableShape<{ readonly code: string }> = {
-  headers: ['code'],
-  ignoresOthers: true,
-  row: z.object({ code: dossierCode(100) }),
-}
-
 function registerFaults(language: Language, problems: readonly TableProblem[]): Page {
   const say = sayIn(language)
   return {
@@ -104,7 +97,7 @@ function registerFaults(language: Language, problems: readonly TableProblem[]): 
     status: 422,
     body: html`<section class="note bad" role="alert">
         <ul class="changes">
-          ${problems.slice(0, shownFindings).map(({ row, column, detail }) => html`<li>${say('Dòng', 'Row')} ${row} ${column}: ${detail}</li>`)}
+          ${problems.slice(0, shownFindings).map(({ row, column, detail }) => html`<li>${say('Dòng', 'Row')} ${row}${column !== null && html` · ${say('cột', 'column')} ${column}`}: ${faultWords(detail, language)}</li>`)}
         </ul>
       </section>
       <p><a href="runs">${say('Quay lại', 'Back')}</a></p>`,

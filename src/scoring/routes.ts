@@ -10,6 +10,7 @@ import {
 } from '../../config/score-766.ts'
 import type { ScoreReasonCode } from '../../config/score-reasons.ts'
 import { code } from '../dossiers/model.ts'
+import { speaksFor, type ApiClient } from '../platform/auth.ts'
 import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
 import { ProblemDocument, type Http } from '../platform/http.ts'
@@ -28,7 +29,7 @@ export interface ScoreRouteDeps {
   readonly authorise: (
     request: FastifyRequest,
     right: 'reports:read' | 'dossiers:read',
-  ) => Promise<{ agencies: readonly string[] }>
+  ) => Promise<Pick<ApiClient, 'agencies'>>
 }
 
 const count = z.number().int()
@@ -200,9 +201,9 @@ function registerDossier(app: Http, { sql, vault, catalogue, authorise }: ScoreR
       response: answers(Outcomes),
     },
     handler: async (request) => {
-      const { agencies } = await authorise(request, 'dossiers:read')
+      const client = await authorise(request, 'dossiers:read')
       const score = await readDossierScore({ sql, vault, catalogue: await catalogue() }, request.params.code)
-      if (!score || !(agencies.includes('*') || agencies.includes(score.agencyCode)))
+      if (!score || !speaksFor(client, score.agencyCode))
         throw new Refusal('not-found', 'No dossier with this code was pushed yet')
       return {
         ...score,

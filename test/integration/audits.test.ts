@@ -142,6 +142,37 @@ describe('what an office is asked for', () => {
     expect(file).not.toMatch(/<script|https?:\/\//)
   })
 
+  it('asks about a unit what sending asks: it goes on when it follows itself, and who follows has its codes', async () => {
+    const { sql, catalogue } = province.ground
+    const call = async (path: string, body: object) => {
+      const answer = await fetch(`${province.house.url}/v1/${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${province.key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ why: 'test', ...body }),
+      })
+      expect([path, answer.status]).toEqual([path, 200])
+    }
+    await importAgencies(sql, [{ code: 'H34.04', name: 'Sở mới', level: 'province', beneficiaryAccount: true }])
+    await call('mappings/decisions', {
+      wishes: [{ verdict: 'accept', localCode: 'TT-LA', nationalCode: third, agencyCode: 'H34.04' }],
+    })
+    await catalogue.fresh()
+    expect((await audits())['published']!.rows.map(([code]) => code)).toContain('TT-LA')
+    const succession = { day: '2021-01-01', transfer: 'whole' }
+    await call('organisations/successions', {
+      successions: [
+        { ...succession, oldCode: 'H34.02', newCode: 'H34.04' },
+        { ...succession, oldCode: 'H34.01', newCode: 'H34.01', transfer: 'part' },
+        { ...succession, oldCode: 'H34.01', newCode: 'H34.04', transfer: 'part' },
+      ],
+    })
+    await catalogue.fresh()
+    const { published, accounts } = await audits()
+    expect(published!.rows.map(([code]) => code)).not.toContain('TT-LA')
+    expect(accounts).toMatchObject({ rate: 100, rows: [] })
+    expect(accounts!.figures.reduce((sum, [, count]) => sum + count, 0)).toBe(2)
+  })
+
   it('comes from the command line too', async () => {
     const cli = await openCli()
     const folder = await mkdtemp(join(tmpdir(), 'audit-'))

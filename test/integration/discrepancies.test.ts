@@ -79,7 +79,10 @@ describe('what disagrees', () => {
     const { discrepancies: list } = await call('GET', `discrepancies?${query}`)
     return list as Discrepancy[]
   }
-  const kinds = async (query = '') => (await discrepancies(query)).map(({ code, kind }) => [codes.indexOf(code), kind])
+  const kinds = async (query = '') =>
+    (await discrepancies(query))
+      .map(({ code, kind }) => [codes.indexOf(code), kind] as const)
+      .toSorted(([a], [b]) => a - b)
   const resolve = (body: object) => call('POST', 'discrepancies/resolve', { why: 'kiểm tra', ...body })
 
   it('is found in every kind that was planted, and none is invented', async () => {
@@ -156,6 +159,25 @@ describe('what disagrees', () => {
     await sandbox('PATCH', code, { TrangThaiHoSo: '5' })
     await compared({ only: [code] })
     expect(await kinds('kind=different')).toEqual([[5, 'different']])
+    // What is masked looks the same and is another one.
+    const hidden = codes[6]!
+    await sandbox('PATCH', hidden, { ChuHoSo: 'Trần Thị Một' })
+    await compared({ only: [hidden] })
+    const masked = (await discrepancies('field=owner.name')) as { id: number; fields: unknown[] }[]
+    expect(masked).toMatchObject([{ fields: [{ field: 'owner.name', here: '•••', there: '•••' }] }])
+    expect(JSON.stringify(masked)).not.toContain('Trần')
+    await resolve({ ids: [masked[0]!.id], act: 'ignore' })
+    await compared({ only: [hidden] })
+    expect(await discrepancies('field=owner.name')).toEqual([])
+    await sandbox('PATCH', hidden, { ChuHoSo: 'Trần Thị Hai' })
+    await compared({ only: [hidden] })
+    expect(await discrepancies('field=owner.name')).toHaveLength(1)
+    const kept = await province.ground.sql<{ text: string }[]>`
+      select d.fields::text || f.fields::text as text from discrepancies d join reconciliation_findings f using (code)`
+    expect(kept.map(({ text }) => text).join()).not.toContain('Trần')
+    await sandbox('PATCH', hidden, { ChuHoSo: 'Nguyễn Văn Mẫu' })
+    await compared({ only: [hidden] })
+    expect(await discrepancies('field=owner.name')).toEqual([])
   })
 
   it('that was acted on and is still there waits for somebody again', async () => {
@@ -191,6 +213,17 @@ describe('what disagrees', () => {
     await province.until(async () => (await page(where)).includes('Xong'), 'the run')
     expect(await page(where)).not.toContain('http-equiv="refresh"')
     expect(await page('runs')).toContain('discrepancies?kind=different')
+    // A page that asks by itself keeps nobody signed in.
+    const seen = async () =>
+      (
+        await province.ground.sql<{ idle: number }[]>`
+        select extract(epoch from now() - seen_at)::float8 as idle from console_sessions`
+      )[0]!.idle
+    await province.ground.sql`update console_sessions set seen_at = now() - interval '5 minutes'`
+    expect(await page(`${where}&by-itself=1`)).toContain('Xong')
+    expect(await seen()).toBeGreaterThan(290)
+    await page(where)
+    expect(await seen()).toBeLessThan(60)
     const form3 = new FormData()
     form3.append('file', new Blob([`code,status\n${codes[1]},x\nH34-LA,y\n`]), 'so.csv')
     const uploaded = await fetch(`${url}/console/compare-register`, {
@@ -207,7 +240,7 @@ describe('what disagrees', () => {
       headers: { cookie, origin: url },
       body: wrong,
     })
-    expect([refused.status, (await refused.text()).includes('The column code is missing')]).toEqual([422, true])
+    expect([refused.status, (await refused.text()).includes('Thiếu cột code')]).toEqual([422, true])
     expect(await page('discrepancies?kind=different')).toContain(codes[5]!)
     const [own] = await discrepancies('kind=different')
     const form = { state: 'open', kind: 'different', agency: '', field: '', act: 'resend', id: String(own!.id) }
@@ -303,7 +336,7 @@ describe('looks that come late', () => {
       )
     const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000)
     const rows = () => sql`
-      select code, kind, act, closed_how as how from discrepancies order by id`
+      select code, kind, act, closed_how as how from discrepancies order by code, id`
     await look(ago(10), { found: ['A', 'B', 'C'] })
     // B agrees now, and A is another thing than the older look saw; C was acted on since.
     await look(ago(4), { agreed: ['B'] })
@@ -372,7 +405,7 @@ describe('the comparison of every day', () => {
     }
     const expected = async (ids: number[]) => new Map(ids.map((one) => [one, { dossier: {} as never, steps: [] }]))
     await carry(province.ground.sql, id, () =>
-      continueRun({ sql: province.ground.sql, portal, expected }, id, { concurrency: 1 }),
+      continueRun({ ...province.ground, portal, expected }, id, { concurrency: 1 }),
     )
   }
 

@@ -140,7 +140,7 @@ describe("the province's units", () => {
     const { key } = await createKey(province.ground.sql, {
       name: 'x',
       source: 'one-stop',
-      rights: ['dossiers:write'],
+      rights: ['dossiers:write', 'dossiers:read', 'reports:read', 'webhooks:manage'],
       agencies: ['000.00.02.H34'],
       by: 'test',
     })
@@ -154,6 +154,24 @@ describe("the province's units", () => {
     }
     expect(await push('H34.02')).toBe('stored')
     expect(await push('H34.01')).toBe('refused')
+    const asked = async (path: string, body?: unknown) => {
+      const answer = await fetch(`${province.house.url}/v1/${path}`, {
+        ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+        headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      })
+      return (await answer.json()) as Record<string, unknown>
+    }
+    const { dossiers } = (await asked('dossiers?from=2020-01-01&to=2030-01-01')) as {
+      dossiers: { agencyCode: string; code: string }[]
+    }
+    expect(new Set(dossiers.map(({ agencyCode }) => agencyCode))).toEqual(new Set(['H34.02']))
+    expect((await asked(`dossiers/${dossiers[0]!.code}`))['dossier']).toMatchObject({ code: dossiers[0]!.code })
+    expect(await asked(`dossiers/${dossiers[0]!.code}/score`)).toMatchObject({ code: dossiers[0]!.code })
+    const made = await asked('webhooks', { name: 'x', url: 'https://93.184.216.34/x', agencies: ['000.00.02.H34'] })
+    expect(made).toHaveProperty('id')
+    const [destination] = await province.ground.sql`
+      select agencies from event_destinations where id = ${made['id'] as string}`
+    expect(destination).toEqual({ agencies: ['H34.02'] })
   })
 
   it('do not rewrite the past: a changed name needs its day, or is a correction', async () => {

@@ -63,7 +63,8 @@ const expected: ReconcileDeps['expected'] = (ids) =>
       }),
     ),
   )
-const deps = (): ReconcileDeps => ({ sql, portal, expected })
+const vault = { fingerprint: (text: string) => Buffer.from(text) }
+const deps = (): ReconcileDeps => ({ sql, vault, portal, expected })
 const options = { concurrency: 8, busyPause: 1 }
 
 async function reconcile(scope: RunScope): Promise<Run> {

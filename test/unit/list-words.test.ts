@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { faultWords } from '../../src/procedures/list-words.ts'
+import { faultWords } from '../../src/console/list-words.ts'
 
 const root = new URL('../../src/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')

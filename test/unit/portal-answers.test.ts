@@ -451,7 +451,7 @@ describe('comparing', () => {
     expect(compareRecord(dossier, [], { fields }, sandbox)).toEqual([
       { field: 'status', here: 'processing', there: 'finished' },
       { field: 'receivedAt', here: '2025-08-21T08:30:00+07:00', there: '2025-08-21T09:30:00+07:00' },
-      { field: 'owner.name', here: '•••', there: '•••' },
+      { field: 'owner.name', here: '•••', there: '•••', raw: expect.stringContaining('Văn Khác') as string },
     ])
   })
 
@@ -460,8 +460,11 @@ describe('comparing', () => {
     const found = (...contents: string[]) =>
       compareRecord(dossier, ours, { fields: {}, steps: contents.map(wireStep) }, sandbox)
     expect(found('a', 'b')).toEqual([])
-    expect(found('a')).toEqual([{ field: 'steps', here: '2', there: '1' }])
-    expect(found('a', 'c')).toEqual([{ field: 'steps', here: '2', there: '2, differs at 2' }])
+    expect(found('a')).toEqual([{ field: 'steps', here: '2', there: '1', raw: expect.any(String) as string }])
+    expect(found('a', 'c')).toEqual([
+      { field: 'steps', here: '2', there: '2, differs at 2', raw: expect.any(String) as string },
+    ])
+    expect(found('a', 'c')[0]!.raw).not.toBe(found('a', 'd')[0]!.raw)
   })
 
   it('tells whether a step is there', () => {

@@ -81,7 +81,7 @@ async function carryOut(ground: Ground, id: number, signal: AbortSignal): Promis
   const progress = startProgress('Comparing')
   const expected = async (ids: number[]) => expectedAtPortal(sql, vault, await catalogue.current(), ids)
   try {
-    return await continueRun({ sql, portal: portalOf(ground), expected }, id, {
+    return await continueRun({ sql, vault, portal: portalOf(ground), expected }, id, {
       concurrency: 4,
       signal,
       onProgress: (run) => progress.show(doneOf(run), run.total, `${doneOf(run)} of ${run.total}`),

@@ -14,6 +14,7 @@ import {
   type DestinationView,
 } from '../../events/destinations.ts'
 import { listAttempts, resendEvents, type AttemptRow } from '../../events/store.ts'
+import { spellingIn } from '../../organisations/model.ts'
 import { findingsOf } from '../../platform/problems.ts'
 import { momentWords, type Language, type Words } from '../../console/words.ts'
 import { CommandFailed, exits, UsageError } from '../exits.ts'
@@ -67,7 +68,11 @@ function addAdd(webhooks: Command): void {
       const wish = NewDestination.safeParse(options)
       if (!wish.success)
         throw new UsageError(findingsOf(wish.error).map(({ field, detail }) => `--${field}: ${detail}`))
-      const added = await withGround((ground) => addDestination(ground, wish.data, actor()))
+      const added = await withGround(async (ground) => {
+        const { register } = await ground.catalogue.fresh()
+        const agencies = wish.data.agencies.map((code) => spellingIn(register, code))
+        return addDestination(ground, { ...wish.data, agencies }, actor())
+      })
       answer(switchesOf(command), added, () =>
         [
           added.secret,

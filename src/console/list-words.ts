@@ -1,4 +1,4 @@
-import type { Language } from '../console/words.ts'
+import type { Language } from './words.ts'
 
 /** What is wrong with a list, in Vietnamese: readers and the ledger say it in English. What is not known here is said as it is. */
 const inVietnamese: readonly (readonly [RegExp, string])[] = [
