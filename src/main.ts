@@ -35,10 +35,11 @@ import { createLanes, releaseForeseen, releaseUnder } from './delivery/lanes.ts'
 import { createPace } from './delivery/pace.ts'
 import { addDeliveryPages } from './delivery/pages.ts'
 import { registerPaceRoutes } from './delivery/pace-routes.ts'
+import { portalHealth } from './delivery/portal-health.ts'
 import type { Exchange, Portal } from './delivery/portal.ts'
 import { registerReplayRoutes } from './delivery/replay-routes.ts'
 import { repairDossiers } from './delivery/repair.ts'
-import { outcomeOfItem, resendDossier, rotateReplays } from './delivery/replays.ts'
+import { listReplays, outcomeOfItem, resendDossier, rotateReplays } from './delivery/replays.ts'
 import { operatorOf, registerDeliveryRoutes, type DeliveryRouteDeps } from './delivery/routes.ts'
 import { createSessionStore } from './delivery/sessions.ts'
 import { createRecorder } from './delivery/recorder.ts'
@@ -462,7 +463,20 @@ async function deliveryState(ground: Ground, lanes: BacklogWatch): Promise<Deliv
   const movement = await movementOf(ground)
   const backlog = (await lanes()).filter(({ state }) => state !== 'delivered')
   const { ok: moves, sinceLastAnswerSeconds } = movement
-  return { moves, words: movementWords(movement), sinceLastAnswerSeconds, backlog }
+  const replays = await listReplays(ground.sql, { state: 'running', limit: 20 }, null)
+  return {
+    moves,
+    words: movementWords(movement),
+    sinceLastAnswerSeconds,
+    backlog,
+    portal: await portalHealth(ground.sql),
+    replays: replays.map(({ id, progress: { total, remaining, onWay } }) => ({
+      name: { vi: `Gửi lại, đợt ${id}`, en: `Replay ${id}` },
+      at: `replay?id=${id}`,
+      done: total - remaining - onWay,
+      total,
+    })),
+  }
 }
 
 type BacklogWatch = ReturnType<typeof watchBacklog>

@@ -52,6 +52,16 @@ export function miniBar(rate: number | null): Html {
   </svg>`
 }
 
+/** How far work has come, drawn across the page: counts of one whole in the order of their colours. */
+export function progressBar(total: number, done: number, moving = 0): Html {
+  const width = (count: number) => (total === 0 ? 0 : Math.min(100, (count * 100) / total)).toFixed(2)
+  return html`<svg class="stack" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+    <rect class="track" width="100" height="8" />
+    <rect class="delivered" width="${width(done)}" height="8" />
+    ${moving > 0 && html`<rect class="c4" x="${width(done)}" width="${width(moving)}" height="8" />`}
+  </svg>`
+}
+
 /** An address of the console: relative, with its query. */
 export const address = (path: string, query: Readonly<Record<string, string>>) =>
   `${path}?${new URLSearchParams(query).toString()}`

@@ -76,6 +76,15 @@ thead .number,td.number{text-align:right}
 .more{margin-top:10px}
 .more>summary{color:var(--accent);padding:4px 0}
 .more table{margin-top:8px}
+.all-rows{display:inline-block;margin-top:10px;padding:4px 0;color:var(--accent);cursor:pointer}
+.rest{display:none}
+.unfold:checked~.scroll .rest{display:table-row}
+.unfold:checked~.all-rows{display:none}
+.unfold:focus-visible~.all-rows{outline:3px solid var(--accent);outline-offset:2px}
+button.sort{border:0;background:none;color:inherit;padding:0;font-weight:inherit;text-align:inherit}
+button.sort::after{content:" ↕";opacity:.45}
+[aria-sort=ascending]>button.sort::after{content:" ↑";opacity:1}
+[aria-sort=descending]>button.sort::after{content:" ↓";opacity:1}
 footer{color:var(--soft);font-size:.9rem}
 .top{display:flex;flex-wrap:wrap;gap:8px 20px;align-items:center;background:var(--paper);border-bottom:1px solid var(--line);padding:8px 20px}
 .top nav{display:flex;flex-wrap:wrap;gap:4px;flex:1}

@@ -105,7 +105,7 @@ function groupSection(language: Language, groups: readonly LaneGroup[]): Html {
   return html`<section>
     <h2>${title}</h2>
     <div class="scroll" tabindex="0" role="region" aria-label="${title}">
-      <table>
+      <table data-sort>
         <thead>
           <tr>
             ${head(say('Trạng thái', 'State'))}${head(say('Nguyên nhân', 'Cause'))}${head(say('Số hồ sơ', 'Dossiers'), 'number')}

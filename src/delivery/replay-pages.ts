@@ -3,7 +3,7 @@ import { laneWords } from '../../config/delivery-words.ts'
 import { replayLimits } from '../../config/replays.ts'
 import { problemNote, type Console, type Visit } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
-import { address, html, type Html } from '../console/html.ts'
+import { address, html, progressBar, type Html } from '../console/html.ts'
 import { causeWords, countWords, dayWords, momentWords, sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import { reasonOf } from '../platform/http.ts'
@@ -193,6 +193,7 @@ async function replayPage(visit: Visit, { sql }: Deps, id: number, note?: Html):
           <span class="soft">${replay.actor} · ${momentWords(replay.createdAt)}</span>
         </p>
         <p class="soft">${filterWords(language, replay.filter)}</p>
+        ${progressBar(progress.total, progress.delivered, progress.onWay)}
         <dl class="figures">
           ${parts.map(
             (part) =>

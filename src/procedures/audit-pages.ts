@@ -163,7 +163,7 @@ function countTable(language: Language, rows: readonly { head: Html; count: Matc
   const say = sayIn(language)
   const number = (text: string, kind = '') => html`<th scope="col" class="number ${kind}">${text}</th>`
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${say('Tỷ lệ khớp', 'Rates')}">
-    <table>
+    <table data-sort>
       <thead>
         <tr>
           <th scope="col"></th>

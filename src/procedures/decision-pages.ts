@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { problemPage, type Console, type Visit } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
-import { address, html, type Html } from '../console/html.ts'
+import { address, html, progressBar, type Html } from '../console/html.ts'
 import { released } from '../console/released.ts'
 import { countWords, momentWords, sayIn, type Language } from '../console/words.ts'
 import { reasonOf } from '../platform/http.ts'
@@ -266,7 +266,7 @@ function decisionPage({ language, person }: Visit, decision: Full, names: Names,
     body: html`<section>
         <p>${reason} ${undoneTag(language, decision)}</p>
         <p class="soft">${momentWords(at)} · ${name ?? by}</p>
-        ${dossiers && released(language, dossiers, 'done')} ${progressBar(language, progress)}
+        ${dossiers && released(language, dossiers, 'done')} ${progressOf(language, progress)}
         <p class="actions">
           <a href="mappings">${say('Mã tiếp theo cần xử lý', 'Next codes to do')}</a>
           <a href="decision?id=${id}">${say('Xem lại tiến độ', 'Look again')}</a>
@@ -309,17 +309,11 @@ function decisionPage({ language, person }: Visit, decision: Full, names: Names,
 }
 
 /** How many blocked dossiers go out, and why the others stay: the parts add up. */
-function progressBar(language: Language, progress: Progress): Html | false {
+function progressOf(language: Language, { total, delivered, moving }: Progress): Html | false {
   const say = sayIn(language)
-  const { total, delivered, moving } = progress
   if (total === 0) return false
-  const width = (count: number) => ((count * 100) / total).toFixed(2)
   const [all, there, way] = [countWords(total), countWords(delivered), countWords(moving)]
-  return html`<svg class="stack" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-      <rect class="track" width="100" height="8" />
-      <rect class="delivered" width="${width(delivered)}" height="8" />
-      <rect class="c4" x="${width(delivered)}" width="${width(moving)}" height="8" />
-    </svg>
+  return html`${progressBar(total, delivered, moving)}
     <p>
       ${say(
         `Trong ${all.vi} hồ sơ của các mã này: ${there.vi} đã đồng bộ, ${way.vi} đang gửi.`,

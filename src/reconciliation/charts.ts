@@ -1,7 +1,8 @@
 import { html, type Html } from '../console/html.ts'
-import { countWords, dayWords, percentWords, type Words } from '../console/words.ts'
+import { countWords, dayWords, percentWords, type Language, type Words } from '../console/words.ts'
 import { sharesOf, type SyncRateReport, type Part } from './model.ts'
-import { partWords, reportWords } from './words.ts'
+import type { DayRate, Trends } from './snapshots.ts'
+import { reportWords } from './words.ts'
 
 /** As many colours as the style sheet has; more causes than that share the last one. */
 export const colourOf = (index: number) => `c${Math.min(index, 7)}`
@@ -81,15 +82,18 @@ const step = 68
 const top = 34
 const height = 150
 
-/** One column per month: the frame is all that was received, the filling what is in step. */
-export function monthChart(months: readonly Part[]): Html {
+type Month = Pick<Part, 'key' | 'received' | 'rate'>
+const monthName = ({ key }: Month) => key.split('-').toReversed().join('/')
+
+/** One column per month: the frame is all that was received, the filling what is in step. `at`: where the rest of a month is listed. */
+export function monthChart(months: readonly Month[], at?: (month: string) => string): Html {
   const width = months.length * step + 8
   const low = [...months].sort((a, b) => (a.rate ?? 100) - (b.rate ?? 100))[0]
   const worst = low === undefined ? { vi: '', en: '' } : percentWords(low.rate)
-  const month = low === undefined ? '' : partWords('byMonth', low).vi
+  const month = low === undefined ? '' : monthName(low)
   return html`<svg
     class="months"
-    role="img"
+    role="${at === undefined ? 'img' : 'group'}"
     viewBox="0 0 ${width} ${top + height + 46}"
     width="${width}"
     height="${top + height + 46}"
@@ -99,16 +103,19 @@ export function monthChart(months: readonly Part[]): Html {
       en: `sync rate by month, lowest ${worst.en} in ${month}`,
     })}
     <path class="target" d="M0 ${top}h${width}" />
-    ${months.map(column)}
+    ${months.map((month, index) => column(month, index, at))}
   </svg>`
 }
 
-function column(part: Part, index: number): Html {
+function column(part: Month, index: number, at?: (month: string) => string): Html {
   const x = index * step + 8
   const middle = x + 26
   const filled = (height * (part.rate ?? 0)) / 100
   const percent = percentWords(part.rate)
   const received = countWords(part.received)
+  const name = html`<text class="label" x="${middle}" y="${top + height + 18}" text-anchor="middle"
+    >${monthName(part)}</text
+  >`
   return html`<rect class="track" x="${x}" y="${top}" width="52" height="${height}" />
     <rect
       class="delivered"
@@ -117,9 +124,7 @@ function column(part: Part, index: number): Html {
       width="52"
       height="${filled.toFixed(2)}"
     />
-    <text class="label" x="${middle}" y="${top + height + 18}" text-anchor="middle"
-      >${partWords('byMonth', part).vi}</text
-    >
+    ${at === undefined ? name : html`<a href="${at(part.key)}">${name}</a>`}
     ${(['vi', 'en'] as const).map(
       (language) =>
         html`<g class="${language}">
@@ -129,12 +134,42 @@ function column(part: Part, index: number): Html {
     )}`
 }
 
-const dayStep = 24
+export const trendSections = (language: Language, { days, months }: Trends): Html =>
+  html`${trendSection(
+    language,
+    {
+      vi: `${days.length} ngày qua, tính cả hồ sơ các năm`,
+      en: `The last ${days.length} days, dossiers of all years`,
+    },
+    days,
+  )}
+  ${trendSection(
+    language,
+    {
+      vi: `${months.length} tháng qua, vào ngày cuối mỗi tháng`,
+      en: `The last ${months.length} months, on the last day of each`,
+    },
+    months,
+  )}`
+
+/** The chart with its heading, where there is anything to compare. */
+function trendSection(language: Language, heading: Words, days: readonly DayRate[]): Html | false {
+  if (days.length < 2) return false
+  return html`<section>
+    <h2>${heading[language]}</h2>
+    <div class="scroll" tabindex="0" role="region" aria-label="${heading[language]}">${trendChart(days)}</div>
+  </section>`
+}
+
+const narrowestStep = 24
+/** Between the first and the last point, so that the days below them have room. */
+const narrowestChart = 220
 const dayHeight = 120
 
 /** A line of the rate day by day against the target; every day says its figure when it is pointed at. */
-export function trendChart(days: readonly { readonly day: string; readonly rate: number | null }[]): Html {
-  const width = Math.max(1, days.length - 1) * dayStep + 60
+function trendChart(days: readonly DayRate[]): Html {
+  const dayStep = Math.max(narrowestStep, narrowestChart / (days.length - 1))
+  const width = (days.length - 1) * dayStep + 60
   const y = (rate: number | null) => 20 + dayHeight - (dayHeight * (rate ?? 0)) / 100
   const points = days.map(({ rate }, place) => `${place * dayStep + 8},${y(rate).toFixed(1)}`)
   const [first, last] = [days[0]!, days.at(-1)!]

@@ -15,7 +15,15 @@ import { tableFormats } from '../platform/files.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Table } from '../platform/table.ts'
 import { limitOf, selection, shownPeriod } from './selection.ts'
-import { allDossiers, dossierCursor, isWholeCode, listDossiers, type DossierFilter, type DossierLine } from './store.ts'
+import {
+  allDossiers,
+  dossierCursor,
+  isWholeCode,
+  listDossiers,
+  orders,
+  type DossierFilter,
+  type DossierLine,
+} from './store.ts'
 import { causeCodes } from './words.ts'
 
 /** The dossiers behind a number, or those somebody looks for: as a page and as a file. A person sees their own agencies. */
@@ -31,6 +39,7 @@ const search = {
   code: blank(z.string().trim().max(100)),
   cause: blank(z.string().max(50)),
   state: blank(z.enum(['delivered', 'gap'])),
+  order: blank(z.enum(orders)),
 }
 const ListQuery = z.strictObject({ ...search, cursor: blank(z.string().regex(dossierCursor)) })
 const FileQuery = z.strictObject({ ...search, format: z.enum(['xlsx', 'csv']) })
@@ -195,6 +204,10 @@ function searchForm(language: Language, query: Search, { from, to }: Filter): Ht
           query.cause,
           causes.map((code) => [code, causeWords(code).cause[language]]),
         )}
+        ${chooser('order', say('Thứ tự', 'Order'), query.order, [
+          ['oldest', say('Tiếp nhận trước', 'Oldest first')],
+          ['newest', say('Tiếp nhận sau', 'Newest first')],
+        ])}
         ${day('from', from, say('Tiếp nhận từ ngày', 'Received from'))} ${day('to', to, say('Trước ngày', 'Before'))}
       </div>
       <p class="actions"><button>${say('Tìm', 'Find')}</button> <a href="dossiers">${say('Bỏ lọc', 'Clear')}</a></p>

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { laneWords } from '../../config/delivery-words.ts'
 import type { Console, Visit } from '../console/console.ts'
-import { address, html, type Html } from '../console/html.ts'
+import { address, html, progressBar, type Html } from '../console/html.ts'
 import {
   ageWords,
   causeWords,
@@ -10,17 +10,19 @@ import {
   momentWords,
   percentWords,
   sayIn,
+  spanWords,
   type Language,
   type Words,
 } from '../console/words.ts'
+import type { PortalHealth } from '../delivery/model.ts'
 import type { Sql } from '../platform/database.ts'
-import { rateRing, stackedBar, trendChart } from './charts.ts'
+import { monthChart, rateRing, stackedBar, trendSections } from './charts.ts'
 import { sumDiscrepancies, type DiscrepancySum } from './discrepancies.ts'
 import { openSums } from './discrepancy-words.ts'
 import type { SyncRateReport } from './model.ts'
 import { listRunning, type Run } from './runs.ts'
 import { limitOf, shownPeriod } from './selection.ts'
-import { movedMonths, trend, type DayRate, type MonthMoved } from './snapshots.ts'
+import { lastMonths, movedMonths, trendsOf, type MonthMoved, type MonthRate, type Trends } from './snapshots.ts'
 import { syncRate } from './store.ts'
 
 /** How delivery stands, as this page shows it. */
@@ -30,6 +32,18 @@ export interface DeliveryState {
   readonly words: Words
   readonly sinceLastAnswerSeconds: number | null
   readonly backlog: readonly Waiting[]
+  readonly portal: PortalHealth
+  /** What is sent again on purpose. */
+  readonly replays: readonly Job[]
+}
+
+/** Work that is under way. */
+export interface Job {
+  readonly name: Words
+  /** The address of its page. */
+  readonly at: string
+  readonly done: number
+  readonly total: number
 }
 
 interface Waiting {
@@ -44,8 +58,8 @@ export interface OverviewDeps {
   readonly delivery: () => Promise<DeliveryState>
 }
 
-/** Days drawn. */
-const drawn = 30
+/** Months drawn. */
+const drawnMonths = 12
 /** Milliseconds for which a report is good enough for an overview: it reads all dossiers of the year. */
 const freshFor = 15_000
 /** Milliseconds after which an open page is renewed. */
@@ -80,7 +94,8 @@ interface Facts {
   readonly delivery: DeliveryState
   readonly discrepancies: readonly DiscrepancySum[]
   readonly running: readonly Run[]
-  readonly days: readonly DayRate[]
+  readonly trends: Trends
+  readonly months: readonly MonthRate[]
   readonly moved: readonly MonthMoved[]
 }
 
@@ -114,7 +129,8 @@ function createFacts({ sql, delivery }: OverviewDeps): (agencies: readonly strin
     delivery: await deliveryNow(),
     discrepancies: await sumDiscrepancies(sql, agencies),
     running: await listRunning(sql, agencies),
-    days: await trend(sql, drawn, agencies),
+    trends: await trendsOf(sql, agencies),
+    months: agencies === undefined ? await lastMonths(sql, drawnMonths) : [],
     moved: agencies === undefined ? await movedMonths(sql, 6) : [],
   })
 }
@@ -127,11 +143,13 @@ interface Reader {
 }
 
 function overview(language: Language, facts: Facts, reader: Reader): Html {
-  const { report, delivery, discrepancies, running, days, moved } = facts
-  return html`${rateSection(language, report)} ${stateSection(language, delivery, reader)}
-    ${discrepancies.length > 0 && discrepancySection(language, discrepancies)}
-    ${running.length > 0 && runSection(language, running)} ${days.length > 1 && trendSection(language, days)}
-    ${moved.length > 0 && movedSection(language, moved)}
+  const { report, delivery, discrepancies, running, trends, months, moved } = facts
+  const { whole, mayList } = reader
+  const jobs = [...running.map(runJob), ...(whole && mayList ? delivery.replays : [])]
+  return html`${rateSection(language, report)} ${jobs.length > 0 && jobSection(language, jobs)}
+    ${stateSection(language, delivery, reader)} ${portalSection(language, delivery, whole && mayList)}
+    ${discrepancies.length > 0 && discrepancySection(language, discrepancies)} ${trendSections(language, trends)}
+    ${months.length > 0 && monthSection(language, months)} ${moved.length > 0 && movedSection(language, moved)}
     <p class="soft">${sayIn(language)('Lúc', 'At')} ${momentWords(new Date().toISOString())}</p>`
 }
 
@@ -178,27 +196,13 @@ function rateSection(language: Language, report: SyncRateReport): Html {
     }`
 }
 
-function stateSection(
-  language: Language,
-  { moves, words, sinceLastAnswerSeconds: silence, backlog }: DeliveryState,
-  { whole, mayList }: Reader,
-): Html {
+function stateSection(language: Language, { moves, words, backlog }: DeliveryState, { whole, mayList }: Reader): Html {
   const say = sayIn(language)
-  const age = ageWords(silence ?? 0)
   const sums = Map.groupBy(backlog, ({ state }) => state)
   const { delivered: _, ...open } = laneWords
   return html`<section>
     <h2>${say('Gửi hồ sơ', 'Delivery')}</h2>
-    <p>
-      <span class="tag ${moves ? 'accept' : 'review'}">${words[language]}</span>
-      <span class="soft"
-        >${
-          silence === null
-            ? say('Cổng chưa trả lời lần nào', 'the portal never answered')
-            : say(`Cổng trả lời ${age.vi} trước`, `the portal answered ${age.en} ago`)
-        }</span
-      >
-    </p>
+    <p><span class="tag ${moves ? 'accept' : 'review'}">${words[language]}</span></p>
     ${
       whole &&
       html`<dl class="figures">
@@ -207,6 +211,54 @@ function stateSection(
     }
   </section>`
 }
+
+/** The way to the portal and the portal, each by what its newest calls said. */
+function portalSection(
+  language: Language,
+  { portal, sinceLastAnswerSeconds: silence }: DeliveryState,
+  mayList: boolean,
+): Html {
+  const say = sayIn(language)
+  const { calls, good, failures, slowest, reached, since } = portal
+  const age = ageWords(silence ?? 0)
+  const number = (count: number) => countWords(count)[language]
+  const way =
+    reached === null
+      ? say('chưa gọi lần nào', 'never called')
+      : reached
+        ? say('kết nối được', 'can be reached')
+        : say('không kết nối được', 'cannot be reached')
+  return html`<section>
+    <h2>${say('Cổng và máy chủ bảo mật', 'Portal and security server')}</h2>
+    <p>
+      ${say('Đường truyền, máy chủ bảo mật', 'Connector and security server')}:
+      <span class="tag ${reached === true ? 'accept' : reached === false && 'review'}">${way}</span>
+    </p>
+    <p>
+      ${say('Cổng', 'Portal')}:
+      ${silence === null ? say('chưa trả lời lần nào', 'never answered') : say(`trả lời ${age.vi} trước`, `answered ${age.en} ago`)}
+    </p>
+    ${
+      calls > 0 &&
+      html`<p>
+        ${say('Từ', 'Since')} ${momentWords(since)}: ${number(calls)} ${say('lượt gọi', 'calls')}, ${number(good)}
+        ${say('thành công', 'successful')}${
+          slowest !== null &&
+          html`; ${say('95 % trả lời trong', '95 % answered within')} ${spanWords(Math.round(slowest))[language]}`
+        }
+      </p>`
+    }
+    ${
+      failures.length > 0 &&
+      html`<ul class="changes">
+        ${failures.map(({ failure, count }) => html`<li>${mayList ? html`<a href="${address('traffic', { failure, from: minuteOf(since) })}">${number(count)}</a>` : number(count)} ${causeWords(failure).cause[language]}</li>`)}
+      </ul>`
+    }
+  </section>`
+}
+
+/** Vietnam's time as an address of the page of calls has it. */
+const minuteOf = (instant: string) => new Date(Date.parse(instant) + 7 * 3_600_000).toISOString().slice(0, 16)
 
 interface WaitingFigure {
   readonly name: Words
@@ -234,28 +286,41 @@ function discrepancySection(language: Language, sums: readonly DiscrepancySum[])
   </section>`
 }
 
-function runSection(language: Language, running: readonly Run[]): Html {
-  const say = sayIn(language)
+/** Work that takes its time, with how far it has come. */
+function jobSection(language: Language, jobs: readonly Job[]): Html {
   return html`<section>
-    <h2>${say('Đang đối soát', 'Reconciliation going on')}</h2>
-    ${running.map(({ id, total, counts }) => {
-      const done = Object.values(counts).reduce((sum, count) => sum + count, 0)
-      return html`<p>
-        <a href="run?id=${id}">${say('Lần', 'Run')} ${id}</a>: ${countWords(done)[language]} /
-        ${countWords(total)[language]}
-      </p>`
-    })}
+    <h2>${sayIn(language)('Đang chạy', 'Going on now')}</h2>
+    ${jobs.map(
+      ({ name, at, done, total }) =>
+        html`<p>
+            <a href="${at}">${name[language]}</a>
+            <span class="soft">${countWords(done)[language]} / ${countWords(total)[language]}</span>
+          </p>
+          ${progressBar(total, done)}`,
+    )}
   </section>`
 }
 
-function trendSection(language: Language, days: readonly DayRate[]): Html {
+const runJob = ({ id, total, counts }: Run): Job => ({
+  name: { vi: `Đối soát, lần ${id}`, en: `Reconciliation, run ${id}` },
+  at: `run?id=${id}`,
+  done: Object.values(counts).reduce((sum, count) => sum + count, 0),
+  total,
+})
+
+function monthSection(language: Language, months: readonly MonthRate[]): Html {
   const say = sayIn(language)
+  const heading = say('12 tháng tiếp nhận gần nhất', 'The last 12 months of reception')
   return html`<section>
-    <h2>
-      ${say(`${days.length} ngày qua, tính cả hồ sơ các năm`, `The last ${days.length} days, dossiers of all years`)}
-    </h2>
-    <div class="scroll" tabindex="0" role="region" aria-label="${say('Xu hướng', 'Trend')}">${trendChart(days)}</div>
+    <h2>${heading}</h2>
+    <div class="scroll" tabindex="0" role="region" aria-label="${heading}">${monthChart(months, gapsOf)}</div>
   </section>`
+}
+
+/** Where the dossiers of a month that are not in step are listed. */
+function gapsOf(month: string): string {
+  const to = new Date(Date.UTC(Number(month.slice(0, 4)), Number(month.slice(5)), 1)).toISOString().slice(0, 10)
+  return address('dossiers', { from: `${month}-01`, to, state: 'gap' })
 }
 
 function movedSection(language: Language, moved: readonly MonthMoved[]): Html {

@@ -23,6 +23,8 @@ export interface PageOptions {
   readonly live?: boolean
   /** Where the dossiers behind a number are listed; the API, if nothing is said. */
   readonly listAt?: string
+  /** Where the report is narrowed to an agency, with its past; without it, agencies are no links. */
+  readonly reportAt?: string
   /** Where a local code is mapped; without it, codes are no links. */
   readonly mappingAt?: string
 }
@@ -205,27 +207,21 @@ const filterOf = { byLevel: 'level', byAgency: 'agency', byProcedure: 'procedure
 type Table = Exclude<Breakdown, 'byMonth'>
 
 function breakdown(report: SyncRateReport, name: Table, options: PageOptions): Html {
-  const parts = report[name]
-  const rest = parts.slice(shownRows)
-  const more = countWords(rest.length)
+  const count = report[name].length
+  const all = countWords(count)
   return html`<section>
     <h2>${both(reportWords[name])}</h2>
-    ${table(report, name, parts.slice(0, shownRows), options)}
-    ${
-      rest.length > 0 &&
-      html`<details class="more">
-        <summary>${both({ vi: `Xem thêm ${more.vi} dòng`, en: `Show ${more.en} more` })}</summary>
-        ${table(report, name, rest, options)}
-      </details>`
-    }
+    ${count > shownRows && html`<input class="switch unfold" type="checkbox" id="all-${name}" />`}
+    ${table(report, name, options)}
+    ${count > shownRows && html`<label class="all-rows" for="all-${name}">${both({ vi: `Hiện cả ${all.vi} dòng`, en: `Show all ${all.en} rows` })}</label>`}
   </section>`
 }
 
-function table(report: SyncRateReport, name: Table, parts: readonly Part[], options: PageOptions): Html {
+function table(report: SyncRateReport, name: Table, options: PageOptions): Html {
   const number = (words: Words, kind = '') => html`<th scope="col" class="number ${kind}">${both(words)}</th>`
   const label = `${reportWords[name].vi} / ${reportWords[name].en}`
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}">
-    <table>
+    <table data-sort="${shownRows}">
       <thead>
         <tr>
           <th scope="col">${both(reportWords[name])}</th>
@@ -235,13 +231,18 @@ function table(report: SyncRateReport, name: Table, parts: readonly Part[], opti
         </tr>
       </thead>
       <tbody>
-        ${parts.map((part) => row(report, name, part, options))}
+        ${report[name].map((part, place) => row(report, name, part, { ...options, isRest: place >= shownRows }))}
       </tbody>
     </table>
   </div>`
 }
 
-function row(report: SyncRateReport, name: Table, part: Part, options: PageOptions): Html {
+function row(
+  report: SyncRateReport,
+  name: Table,
+  part: Part,
+  options: PageOptions & { readonly isRest: boolean },
+): Html {
   const gap = part.received - part.delivered
   const number = both(countWords(gap))
   const path = listAddress(report, options, { [filterOf[name]]: part.key, state: 'gap' })
@@ -251,10 +252,13 @@ function row(report: SyncRateReport, name: Table, part: Part, options: PageOptio
     name === 'byProcedure' && options.mappingAt !== undefined
       ? html`<a href="${address(options.mappingAt, { code: part.key })}">${key}</a>`
       : key
-  return html`<tr>
-    <th scope="row">
-      ${both(partWords(name, part))}${name !== 'byLevel' && (part.name !== part.key || mapping !== key) && mapping}
-    </th>
+  const words = both(partWords(name, part))
+  const isNarrowed = name === 'byAgency' && options.reportAt !== undefined
+  const narrow = isNarrowed
+    ? html`<a href="${options.reportAt}${addressOf(report, { agency: part.key })}">${words}</a>`
+    : words
+  return html`<tr class="${options.isRest && 'rest'}">
+    <th scope="row">${narrow}${name !== 'byLevel' && (part.name !== part.key || mapping !== key) && mapping}</th>
     <td class="number">${both(countWords(part.received))}</td>
     <td class="number wide">${both(countWords(part.delivered))}</td>
     <td class="number">${options.live === true && gap > 0 ? html`<a href="${path}">${number}</a>` : number}</td>

@@ -6,10 +6,12 @@ import { periodForm } from '../console/forms.ts'
 import { sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import { tableFormats } from '../platform/files.ts'
+import { trendSections } from './charts.ts'
 import type { SyncRateReport } from './model.ts'
 import { renderReportPage, reportBody } from './page.ts'
 import { reportWorkbook } from './report-file.ts'
 import { limitOf, selection, shownPeriod } from './selection.ts'
+import { trendsOf, type Trends } from './snapshots.ts'
 import { sampleCodes, syncRate } from './store.ts'
 import { onlyWords, periodWords, reportWords, sumWords } from './words.ts'
 
@@ -31,7 +33,10 @@ export function addReportPages(console: Console, { sql }: { readonly sql: Sql })
         report.causes.map(({ code }) => code),
       )
       const mayMap = person.rights.includes('mappings:read') && person.agencies.includes('*')
-      return reportPage(language, report, { samples, mayMap })
+      // Days are kept by agency: what is narrowed otherwise has no past to show.
+      const hasPast = query.level === undefined && query.procedure === undefined
+      const trends = hasPast ? await trendsOf(sql, withinLimit(agencies, query.agency)) : null
+      return reportPage(language, report, { samples, mayMap, trends })
     },
   })
   console.file({
@@ -56,6 +61,10 @@ export function addReportPages(console: Console, { sql }: { readonly sql: Sql })
   })
 }
 
+/** The chosen agency, where the reader may see it. */
+const withinLimit = (agencies: readonly string[] | undefined, chosen: string | undefined) =>
+  chosen === undefined ? agencies : (agencies ?? [chosen]).filter((agency) => agency === chosen)
+
 function fileAddress({ period, only }: SyncRateReport, format: 'xlsx' | 'html'): string {
   const limits = Object.entries(only).flatMap(([key, value]) => (value === null ? [] : [[key, value]]))
   return address('report-file', { ...period, ...Object.fromEntries(limits), format })
@@ -64,7 +73,7 @@ function fileAddress({ period, only }: SyncRateReport, format: 'xlsx' | 'html'):
 function reportPage(
   language: Language,
   report: SyncRateReport,
-  { samples, mayMap }: { samples: Record<string, string[]>; mayMap: boolean },
+  { samples, mayMap, trends }: { samples: Record<string, string[]>; mayMap: boolean; trends: Trends | null },
 ): Page {
   const say = sayIn(language)
   const only = onlyWords(report.only)
@@ -84,9 +93,11 @@ function reportPage(
               samples,
               live: true,
               listAt: 'dossiers',
+              reportAt: 'report',
               ...(mayMap ? { mappingAt: 'mapping' } : {}),
             })
       }
+      ${trends && trendSections(language, trends)}
       <footer><p>${both(sumWords(report))}</p></footer>`,
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Console, Visit } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
-import { html, type Html } from '../console/html.ts'
+import { html, progressBar, type Html } from '../console/html.ts'
 import { faultWords } from '../console/list-words.ts'
 import {
   countWords,
@@ -337,11 +337,7 @@ function registerSection(language: Language, register: RegisterCount): Html {
 }
 
 function progress(say: Say, language: Language, done: number, total: number): Html {
-  const percent = total === 0 ? 0 : Math.min(100, (done * 100) / total)
-  return html`<svg class="stack" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-      <rect class="track" width="100" height="8" />
-      <rect class="delivered" width="${percent.toFixed(2)}" height="8" />
-    </svg>
+  return html`${progressBar(total, done)}
     <p role="status">
       ${say(`${countWords(done).vi} trên ${countWords(total).vi}`, `${countWords(done)[language]} of ${countWords(total)[language]}`)}
     </p>`

@@ -1,5 +1,5 @@
 import { vietnamDate } from '../dossiers/model.ts'
-import type { Sql } from '../platform/database.ts'
+import type { Fragment, Sql } from '../platform/database.ts'
 import { rateOf } from './model.ts'
 
 /** The sync rate as it stood, day by day: kept once a day, so that a trend needs no history of single dossiers. */
@@ -24,11 +24,51 @@ export interface DayRate {
 }
 
 /** The last days that were kept, the oldest first, of all agencies or of some. */
-export async function trend(sql: Sql, days: number, agencies?: readonly string[]): Promise<DayRate[]> {
+export const trend = (sql: Sql, days: number, agencies?: readonly string[]): Promise<DayRate[]> =>
+  keptOn(sql, sql`select distinct day from sync_snapshots order by day desc limit ${days}`, agencies)
+
+/** The same by the last day kept of each month. */
+export const monthlyTrend = (sql: Sql, months: number, agencies?: readonly string[]): Promise<DayRate[]> =>
+  keptOn(
+    sql,
+    sql`select max(day) from sync_snapshots group by date_trunc('month', day) order by 1 desc limit ${months}`,
+    agencies,
+  )
+
+/** What is drawn wherever a trend is: days, and months for what goes slowly. */
+export interface Trends {
+  readonly days: readonly DayRate[]
+  readonly months: readonly DayRate[]
+}
+
+export const trendsOf = async (sql: Sql, agencies?: readonly string[]): Promise<Trends> => ({
+  days: await trend(sql, 30, agencies),
+  months: await monthlyTrend(sql, 12, agencies),
+})
+
+async function keptOn(sql: Sql, days: Fragment, agencies?: readonly string[]): Promise<DayRate[]> {
   const rows = await sql<Omit<DayRate, 'rate'>[]>`
     select to_char(day, 'YYYY-MM-DD') as day, sum(received)::int as received, sum(delivered)::int as delivered
-    from sync_snapshots where part = 'agency' ${agencies === undefined ? sql`` : sql`and key = any(${[...agencies]}::text[])`}
-    group by 1 order by 1 desc limit ${days}`
+    from sync_snapshots where part = 'agency' and day in (${days})
+      ${agencies === undefined ? sql`` : sql`and key = any(${[...agencies]}::text[])`}
+    group by 1 order by 1`
+  return rows.map((row) => ({ ...row, rate: rateOf(row.delivered, row.received) }))
+}
+
+/** A month of reception, `yyyy-MM`, of the whole province as it was last kept. */
+export interface MonthRate {
+  readonly key: string
+  readonly received: number
+  readonly delivered: number
+  readonly rate: number | null
+}
+
+/** The last months of reception, the oldest first. */
+export async function lastMonths(sql: Sql, months: number): Promise<MonthRate[]> {
+  const rows = await sql<Omit<MonthRate, 'rate'>[]>`
+    select key, received, delivered from sync_snapshots
+    where part = 'month' and day = (select max(day) from sync_snapshots where part = 'month')
+    order by key desc limit ${months}`
   return rows.toReversed().map((row) => ({ ...row, rate: rateOf(row.delivered, row.received) }))
 }
 

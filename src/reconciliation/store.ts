@@ -14,6 +14,9 @@ export interface Selection {
   readonly agencies?: readonly string[] | undefined
 }
 
+export const orders = ['oldest', 'newest'] as const
+type Order = (typeof orders)[number]
+
 export interface DossierFilter extends Selection {
   readonly cause?: string | undefined
   readonly state?: 'delivered' | 'gap' | undefined
@@ -21,6 +24,8 @@ export interface DossierFilter extends Selection {
   /** The dossier of this code, or those whose code begins with it. */
   readonly code?: { readonly text: string; readonly whole: boolean } | undefined
   readonly cursor?: string | undefined
+  /** In order of reception; the oldest first, if nothing is said. */
+  readonly order?: Order | undefined
   readonly limit: number
 }
 
@@ -226,16 +231,17 @@ export async function listDossiers(
   sql: Sql,
   filter: DossierFilter,
 ): Promise<{ dossiers: DossierLine[]; next: string | null }> {
-  const { cause, state, code, cursor, limit } = filter
+  const { cause, state, code, cursor, limit, order = 'oldest' } = filter
   const place = cursor === undefined ? null : dossierCursor.exec(cursor)
   if (place === null && cursor !== undefined) throw new Error('The cursor is not one that a list gave out')
-  const from = place === null ? sql`` : after(sql, place)
+  const from = place === null ? sql`` : after(sql, place, order)
   const where = sql`true ${selected(sql, filter)} ${wanted(sql, filter)} ${from}`
   const count = limit + 1
   const rows = await atLength(sql, async (tx) => {
-    if (code?.whole || (cause === undefined && state !== 'gap')) return linesOf(tx, idsOf(sql, where, count))
-    const near = await linesOf(tx, nearIds(sql, received(sql, filter), from, where, count))
-    return near.length === count ? near : linesOf(tx, allIds(sql, where, count))
+    if (code?.whole || (cause === undefined && state !== 'gap'))
+      return linesOf(tx, idsOf(sql, where, order, count), order)
+    const near = await linesOf(tx, nearIds(sql, { period: received(sql, filter), from, where, order, count }), order)
+    return near.length === count ? near : linesOf(tx, allIds(sql, where, order, count), order)
   })
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
@@ -297,29 +303,40 @@ export async function* allDossiers(
 /** Where a rare cause makes each page read all lanes of it, few pages are quicker. */
 const perPart = 5_000
 
-function after(sql: Sql, place: RegExpExecArray): Fragment {
-  return sql`and (received_at, id) >
+function after(sql: Sql, place: RegExpExecArray, order: Order): Fragment {
+  return sql`and (received_at, id) ${order === 'newest' ? sql`<` : sql`>`}
     (timestamptz 'epoch' + ${Number(place[1])}::float8 * interval '1 microsecond', ${Number(place[2])}::bigint)`
 }
 
-const idsOf = (sql: Sql, where: Fragment, count: number) =>
-  sql`select id from standing where ${where} order by received_at, id limit ${count}`
+const way = (sql: Sql | Tx, order: Order) => (order === 'newest' ? sql`desc` : sql``)
+
+const idsOf = (sql: Sql, where: Fragment, order: Order, count: number) => sql`
+  select id from standing where ${where} order by received_at ${way(sql, order)}, id ${way(sql, order)} limit ${count}`
+
+interface Near {
+  readonly period: Fragment
+  readonly from: Fragment
+  readonly where: Fragment
+  readonly order: Order
+  readonly count: number
+}
 
 /** Left to itself, PostgreSQL would go through all dossiers where it hopes to meet some soon. */
-const nearIds = (sql: Sql, period: Fragment, from: Fragment, where: Fragment, count: number) => sql`
+const nearIds = (sql: Sql, { period, from, where, order, count }: Near) => sql`
   select id from (
-    select id, received_at as at from dossiers where true ${period} ${from} order by received_at, id limit ${nearby}
+    select id, received_at as at from dossiers where true ${period} ${from} order by received_at ${way(sql, order)}, id ${way(sql, order)}
+    limit ${nearby}
   ) as near join standing using (id)
-  where ${where} order by at, id limit ${count}`
+  where ${where} order by at ${way(sql, order)}, id ${way(sql, order)} limit ${count}`
 
 /** From the lanes: all of them are read before the first ones are chosen. */
-const allIds = (sql: Sql, where: Fragment, count: number) => sql`
+const allIds = (sql: Sql, where: Fragment, order: Order, count: number) => sql`
   select id from (
     with chosen as materialized (select id, received_at from standing where ${where}) select id, received_at from chosen
-  ) as chosen order by received_at, id limit ${count}`
+  ) as chosen order by received_at ${way(sql, order)}, id ${way(sql, order)} limit ${count}`
 
 /** A page is chosen before its lines are read: it is short, whatever PostgreSQL expects. */
-function linesOf(tx: Tx, ids: Fragment): Promise<DossierRow[]> {
+function linesOf(tx: Tx, ids: Fragment, order: Order): Promise<DossierRow[]> {
   return tx<DossierRow[]>`
     with page as materialized (${ids})
     select id, code, source, agency_code as "agencyCode", agency_name as "agencyName", level,
@@ -327,7 +344,7 @@ function linesOf(tx: Tx, ids: Fragment): Promise<DossierRow[]> {
       received_at as "receivedAt", updated_at as "updatedAt", state, cause, at_portal as "atPortal", attempts,
       (extract(epoch from received_at) * 1000000)::bigint as micros
     from page join standing using (id)
-    order by received_at, id`
+    order by received_at ${way(tx, order)}, id ${way(tx, order)}`
 }
 
 function lineOf({ id: _id, micros: _micros, receivedAt, updatedAt, ...line }: DossierRow): DossierLine {

@@ -256,7 +256,7 @@ function partSection(language: Language, report: ScoreReport, name: 'byAgency' |
   return html`<section>
     <h2>${title}</h2>
     <div class="scroll" tabindex="0" role="region" aria-label="${title}">
-      <table>
+      <table ${parts.length <= shownParts && trusted('data-sort')}>
         <thead>
           <tr>
             <th scope="col"></th>

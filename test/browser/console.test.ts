@@ -269,4 +269,37 @@ describe('the console in a browser', () => {
     await at('mappings')
     expect(await page.locator('h1').textContent()).toBe('Procedure codes')
   })
+
+  it('sorts a whole table where it stands, by numbers, words and rates, for keyboard and ear', async () => {
+    const { sql } = province.ground
+    const agencies = Array.from({ length: 12 }, (_, index) => ({ code: `H34.9${index}`, dossiers: index + 1 }))
+    for (const { code, dossiers } of agencies)
+      await sql`
+        with new as (
+          insert into dossiers (code, source, agency_code, procedure_code, source_status, received_at, changed_at, hash, change_id)
+          select ${code} || '-' || n, 'one-stop', ${code}, 'P', 'finished', '2019-03-01', now(), '', 1 from generate_series(1, ${dossiers}::int) n
+          returning id
+        )
+        insert into deliveries (dossier_id, agency_code, state, wanted_change_id) select id, ${code}, 'waiting', 1 from new`
+    await enter('report?from=2019-01-01&to=2020-01-01')
+    await page.waitForURL(/report\?/)
+    const table = page.locator('table', { hasText: 'H34.90' })
+    const shown = async () => {
+      const rows = await table.locator('tbody tr:visible').all()
+      return Promise.all(rows.map(async (row) => Number(await row.locator('td').first().textContent())))
+    }
+    expect(await shown()).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3])
+    const byReceived = table.getByRole('button', { name: 'Đã tiếp nhận' })
+    await byReceived.focus()
+    await page.keyboard.press('Enter')
+    expect(await table.locator('th[aria-sort]').getAttribute('aria-sort')).toBe('descending')
+    await page.keyboard.press('Enter')
+    expect(await table.locator('th[aria-sort]').getAttribute('aria-sort')).toBe('ascending')
+    expect(await shown()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    await page.getByText('Hiện cả 12 dòng').click()
+    expect(await shown()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+    await table.getByRole('button', { name: 'Theo cơ quan' }).click()
+    expect(await table.locator('tbody tr th').first().textContent()).toContain('H34.90')
+    await checkFits()
+  })
 })

@@ -1,10 +1,11 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import axe, { type AxeResults } from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { importAgencies, succeed } from '../../src/organisations/store.ts'
 import { createKey, rights } from '../../src/platform/auth.ts'
+import { openWorkbook } from '../../src/platform/xlsx.ts'
 import { decide } from '../../src/procedures/decisions.ts'
 import { applyProcedures } from '../../src/procedures/national.ts'
 import { importLocalProcedures } from '../../src/procedures/local-lists.ts'
@@ -77,7 +78,7 @@ describe('every page of the console', () => {
         await page.setViewportSize({ width, height: 800 })
         expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
         const name = path.replaceAll(/[^\w.]+/g, '-').replace(/-$/, '')
-        await page.screenshot({ path: `${screenshots}${name}-${language}-${width}.png` })
+        await page.screenshot({ path: `${screenshots}${name}-${language}-${width}.png`, fullPage: true })
       }
     }
   })
@@ -143,6 +144,74 @@ describe('from the overview to a dossier, and back to a better rate', () => {
     // The other window was not touched.
     const rate = () => watched.locator('.ring .vi .big').textContent()
     await province.until(async () => (await rate()) === '100,0 %', 'the rate to rise', 40_000)
+    await context.close()
+  })
+})
+
+describe('a reconciliation run', () => {
+  let province: Province
+  let browser: Browser
+  beforeAll(async () => {
+    province = await startProvince({ settings: { CATALOGUE_PULL: 'off' } })
+    await applyProcedures(province.ground.sql, [
+      { code: first, name: 'Cấp giấy phép', fieldCode: 'F', fieldName: 'Xây dựng' },
+    ])
+    await province.ground.catalogue.fresh()
+    browser = await openBrowser()
+  })
+  afterAll(async () => {
+    await browser.close()
+    await province.close()
+  })
+
+  it('is begun, watched without a touch, found in the overview while it goes on, and its report read back', async () => {
+    const { sql } = province.ground
+    const now = new Date().toISOString()
+    const count = 600
+    await province.push(
+      Array.from({ length: count }, () => change({ receivedAt: now, changedAt: now, promisedAt: now })),
+    )
+    await province.until(
+      async () => (await sql`select 1 from deliveries where state = 'delivered'`).length === count,
+      'the deliveries',
+      60_000,
+    )
+    await province.faults([{ kind: 'latency', value: 100 }])
+    const wish = { name: 'A', source: 'console', agencies: ['*'], person: true, by: 'test' } as const
+    const { key } = await createKey(sql, { ...wish, rights: [...rights] })
+    const context = await browser.newContext({ viewport: { width: 1366, height: 768 } })
+    const page = await context.newPage()
+    await page.goto(`${province.house.url}/console/sign-in?next=runs`)
+    await page.fill('[name=key]', key)
+    await page.click('main button')
+    await page.getByText('Chạy đối soát ngay').click()
+    await page.locator('form[action=start-run] button').click()
+    await page.waitForURL(/run\?id=1/)
+    const overview = await context.newPage()
+    await overview.goto(`${province.house.url}/console/overview`)
+    expect(await overview.getByRole('link', { name: 'Đối soát, lần 1' }).count()).toBe(1)
+    const seen = new Set<string>()
+    await province.until(
+      async () => {
+        const status = page.locator('[role=status]')
+        // The page renews itself meanwhile.
+        if ((await status.count()) === 0) return (await page.locator('main .tag.accept').count()) > 0
+        seen.add(((await status.textContent({ timeout: 1_000 }).catch(() => '')) ?? '').trim())
+        return false
+      },
+      'the run to end',
+      60_000,
+    )
+    expect([...seen].some((words) => /^[24]00 trên 600$/.test(words))).toBe(true)
+    expect(await readRun(sql, 1)).toMatchObject({ state: 'finished', counts: { equal: count } })
+
+    await page.goto(`${province.house.url}/console/report`)
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Excel' }).click(),
+    ])
+    const book = openWorkbook(new Uint8Array(await readFile(await download.path())))
+    expect(book.rows('Theo cơ quan')[1]!.cells.slice(2, 5)).toEqual([String(count), String(count), '100'])
     await context.close()
   })
 })

@@ -159,6 +159,8 @@ describe('the daily work in the console', () => {
     expect(await found(`from=2026-01-01&to=2027-01-01&code=${delivered.code.slice(0, -1)}`)).toEqual([])
     expect(await found(`${all}&code=${delivered.code.slice(0, -2)}`)).toContain(blocked.code)
     expect(await found(`${all}&code=%25`)).toEqual([])
+    expect(await found(`${all}&order=newest`)).toEqual((await found(all)).toReversed())
+    expect(await found(`${all}&order=newest&state=gap`)).toEqual((await found(`${all}&state=gap`)).toReversed())
     expect(await found(`${all}&cause=no-national-code&code=${blocked.code.slice(0, 9)}`)).toEqual([blocked.code])
     expect(await found(`${all}&state=gap`)).toEqual([blocked.code])
     expect(await found(`${all}&agency=H34.02&procedure=2020.NONE&state=&cause=`)).toEqual([blocked.code])

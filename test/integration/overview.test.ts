@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createKey, revokeKey } from '../../src/platform/auth.ts'
 import { openWorkbook } from '../../src/platform/xlsx.ts'
-import { movedMonths, takeSnapshot, trend } from '../../src/reconciliation/snapshots.ts'
+import { portalHealth } from '../../src/delivery/portal-health.ts'
+import { lastMonths, monthlyTrend, movedMonths, takeSnapshot, trend } from '../../src/reconciliation/snapshots.ts'
 import { change, startProvince, type Province } from '../support/province.ts'
 
 async function signIn({ ground, house }: Province, agencies: string[]) {
@@ -48,6 +49,27 @@ describe('the overview', () => {
     expect(page).toContain('Công việc đang chạy bình thường')
     expect(page).toContain('Chưa rõ kết quả')
     expect(page).toContain('data-live="overview-live"')
+  })
+
+  it('tells the way to the portal from the portal, by the newest calls', async () => {
+    const { sql } = province.ground
+    const before = await portalHealth(sql)
+    expect(before).toMatchObject({ reached: true, failures: [] })
+    expect(before.good).toBe(before.calls)
+    expect(before.slowest).toBeGreaterThan(0)
+    const call = (kind: string, status: number | null) => sql`
+      insert into exchanges (service, class, http_status, items, bytes_out, bytes_in, request_in, request_out, response_in, response_out)
+      values ('DongBoHoSoMC', ${kind}, ${status}, 1, 1, 1, now(), now(), null, now())`
+    await call('unknown', 502)
+    await call('unknown', 502)
+    await call('busy', null)
+    const after = await portalHealth(sql)
+    expect(after).toMatchObject({ reached: false, good: before.good, calls: before.calls + 3 })
+    expect(after.failures).toEqual([
+      { failure: 'portal-error', count: 2 },
+      { failure: 'portal-unreachable', count: 1 },
+    ])
+    await sql`delete from exchanges where class in ('unknown', 'busy')`
   })
 
   it('leads to the report, which is taken away as a workbook and as a page of its own', async () => {
@@ -98,10 +120,33 @@ describe('the overview', () => {
     await sql`update deliveries set state = 'delivered', reason = null where state = 'parked'`
     await takeSnapshot(sql, new Date('2026-09-03T03:00:00+07:00'))
     expect((await trend(sql, 30)).map(({ rate }) => rate)).toEqual([33.3, 66.6])
+    expect(await monthlyTrend(sql, 12)).toMatchObject([{ day: '2026-09-03', rate: 66.6 }])
+    expect(await lastMonths(sql, 12)).toMatchObject([
+      { key: '2026-08', received: 1, rate: 100 },
+      { key: now.slice(0, 7), received: 2, rate: 50 },
+    ])
+    await takeSnapshot(sql, new Date('2026-10-01T03:00:00+07:00'))
+    expect((await monthlyTrend(sql, 12)).map(({ day }) => day)).toEqual(['2026-09-03', '2026-10-01'])
     expect(await movedMonths(sql, 6)).toMatchObject([
-      { month: '2026-08', first: { day: '2026-09-02', rate: 0 }, last: { day: '2026-09-03', rate: 100 } },
+      { month: '2026-08', first: { day: '2026-09-02', rate: 0 }, last: { day: '2026-10-01', rate: 100 } },
     ])
     expect(await trend(sql, 30, ['H34.02'])).toEqual([])
+  })
+
+  it('draws the past of one agency beside its report, for who may see it', async () => {
+    const past = '3 ngày qua, tính cả hồ sơ các năm'
+    const report = async (who: string, query: string) =>
+      (await fetch(`${province.house.url}/console/report?${query}`, { headers: { cookie: who } })).text()
+    const whole = (await signIn(province, ['*'])).cookie
+    expect(await report(whole, '')).toContain('href="report?from=')
+    expect(await report(whole, 'agency=H34.01')).toContain(past)
+    expect(await report(whole, 'agency=H34.02')).not.toContain(past)
+    expect(await report(whole, 'procedure=TT-LA')).not.toContain(past)
+    const other = (await signIn(province, ['H34.02'])).cookie
+    expect(await report(other, 'agency=H34.01')).not.toContain(past)
+    const page = await (await fetch(`${province.house.url}/console/overview`, { headers: { cookie: whole } })).text()
+    expect(page).toContain('12 tháng tiếp nhận gần nhất')
+    expect(page).toContain('dossiers?from=2026-08-01&amp;to=2026-09-01&amp;state=gap')
   })
 })
 

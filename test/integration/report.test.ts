@@ -149,14 +149,20 @@ describe('the sync rate report', () => {
   })
 
   it('is read page by page without a dossier lost or shown twice', async () => {
-    const codes: string[] = []
-    let cursor: string | undefined
-    do {
-      const page = await listDossiers(sql, { cursor, limit: 4 })
-      codes.push(...page.dossiers.map(({ code }) => code))
-      cursor = page.next ?? undefined
-    } while (cursor !== undefined)
+    const read = async (filter: Omit<DossierFilter, 'limit'>) => {
+      const codes: string[] = []
+      let cursor: string | undefined
+      do {
+        const page = await listDossiers(sql, { ...filter, cursor, limit: 4 })
+        codes.push(...page.dossiers.map(({ code }) => code))
+        cursor = page.next ?? undefined
+      } while (cursor !== undefined)
+      return codes
+    }
+    const codes = await read({})
     expect(codes).toHaveLength(planted)
+    expect(await read({ order: 'newest' })).toEqual(codes.toReversed())
+    expect(await read({ order: 'newest', state: 'gap' })).toEqual((await read({ state: 'gap' })).toReversed())
     expect(new Set(codes).size).toBe(planted)
   })
 })

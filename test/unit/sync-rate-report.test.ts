@@ -141,7 +141,8 @@ describe('the page', () => {
   it('folds the rows after the first ten', () => {
     const agencies = Array.from({ length: 12 }, (_, index) => part(`H34.${index}`, `Đơn vị ${index}`))
     const long = renderReportPage({ ...report, byAgency: agencies }, { language: 'vi' })
-    expect(long).toContain('Xem thêm 2 dòng')
+    expect(long).toContain('Hiện cả 12 dòng')
+    expect(long.match(/<tr class="rest">/g)).toHaveLength(2)
     expect(long).toContain('Đơn vị 11')
   })
 
