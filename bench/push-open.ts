@@ -3,7 +3,7 @@ import { dossiers } from './dossiers.ts'
 import { inTurns, least, rowOf, type Row, type Stage } from './harness.ts'
 import { waiting, type Ledger } from './ledger.ts'
 import { bareClient, payloadOf, stepPayloadsOf, type BareClient } from './portal.ts'
-import { hands, perCall, pushHeld, stepsPerCall } from './pushing.ts'
+import { chunks, hands, perCall, pushHeld, stepsPerCall } from './pushing.ts'
 
 const stepsPerDossier = 2
 
@@ -89,10 +89,4 @@ async function mark({ sql }: Ledger, ids: readonly number[]): Promise<void> {
       from unnest(${[...ids]}::bigint[]) as r(id) where l.dossier_id = r.id returning l.dossier_id
     )
     update steps s set state = 'delivered', sent_at = now(), acknowledged_at = now() from done where s.dossier_id = done.dossier_id`
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, part) =>
-    items.slice(part * size, (part + 1) * size),
-  )
 }

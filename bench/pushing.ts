@@ -46,3 +46,9 @@ export async function databaseTime({ sql, embedded }: Ledger): Promise<number> {
     select active_time::float8 as time from pg_stat_database where datname = current_database()`
   return row!.time
 }
+
+export function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, part) =>
+    items.slice(part * size, (part + 1) * size),
+  )
+}

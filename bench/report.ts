@@ -8,7 +8,7 @@ const from = '2020-01-01'
 const to = '2021-01-01'
 
 /** Seven in ten delivered; the others wait, are blocked or parked. */
-function lane(n: number): LoadedLane {
+export function mixedLane(n: number): LoadedLane {
   const kind = n % 20
   if (kind < 14) return { state: 'delivered' }
   if (kind < 16) return { state: 'waiting' }
@@ -23,7 +23,7 @@ function lane(n: number): LoadedLane {
 export async function report(stage: Stage): Promise<Row[]> {
   const ledger = await stage.ledger()
   const count = stage.size(1_000_000, 10_000)
-  await ledger.load({ from: 1, count, wish: { steps: 0 }, lane })
+  await ledger.load({ from: 1, count, wish: { steps: 0 }, lane: mixedLane })
   const api = await stage.roles(ledger, null, { ROLES: 'api' })
   const before = residentSize(api.pid)
   const watch = highest(api.pid)
@@ -48,7 +48,7 @@ export async function report(stage: Stage): Promise<Row[]> {
   ]
 }
 
-async function timed(work: () => Promise<void>): Promise<number> {
+export async function timed(work: () => Promise<void>): Promise<number> {
   const begun = clock()
   await work()
   return clock() - begun
@@ -64,7 +64,7 @@ async function read(url: string, key: string, count: number): Promise<void> {
 const begin = new Date(`${from}T00:00:00+07:00`)
 const end = new Date(`${to}T00:00:00+07:00`)
 
-async function groupByAll({ sql }: Ledger): Promise<void> {
+export async function groupByAll({ sql }: Ledger): Promise<void> {
   await sql.begin(async (tx) => {
     await tx`select set_config('work_mem', '64MB', true), set_config('jit', 'off', true)`
     await tx`

@@ -7,8 +7,10 @@ import { onStage, short, type Row, type Stage } from './harness.ts'
 import { intakeSingle } from './intake-single.ts'
 import { intakeStream } from './intake-stream.ts'
 import { memory } from './memory.ts'
+import { overview } from './overview.ts'
 import { pushCeiling } from './push-ceiling.ts'
 import { pushOpen } from './push-open.ts'
+import { reconcile } from './reconcile.ts'
 import { report } from './report.ts'
 import { suggest } from './suggest.ts'
 import { waysOfOthers } from './ways-of-others.ts'
@@ -28,6 +30,8 @@ const benches: Readonly<Record<string, Bench>> = {
   freshness: { play: freshness, embedded: 0.1 },
   growth: { play: growth, embedded: 0.1 },
   report: { play: report, embedded: 0.1 },
+  overview: { play: overview, embedded: 0.1 },
+  reconcile: { play: reconcile, embedded: 0.1 },
   memory: { play: memory, embedded: 0.1 },
   suggest: { play: suggest, embedded: 1 },
 }
