@@ -87,6 +87,8 @@ import { sumDiscrepancies, type Resend } from './reconciliation/discrepancies.ts
 import { addOverview, type DeliveryState } from './reconciliation/overview.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
 import { carry, dueRuns } from './reconciliation/served.ts'
+import { addRegisterPages } from './reconciliation/register-pages.ts'
+import { sweepRegisters } from './reconciliation/registers.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
 import { limitOf } from './reconciliation/selection.ts'
 import { takeSnapshot } from './reconciliation/snapshots.ts'
@@ -331,6 +333,7 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
         })
         await rotateReplays(sql, replayLimits.keepDays)
         await rotateEvents(sql, settings.EVENT_DAYS)
+        await sweepRegisters(sql)
         await takeSnapshot(sql)
       },
     },
@@ -550,7 +553,8 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
       outcome: (replay, code) => outcomeOfItem(sql, replay, code),
     },
   })
-  addRunPages(console, { sql, canCompare, readCodes: (bytes) => lists.readCodes(bytes) })
+  addRunPages(console, { sql, canCompare, readColumns: (bytes, columns) => lists.readColumns(bytes, columns) })
+  addRegisterPages(console, { sql, write: (format, table) => lists.write(format, table) })
   addDiscrepancyPages(console, { sql, resend, canCompare })
   addDeliveryPages(console, { sql, pace: () => pace.state(), movement: () => movementOf(ground) })
   addScorePages(console, { sql, newestDay: (agencies) => newestDay(sql, limitOf(agencies)) })

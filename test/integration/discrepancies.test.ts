@@ -232,7 +232,7 @@ describe('what disagrees', () => {
       body: form3,
       redirect: 'manual',
     })
-    expect(await page(uploaded.headers.get('location')!)).toContain('Chưa có ở đây')
+    expect(await page(uploaded.headers.get('location')!)).toContain('Ba bên: sổ của tỉnh, ở đây, Cổng')
     const wrong = new FormData()
     wrong.append('file', new Blob(['ma\nx\n']), 'so.csv')
     const refused = await fetch(`${url}/console/compare-register`, {
