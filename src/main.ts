@@ -615,7 +615,8 @@ async function collectReconciliation(sql: Sql, metrics: Metrics): Promise<void> 
   const { age } = await dailyState(sql)
   if (age !== null) metrics.reconciliationAge.set(age)
   metrics.discrepancies.reset()
-  for (const { kind, state, count } of await sumDiscrepancies(sql)) metrics.discrepancies.set({ kind, state }, count)
+  for (const { side, kind, state, count } of await sumDiscrepancies(sql))
+    metrics.discrepancies.set({ side, kind, state }, count)
 }
 
 async function collectQueues(metrics: Metrics, queues: QueueDesk): Promise<void> {

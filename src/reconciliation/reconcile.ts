@@ -343,9 +343,10 @@ async function checkpoint(
     if (moved === undefined) throw new Error(`Reconciliation run ${row.id} is being continued by another process`)
     if (rows.length > 0) await tx`insert into reconciliation_findings ${tx(rows)}`
     await keepDiscrepancies(tx, row.id, {
+      side: 'portal',
       at,
       found: seen.flatMap((one) => discrepancyIn(one)),
-      agreed: seen.filter(({ kind, fields }) => kind === 'equal' && fields.length === 0).map(({ code }) => code),
+      agreed: seen.filter(({ kind, fields }) => kind === 'equal' && fields.length === 0).map(({ code }) => ({ code })),
     })
     return moved
   })

@@ -1,5 +1,6 @@
 import { readRegister } from '../organisations/register.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
+import { keepDiscrepancies, type Looked } from './discrepancies.ts'
 import { compareRows, statusKey, unitNamesOf, type HeldDossier, type Rules, type Verdict } from './register-compare.ts'
 import type { RegisterRow } from './register-row.ts'
 import { dropRows, type FieldCount, type RegisterState } from './registers.ts'
@@ -71,9 +72,10 @@ async function nextRows(sql: Sql, { id, codeCursor }: RegisterState): Promise<Jo
         ) d on true
         left join deliveries l on l.dossier_id = d.id
         left join lateral (
-          select c.status, c.source_status from changes c where c.dossier_id = d.id and c.changed_at <= register.as_of
+          select c.status, c.source_status from changes c
+          where s.status is not null and d.changed_at > register.as_of and c.dossier_id = d.id and c.changed_at <= register.as_of
           order by c.changed_at desc, c.number desc limit 1
-        ) before on s.status is not null and d.changed_at > register.as_of
+        ) before on true
       order by s.code, s.number`
     if (rows.length < size) return rows
     // The last code may have more rows than were read.
@@ -142,8 +144,19 @@ async function keepPart(
           ${kept.map(({ agencyCode }) => agencyCode)}::text[], ${kept.map(({ fields }) => JSON.stringify(fields))}::text[],
           ${kept.map(({ kind, code }) => String(kind === 'not-in-ledger' && lot(run.id, code) < run.scope.lots))}::text[]
         ) as r(code, kind, agency_code, fields, look_up)`
+    await keepDiscrepancies(tx, run.id, { side: 'register', at: register.asOf, ...concludedOf(judged) })
   })
 }
+
+/** Of a dossier of which nothing can be said, nothing is opened and nothing closed. */
+const concludedOf = (judged: readonly JudgedCode[]): Pick<Looked, 'found' | 'agreed'> => ({
+  found: judged.flatMap(({ code, kind, fields }) =>
+    kind === 'different' ? [{ code, kind, fields: fields.filter(({ why }) => why === undefined) }] : [],
+  ),
+  agreed: judged.flatMap(({ code, kind, outcomes }) =>
+    kind === 'equal' ? [{ code, fields: Object.keys(outcomes) }] : [],
+  ),
+})
 
 function addedUp(before: RegisterState['fields'], judged: readonly JudgedCode[]): Record<string, FieldCount> {
   const sums: Record<string, { equal: number; different: number; unclear: number }> = structuredClone({ ...before })
@@ -182,12 +195,27 @@ async function findLacking(sql: Sql, run: RunRow, register: RegisterState): Prom
   })
 }
 
+/** A register that lacks most of the ledger was hardly whole, whatever was said: what it lacks is shown with the run, and opens nothing. */
+const isBelieved = ({ notInRegister, inLedger }: RegisterState) => notInRegister * 2 <= inLedger
+
+async function openLacking(tx: Tx, run: RunRow, { asOf }: RegisterState): Promise<void> {
+  for (let cursor = ''; ;) {
+    const rows = await tx<{ code: string }[]>`
+      select code from register_findings where run_id = ${run.id} and kind = 'not-in-register' and code > ${cursor} order by code limit ${partSize}`
+    if (rows.length === 0) return
+    const found = rows.map(({ code }) => ({ code, kind: 'not-in-register' as const, fields: [] }))
+    await keepDiscrepancies(tx, run.id, { side: 'register', at: asOf, found, agreed: [] })
+    cursor = rows.at(-1)!.code
+  }
+}
+
 /** From here on the run knows which codes it looks up beside the ledger's dossiers. */
 async function conclude(sql: Sql, run: RunRow, register: RegisterState): Promise<void> {
   await transaction(sql, async (tx) => {
     const done =
       await tx`update registers set judged_at = now() where id = ${register.id} and judged_at is null returning 1`
     if (done.length === 0) return
+    if (isBelieved(register)) await openLacking(tx, run, register)
     await tx`
       update reconciliation_runs r set codes_count = n.count, total = total + n.count, moved_at = now()
       from (select count(*)::int as count from register_findings where run_id = ${run.id} and look_up) n where r.id = ${run.id}`

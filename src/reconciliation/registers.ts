@@ -38,6 +38,8 @@ export async function stageRegister(
       count += some.length
     }
     await sql`update registers set rows = ${count}, hash = ${hash()}, touched_at = now() where id = ${id}`
+    // Statistics of a table that was empty a minute ago would have every part sorted anew.
+    if (count > lot) await sql`analyze register_rows`
     return id
   } catch (error) {
     await dropRegister(sql, id)

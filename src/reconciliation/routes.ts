@@ -14,6 +14,7 @@ import {
   listDiscrepancies,
   mostAtOnce,
   resolve,
+  sides,
   sumDiscrepancies,
   type Resend,
 } from './discrepancies.ts'
@@ -285,6 +286,7 @@ const DiscrepancyView = z
     code: z.string(),
     agencyCode: z.string().nullable(),
     agencyName: z.string().nullable(),
+    side: z.enum(sides).describe('With whom the ledger disagrees'),
     kind: z.enum(discrepancyKinds),
     fields: z.array(z.object({ field: z.string(), here: z.string(), there: z.string() })).readonly(),
     openedAt: z.string(),
@@ -319,7 +321,13 @@ function registerDiscrepancies(app: Http, { sql, authorise, resend }: ReportRout
           discrepancies: z.array(DiscrepancyView),
           next: count.nullable().describe('Give it as after to read on; null at the end'),
           sums: z.array(
-            z.object({ kind: z.enum(discrepancyKinds), state: z.enum(['open', 'acted']), count, since: z.string() }),
+            z.object({
+              side: z.enum(sides),
+              kind: z.enum(discrepancyKinds),
+              state: z.enum(['open', 'acted']),
+              count,
+              since: z.string(),
+            }),
           ),
         }),
       ),
@@ -352,7 +360,7 @@ function registerDiscrepancies(app: Http, { sql, authorise, resend }: ReportRout
         z.object({
           chosen: count,
           done: count,
-          left: count.describe('What is not in the ledger cannot be sent'),
+          left: count.describe('What is not in the ledger, or disagrees with the register alone, cannot be sent'),
         }),
       ),
     },

@@ -71,3 +71,17 @@ update reconciliation_runs set codes_count = cardinality(unheld),
   code_cursor = coalesce(unheld[greatest(0, position - (scope ->> 'lastId')::bigint)], '')
 where cardinality(unheld) > 0;
 alter table reconciliation_runs drop column unheld;
+
+-- What disagrees with the register stands beside what disagrees with the portal: the same dossier may do both.
+alter table discrepancies
+  add column side text not null default 'portal' check (side in ('portal', 'register')),
+  drop constraint discrepancies_kind_check,
+  add constraint discrepancies_kind_check check (
+    case side
+      when 'portal' then kind in ('different', 'missing-there', 'missing-here', 'missing-everywhere')
+      else kind in ('different', 'not-in-register')
+    end
+  );
+drop index discrepancies_open, discrepancies_settled;
+create unique index discrepancies_open on discrepancies (side, code) where closed_at is null;
+create index discrepancies_settled on discrepancies (side, code, id) where closed_how in ('accept', 'ignore');
