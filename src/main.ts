@@ -88,6 +88,8 @@ import { sumDiscrepancies, type Resend } from './reconciliation/discrepancies.ts
 import { addOverview, type DeliveryState } from './reconciliation/overview.ts'
 import { continueRun } from './reconciliation/reconcile.ts'
 import { carry, dueRuns } from './reconciliation/served.ts'
+import { addRegisterPages } from './reconciliation/register-pages.ts'
+import { sweepRegisters } from './reconciliation/registers.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
 import { limitOf } from './reconciliation/selection.ts'
 import { takeSnapshot } from './reconciliation/snapshots.ts'
@@ -332,6 +334,7 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
         })
         await rotateReplays(sql, replayLimits.keepDays)
         await rotateEvents(sql, settings.EVENT_DAYS)
+        await sweepRegisters(sql)
         await takeSnapshot(sql)
       },
     },
@@ -564,7 +567,8 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
       outcome: (replay, code) => outcomeOfItem(sql, replay, code),
     },
   })
-  addRunPages(console, { sql, canCompare, readCodes: (bytes) => lists.readCodes(bytes) })
+  addRunPages(console, { sql, canCompare, readColumns: (bytes, columns) => lists.readColumns(bytes, columns) })
+  addRegisterPages(console, { sql, write: (format, table) => lists.write(format, table) })
   addDiscrepancyPages(console, { sql, resend, canCompare })
   addDeliveryPages(console, { sql, pace: () => pace.state(), movement: () => movementOf(ground) })
   addScorePages(console, { sql, newestDay: (agencies) => newestDay(sql, limitOf(agencies)) })
@@ -625,7 +629,8 @@ async function collectReconciliation(sql: Sql, metrics: Metrics): Promise<void> 
   const { age } = await dailyState(sql)
   if (age !== null) metrics.reconciliationAge.set(age)
   metrics.discrepancies.reset()
-  for (const { kind, state, count } of await sumDiscrepancies(sql)) metrics.discrepancies.set({ kind, state }, count)
+  for (const { side, kind, state, count } of await sumDiscrepancies(sql))
+    metrics.discrepancies.set({ side, kind, state }, count)
 }
 
 async function collectQueues(metrics: Metrics, queues: QueueDesk): Promise<void> {

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os'
 import { InvalidArgumentError, Option } from 'commander'
 import { dayOf } from '../platform/day.ts'
+import { momentOf } from '../reconciliation/register-row.ts'
 
 /** Readers of option values. What they refuse ends the command as wrong usage. */
 
@@ -8,6 +9,13 @@ export function readDay(text: string): string {
   const day = dayOf(text.trim())
   if (day === null) throw new InvalidArgumentError('A day is written 2026-03-31 or 31/03/2026.')
   return day
+}
+
+/** A moment, in Vietnam's time where it names no zone; ISO 8601 in UTC. */
+export function readMoment(text: string): string {
+  const moment = momentOf(text)
+  if (moment === null) throw new InvalidArgumentError('A moment is written 2026-03-31 17:00 or 31/03/2026 17:00.')
+  return moment
 }
 
 export function readPort(text: string): number {

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { pipeline } from 'node:stream/promises'
-import { linesOf } from '../dossiers/lines.ts'
+import { linesOf } from '../platform/lines.ts'
 import { CommandFailed, Interrupted } from './exits.ts'
 
 /** What the service said to one line; only what the command line shows. */

@@ -69,6 +69,8 @@ export interface FileWish<Query extends z.ZodType> extends Guarded {
 export interface Upload {
   readonly name: string
   readonly bytes: Buffer
+  /** What its form says before the file. */
+  readonly fields: Readonly<Record<string, string>>
 }
 
 export interface UploadWish extends Guarded {
@@ -80,7 +82,7 @@ export interface Console {
   act<Form extends z.ZodType>(wish: ActWish<Form>): void
   live(wish: LiveWish): void
   file<Query extends z.ZodType>(wish: FileWish<Query>): void
-  /** Its form has one file, in the field `file`. */
+  /** Its form has one file, in the field `file`, behind its other fields. */
   upload(wish: UploadWish): void
   /** After all pages are known. */
   open(app: Http): Promise<void>
@@ -354,7 +356,12 @@ async function uploadOf(request: FastifyRequest): Promise<Upload> {
   try {
     const part = await request.file()
     if (part?.fieldname !== 'file') throw new Refusal('missing-field', 'Choose a file', { field: 'file' })
-    return { name: part.filename, bytes: await part.toBuffer() }
+    const bytes = await part.toBuffer()
+    const fields = Object.entries(part.fields).flatMap(([name, one]) => {
+      const field = [one].flat()[0]
+      return field?.type === 'field' && typeof field.value === 'string' ? [[name, field.value] as const] : []
+    })
+    return { name: part.filename, bytes, fields: Object.fromEntries(fields) }
   } catch (error) {
     if ((error as FastifyError).code !== 'FST_REQ_FILE_TOO_LARGE') throw error
     throw new Refusal('file-too-large', 'The file is larger than 20 MB', { field: 'file' })

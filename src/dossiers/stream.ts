@@ -3,7 +3,7 @@ import type { ApiClient } from '../platform/auth.ts'
 import { decodeUtf8, parseJson } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Intake, IntakeResult, Judgement } from './intake.ts'
-import { linesOf, type Line } from './lines.ts'
+import { linesOf, type Line } from '../platform/lines.ts'
 
 export type LineResult = IntakeResult & { line: number }
 

@@ -1,4 +1,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { CsvError as StreamError, parse as parseStream } from 'csv-parse'
 import { CsvError, parse } from 'csv-parse/sync'
 import { stringify } from 'csv-stringify/sync'
 import {
@@ -90,11 +93,85 @@ function tableOf(text: string): Cells[] | TableProblem {
   }
 }
 
-function damaged(error: CsvError): TableProblem {
+/** What keeps a long file from being read on. */
+export class CsvFault extends Error {
+  readonly problem: TableProblem
+  constructor(problem: TableProblem) {
+    super(problem.detail)
+    this.problem = problem
+  }
+}
+
+/** Bytes of one row: more is a file with a quotation mark that is never closed. */
+const longestRow = 1024 * 1024
+const rowsAtOnce = 1_000
+
+/**
+ * The rows of a file of any length, some at a time, UTF-8 or UTF-16 with a byte order mark; the header is the first one. Throws a `CsvFault` where
+ * it can be read no further.
+ */
+export async function* csvRows(source: AsyncIterable<Uint8Array>): AsyncGenerator<Cells[]> {
+  const texts = textsOf(source)
+  let start = ''
+  for (let next = await texts.next(); !next.done; next = await texts.next()) {
+    start += next.value
+    if (/[^\s][^\r\n]*[\r\n]/.test(start)) break
+  }
+  const whole = async function* () {
+    yield start
+    yield* texts
+  }
+  const options = { delimiter: separatorOf(start), relaxColumnCount: true, bom: true, maxRecordSize: longestRow }
+  const parser = parseStream(options)
+  // What ends it early ends the parser with the same error.
+  const fed = pipeline(Readable.from(whole()), parser).catch(() => undefined)
+  try {
+    let rows: Cells[] = []
+    let row = 0
+    for await (const record of parser as AsyncIterable<string[]>) {
+      row += 1
+      const cells = record.map(contentOf)
+      if (cells.some((cell) => cell !== '')) rows.push({ row, cells })
+      if (rows.length < rowsAtOnce) continue
+      yield rows
+      rows = []
+    }
+    if (rows.length > 0) yield rows
+  } catch (error) {
+    throw error instanceof StreamError ? new CsvFault(damaged(error)) : error
+  } finally {
+    parser.destroy()
+    await fed
+  }
+}
+
+async function* textsOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  let decoder: InstanceType<typeof TextDecoder> | undefined
+  const decoded = (bytes?: Uint8Array): string => {
+    try {
+      return bytes ? decoder!.decode(bytes, { stream: true }) : (decoder?.decode() ?? '')
+    } catch {
+      throw new CsvFault(problem(1, null, 'This is not UTF-8. Save the file as "CSV UTF-8" and try again'))
+    }
+  }
+  for await (const bytes of source) {
+    decoder ??= new TextDecoder(encodingOf(bytes), { fatal: true })
+    yield decoded(bytes)
+  }
+  yield decoded()
+}
+
+function encodingOf(bytes: Uint8Array): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le'
+  return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8'
+}
+
+function damaged(error: Pick<CsvError, 'code'> & { readonly [key: string]: unknown }): TableProblem {
   const row = Number(error['records']) + 1
   const index = Number(error['column'])
   const place = Number.isInteger(index) ? { index, name: null } : null
   if (error.code === 'CSV_QUOTE_NOT_CLOSED') return problem(row, place, 'A quotation mark is opened and never closed')
+  if (error.code === 'CSV_MAX_RECORD_SIZE') return problem(row, place, 'A quotation mark is opened and never closed')
   return problem(row, place, 'A quotation mark stands in the wrong place; inside a quoted cell it is written twice')
 }
 

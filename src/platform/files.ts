@@ -28,6 +28,8 @@ interface ReadOptions {
   readonly sheet?: string
   /** Most bytes of a sheet once it is unpacked, where less than any list is allowed. */
   readonly largest?: number
+  /** A cell with a day and a time shows both; otherwise the day alone. */
+  readonly times?: boolean
 }
 
 const oldWorkbook =
@@ -40,13 +42,13 @@ const oldWorkbook =
 export function readTable<T>(
   bytes: Uint8Array,
   shape: TableShape<T>,
-  { sheet, largest }: ReadOptions = {},
+  { sheet, largest, times }: ReadOptions = {},
 ): TableResult<T> {
   if (isOldWorkbook(bytes)) return failed([problem(1, null, oldWorkbook)])
   if (!isWorkbook(bytes)) return readCsv(bytes, shape)
   try {
-    const workbook = openWorkbook(bytes, largest)
-    const table = tableIn(workbook, shape.headers, sheet)
+    const workbook = openWorkbook(bytes, { largest, times })
+    const table = tableIn(workbook, shape, sheet)
     if (table === null) {
       const sheets = workbook.sheets.join(', ')
       const wanted = sheet === undefined ? 'No sheet' : `The sheet ${sheet}`
@@ -55,7 +57,7 @@ export function readTable<T>(
       ])
     }
     return judgeTable(
-      table.map((row) => withoutNumbers(row, namesIn(table[0]!))),
+      table.map((row) => withoutNumbers(row, namesIn(table[0]!, shape.aliases))),
       shape,
     )
   } catch (error) {
@@ -64,10 +66,14 @@ export function readTable<T>(
   }
 }
 
-function tableIn(workbook: Workbook, headers: readonly string[], sheet: string | undefined): Cells[] | null {
+type Headed = Pick<TableShape<unknown>, 'headers' | 'aliases'>
+
+function tableIn(workbook: Workbook, { headers, aliases }: Headed, sheet: string | undefined): Cells[] | null {
   for (const name of sheet === undefined ? workbook.sheets : workbook.sheets.filter((one) => one === sheet)) {
     const rows = workbook.rows(name)
-    const place = rows.slice(0, titles).findIndex((row) => headers.every((header) => namesIn(row).includes(header)))
+    const place = rows
+      .slice(0, titles)
+      .findIndex((row) => headers.every((header) => namesIn(row, aliases).includes(header)))
     if (place !== -1) return cut(rows.slice(place))
   }
   return null

@@ -110,8 +110,8 @@ export function createMetrics() {
     }),
     discrepancies: new Gauge({
       name: 'dvcqg_discrepancies',
-      help: 'Dossiers that disagree with the portal, waiting for somebody (open) or for another look (acted)',
-      labelNames: ['kind', 'state'],
+      help: 'Dossiers that disagree with the portal or the register (side), waiting for somebody (open) or for another look (acted)',
+      labelNames: ['side', 'kind', 'state'],
       registers,
     }),
     catalogueAge: new Gauge({

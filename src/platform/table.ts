@@ -23,6 +23,8 @@ export interface TableShape<T> {
   readonly optional?: readonly string[]
   /** Other columns are refused, because they may be misspelt; a list that others made for another purpose may have them. */
   readonly ignoresOthers?: boolean
+  /** What a column may be called otherwise, as `plainHeader` has it; of two for the same column the first one here is read. */
+  readonly aliases?: Readonly<Record<string, string>>
   /** Judges a row: an object of trimmed texts by header. */
   readonly row: z.ZodType<T>
   /** Two rows with the same key contradict or repeat each other. Without it rows may repeat. */
@@ -63,13 +65,37 @@ function letterOf(index: number): string {
 export function judgeTable<T>(table: readonly Cells[], shape: TableShape<T>): TableResult<T> {
   const header = table[0]
   if (!header) return failed([problem(1, null, `The file is empty; its first row must be ${shape.headers.join(',')}`)])
-  const names = namesIn(header)
+  const names = namesIn(header, shape.aliases)
   const wrong = headerProblems(header.row, names, shape)
   if (wrong.length > 0) return failed(wrong)
   return judge(table.slice(1), names, shape)
 }
 
-export const namesIn = ({ cells }: Cells) => cells.map((cell) => cell.toLowerCase())
+/** The columns that a header names. */
+export function namesIn({ cells }: Pick<Cells, 'cells'>, aliases: TableShape<unknown>['aliases'] = {}): string[] {
+  const ranks = Object.keys(aliases)
+  const meant = cells.map((cell) => {
+    const plain = plainHeader(cell)
+    return {
+      own: cell.toLowerCase(),
+      name: Object.hasOwn(aliases, plain) ? aliases[plain]! : null,
+      rank: ranks.indexOf(plain),
+    }
+  })
+  return meant.map(({ own, name, rank }) =>
+    name === null || meant.some((other) => other.name === name && other.rank < rank) ? own : name,
+  )
+}
+
+/** A header without tones, case and doubled spaces. */
+const plainHeader = (header: string): string =>
+  header
+    .normalize('NFD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replaceAll('đ', 'd')
+    .replace(/[\s_]+/g, ' ')
+    .trim()
 
 type Headers = Pick<TableShape<unknown>, 'headers' | 'optional' | 'ignoresOthers'>
 

@@ -45,7 +45,13 @@ export const isWorkbook = (bytes: Uint8Array): boolean => bytes[0] === 0x50 && b
 /** The container of Excel before 2007, in which a workbook with a password still comes. */
 export const isOldWorkbook = (bytes: Uint8Array): boolean => bytes[0] === 0xd0 && bytes[1] === 0xcf && bytes[2] === 0x11
 
-export function openWorkbook(bytes: Uint8Array, largest = largestPart): Workbook {
+export interface OpenOptions {
+  readonly largest?: number | undefined
+  /** Days with a time show both. */
+  readonly times?: boolean | undefined
+}
+
+export function openWorkbook(bytes: Uint8Array, { largest = largestPart, times = false }: OpenOptions = {}): Workbook {
   const part = unpacker(bytes, largest)
   const workbook = treeOf(part('xl/workbook.xml') ?? missing())
   const book = nodeOf(workbook['workbook'])
@@ -72,7 +78,7 @@ export function openWorkbook(bytes: Uint8Array, largest = largestPart): Workbook
       if (xml === null) throw new WorkbookError(`The sheet ${sheet} is not in the file`)
       shared ??= sharedStrings(part('xl/sharedStrings.xml') ?? '')
       dates ??= dateStyles(part('xl/styles.xml') ?? '')
-      return rowsOf(xml, { shared, dates, from1904 })
+      return rowsOf(xml, { shared, dates, from1904, times })
     },
   }
 }
@@ -162,6 +168,7 @@ interface Reading {
   readonly shared: readonly string[]
   readonly dates: ReadonlySet<number>
   readonly from1904: boolean
+  readonly times: boolean
 }
 
 interface Cell {
@@ -228,7 +235,7 @@ function mergedCells(xml: string): Map<number, Map<number, string>> {
 /** Somebody may merge a whole column: what is named of it is enough to find it. */
 const mostMerged = 1_000
 
-function cellOf(node: Node, { shared, dates, from1904 }: Reading): Cell {
+function cellOf(node: Node, { shared, dates, from1904, times }: Reading): Cell {
   const kind = attribute(node, 't')
   const value = plain(node['v'])
   if (kind === 's') return { text: shared[Number(value)] ?? '' }
@@ -240,10 +247,10 @@ function cellOf(node: Node, { shared, dates, from1904 }: Reading): Cell {
       : { text: '' }
   if (kind === 'str') return { text: unescaped(value) }
   if (kind === 'b') return { text: value === '1' ? 'TRUE' : 'FALSE' }
-  if (kind === 'd') return { text: value.slice(0, 10), fault: dayFault }
+  if (kind === 'd') return { text: times ? value : value.slice(0, 10), fault: dayFault }
   const serial = Number(value)
   if (dates.has(Number(attribute(node, 's'))) && serial >= 0 && serial < lastDay)
-    return { text: dayOf(serial, from1904), fault: dayFault }
+    return { text: shownOf(serial, { from1904, times }), fault: dayFault }
   return { text: value, fault: numberFault }
 }
 
@@ -257,9 +264,13 @@ export const dayFault = 'The cell holds a day, not a code; format the column as 
 const lastDay = 2_958_466
 
 /** Days since 1900 as spreadsheets count them (with a 29 February 1900 that never was), or since 1904. */
-function dayOf(serial: number, from1904: boolean): string {
+function shownOf(serial: number, { from1904, times }: Pick<Reading, 'from1904' | 'times'>): string {
   const epoch = from1904 ? Date.UTC(1904, 0, 1) : Date.UTC(1899, 11, 30)
-  return new Date(epoch + Math.floor(serial) * 86_400_000).toISOString().slice(0, 10)
+  const hasTime = times && !Number.isInteger(serial)
+  // Fractions of a day are never exact: to the second they are.
+  const seconds = hasTime ? Math.round(serial * 86_400) : Math.floor(serial) * 86_400
+  const [day, time] = new Date(epoch + seconds * 1000).toISOString().split('T') as [string, string]
+  return hasTime ? `${day} ${time.slice(0, 8)}` : day
 }
 
 type Rows = readonly (readonly (string | number)[])[]

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { TableFormat } from '../platform/files.ts'
-import { failed, problem, type Table, type TableResult } from '../platform/table.ts'
+import { failed, problem, type Table, type TableResult, type TableShape } from '../platform/table.ts'
 import type { MappingRow } from './mapping-list.ts'
 
 /**
@@ -11,13 +11,21 @@ import type { MappingRow } from './mapping-list.ts'
 export interface ListFiles {
   /** Mappings. */
   read(bytes: Uint8Array): Promise<TableResult<MappingRow>>
-  /** The codes of a register of dossiers, of a column `code`; other columns say nothing. */
-  readCodes(bytes: Uint8Array): Promise<TableResult<string>>
+  /** The texts of some columns; no other column is read, because nobody knows what it holds. */
+  readColumns(bytes: Uint8Array, columns: Columns): Promise<TableResult<ColumnTexts>>
   write(format: TableFormat, table: Table): Promise<Buffer>
 }
 
+export interface Columns extends Pick<TableShape<unknown>, 'headers' | 'aliases'> {
+  readonly optional: readonly string[]
+  /** Days with a time show both. */
+  readonly times: boolean
+}
+export type ColumnTexts = Readonly<Record<string, string | undefined>>
+
 export type Order =
-  | { readonly kind: 'mappings' | 'codes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'mappings'; readonly bytes: Uint8Array }
+  | { readonly kind: 'columns'; readonly bytes: Uint8Array; readonly columns: Columns }
   | { readonly kind: 'write'; readonly format: TableFormat; readonly table: Table }
 
 /** Megabytes. A workbook of ten thousand rows with proposals needs some 150. */
@@ -48,7 +56,7 @@ export function createListFiles(): ListFiles {
   }
   return {
     read: (bytes) => read<MappingRow>({ kind: 'mappings', bytes }),
-    readCodes: (bytes) => read<string>({ kind: 'codes', bytes }),
+    readColumns: (bytes, columns) => read<ColumnTexts>({ kind: 'columns', bytes, columns }),
     write: async (format, table) => Buffer.from(await inThread<Uint8Array>({ kind: 'write', format, table })),
   }
 }

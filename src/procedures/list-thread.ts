@@ -1,9 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { z } from 'zod'
 import { readTable, tableBytes } from '../platform/files.ts'
-import type { TableShape } from '../platform/table.ts'
-import { codeCell } from './cells.ts'
-import type { Order } from './list-files.ts'
+import type { TableResult } from '../platform/table.ts'
+import type { Columns, ColumnTexts, Order } from './list-files.ts'
 import { mappingList } from './mapping-list.ts'
 
 /** The far side of list-files.ts: one order, one reply, and it ends. */
@@ -11,19 +10,20 @@ import { mappingList } from './mapping-list.ts'
 /** Bytes of a sheet once it is unpacked: some hundred thousand rows. */
 const largest = 64 * 1024 * 1024
 
-/** A province's own register of dossiers: their codes. */
-const register: TableShape<string> = {
-  headers: ['code'],
-  ignoresOthers: true,
-  row: z.object({ code: codeCell(100) }).transform(({ code }) => code),
+/** Sheets of many rows and few columns. */
+const largestOfColumns = 256 * 1024 * 1024
+
+function readColumns(bytes: Uint8Array, { headers, optional, aliases, times }: Columns): TableResult<ColumnTexts> {
+  const text = z.string().optional()
+  const row = z.object(Object.fromEntries([...headers, ...optional].map((name) => [name, text])))
+  const shape = { headers, optional, ignoresOthers: true, row, ...(aliases && { aliases }) }
+  return readTable<ColumnTexts>(bytes, shape, { largest: largestOfColumns, times })
 }
 
 async function replyTo(order: Order): Promise<unknown> {
   if (order.kind === 'write') return tableBytes(order.format, order.table)
   if (order.kind === 'mappings') return readTable(order.bytes, mappingList, { largest })
-  const read = readTable(order.bytes, register, { largest })
-  // A register has some hundred thousand rows; where each stood is not asked.
-  return read.ok ? { ...read, numbers: [] } : read
+  return readColumns(order.bytes, order.columns)
 }
 
 parentPort!.postMessage(await replyTo(workerData as Order))

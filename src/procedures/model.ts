@@ -1,6 +1,6 @@
 import { statuses, type Status } from '../../config/statuses.ts'
 import { handlingUnit, unitOf, type Level, type Register, type UnitAnswer } from '../organisations/model.ts'
-import { portalForm } from './codes.ts'
+import { isCertain, portalForm, readCode } from './codes.ts'
 
 /** A procedure of the national catalogue, as last pulled. Dates are Vietnam dates `yyyy-MM-dd`, null when nobody says. */
 export interface NationalProcedure {
@@ -125,9 +125,21 @@ function checked(
 }
 
 /** The codes that a procedure may be spoken of by: the local one, and the national one inside it. */
-function procedureCodesOf(localCode: string): string[] {
+export function procedureCodesOf(localCode: string): string[] {
   const inside = portalForm(localCode)?.national
   return [localCode.trim(), ...(inside === undefined ? [] : [inside])]
+}
+
+/**
+ * Whether two systems mean the same procedure by their codes: written the same, or with the same national code for certain; `perhaps` when the national code
+ * has to be guessed, as after a spreadsheet took it for a number. `national`: the one that the second code is known to mean.
+ */
+export function sameProcedure(a: string, b: string, national: string | null = null): boolean | 'perhaps' {
+  const [one, other] = [readCode(a), readCode(b)]
+  if (one.text.toUpperCase() === other.text.toUpperCase()) return true
+  if (one.national === null) return false
+  if (one.national !== other.national && one.national !== national) return false
+  return isCertain(one.form) && (one.national === national || isCertain(other.form)) ? true : 'perhaps'
 }
 
 export interface LocalQuestion {

@@ -8,15 +8,26 @@ import { transaction } from '../platform/database.ts'
  * its own, kept with who and why; and only another look closes what was repaired.
  */
 
-export const discrepancyKinds = ['different', 'missing-there', 'missing-here', 'missing-everywhere'] as const
+/** With whom the ledger disagrees: the portal, or the province's own register. */
+export const sides = ['portal', 'register'] as const
+export type Side = (typeof sides)[number]
+
+export const discrepancyKinds = [
+  'different',
+  'missing-there',
+  'missing-here',
+  'missing-everywhere',
+  'not-in-register',
+] as const
 /**
- * `different`: both hold it, fields differ; `missing-there`: delivered, and the portal does not hold it; `missing-here`: the register has
- * it and the portal holds it, the ledger does not; `missing-everywhere`: only the register has it.
+ * `different`: both hold it, fields differ. With the portal: `missing-there`: delivered, and the portal does not hold it; `missing-here`: the register has
+ * it and the portal holds it, the ledger does not; `missing-everywhere`: only the register has it. With the register: `not-in-register`; what the ledger
+ * lacks of it is among the former, because the portal is asked for it.
  */
 export type DiscrepancyKind = (typeof discrepancyKinds)[number]
 
 export const acts = ['resend', 'accept', 'ignore'] as const
-/** `resend`: send it again; `accept`: the portal is right; `ignore`: it may stay as it is. The last two close it until it changes. */
+/** `resend`: send it again to the portal; `accept`: the portal is right, or the ledger against the register; `ignore`: it may stay as it is. The last two close it until it changes. */
 export type DiscrepancyAct = (typeof acts)[number]
 
 export interface Seen {
@@ -26,22 +37,39 @@ export interface Seen {
 }
 
 export interface Looked {
+  readonly side: Side
   /** When the looks began: what was seen, closed or acted on since then is newer than they are. */
   readonly at: string
   readonly found: readonly Seen[]
-  readonly agreed: readonly string[]
+  readonly agreed: readonly Agreed[]
+}
+
+export interface Agreed {
+  readonly code: string
+  /** The fields that were compared; left out: all. What was not compared may still differ. */
+  readonly fields?: readonly string[]
 }
 
 /**
  * Opens what a stretch of a run found, renews what was open, and closes what agrees now. What a person let stay is not opened again while it is the same.
  * Runs look at the same time: an older look does not overrule a newer one, nor an act after it.
  */
-export async function keepDiscrepancies(tx: Tx, run: number, { at, found, agreed }: Looked): Promise<void> {
+export async function keepDiscrepancies(tx: Tx, run: number, { side, at, found, agreed }: Looked): Promise<void> {
   if (agreed.length > 0)
     await tx`
-      update discrepancies set closed_at = now(), closed_how = 'agreed', closed_run = ${run}
-      where closed_at is null and seen_at <= ${at}::timestamptz and code = any(${[...agreed]}::text[])`
+      update discrepancies d set closed_at = now(), closed_how = 'agreed', closed_run = ${run}
+        ${side === 'register' ? tx`, seen_at = ${at}::timestamptz` : tx``}
+      from unnest(
+        ${agreed.map(({ code }) => code)}::text[], ${agreed.map(({ fields }) => (fields ? JSON.stringify(fields) : null))}::text[]
+      ) as a(code, fields)
+      where d.closed_at is null and d.side = ${side} and d.seen_at <= ${at}::timestamptz and d.code = a.code
+        and (a.fields is null or not exists (
+          select 1 from jsonb_array_elements(d.fields) as one where not a.fields::jsonb ? (one ->> 'field')
+        ))`
   if (found.length === 0) return
+  // A register speaks of its own moment, whenever it is handed in: one that agrees is older than one that speaks of a later moment.
+  const closedAt =
+    side === 'register' ? tx`case when c.closed_how = 'agreed' then c.seen_at else c.closed_at end` : tx`c.closed_at`
   await tx`
     with found as (
       select r.code, r.kind, r.fields::jsonb as fields from unnest(
@@ -50,14 +78,14 @@ export async function keepDiscrepancies(tx: Tx, run: number, { at, found, agreed
       ) as r(code, kind, fields)
     ), settled as (
       select distinct on (code) code, kind, fields from discrepancies
-      where closed_how in ('accept', 'ignore') and code in (select code from found) order by code, id desc
+      where closed_how in ('accept', 'ignore') and side = ${side} and code in (select code from found) order by code, id desc
     )
-    insert into discrepancies (code, agency_code, kind, fields, opened_run, seen_at, seen_run)
-    select f.code, d.agency_code, f.kind, f.fields, ${run}, ${at}::timestamptz, ${run}
+    insert into discrepancies (side, code, agency_code, kind, fields, opened_run, seen_at, seen_run)
+    select ${side}, f.code, d.agency_code, f.kind, f.fields, ${run}, ${at}::timestamptz, ${run}
     from found f left join dossiers d using (code)
     where not exists (select 1 from settled s where (s.code, s.kind, s.fields) = (f.code, f.kind, f.fields))
-      and not exists (select 1 from discrepancies c where c.code = f.code and c.closed_at > ${at}::timestamptz)
-    on conflict (code) where closed_at is null do update set
+      and not exists (select 1 from discrepancies c where c.side = ${side} and c.code = f.code and ${closedAt} > ${at}::timestamptz)
+    on conflict (side, code) where closed_at is null do update set
       agency_code = excluded.agency_code, kind = excluded.kind, fields = excluded.fields, seen_at = excluded.seen_at, seen_run = excluded.seen_run,
       seen = discrepancies.seen + 1,
       -- It was acted on before and is still there: it waits for somebody again.
@@ -71,6 +99,8 @@ export async function keepDiscrepancies(tx: Tx, run: number, { at, found, agreed
 export const DiscrepancyFilter = z.strictObject({
   /** `open`: waits for somebody; `acted`: was acted on and not seen since; `closed`. */
   state: z.enum(['open', 'acted', 'closed']).default('open'),
+  /** With whom; left out: both. */
+  side: z.enum(sides).optional(),
   kind: z.enum(discrepancyKinds).optional(),
   agency: z.string().max(50).optional(),
   /** A field that differs. */
@@ -84,6 +114,7 @@ export type DiscrepancyFilter = z.output<typeof DiscrepancyFilter> & {
 
 export interface Discrepancy extends Seen {
   readonly id: number
+  readonly side: Side
   readonly agencyCode: string | null
   readonly agencyName: string | null
   readonly openedAt: string
@@ -103,13 +134,14 @@ export interface Discrepancy extends Seen {
 const agencyNow = (sql: Sql | Tx) =>
   sql`coalesce((select d.agency_code from dossiers d where d.code = discrepancies.code), discrepancies.agency_code)`
 
-function chosen(sql: Sql | Tx, { state, kind, agency, field, run, agencies }: DiscrepancyFilter): Fragment {
+function chosen(sql: Sql | Tx, { state, side, kind, agency, field, run, agencies }: DiscrepancyFilter): Fragment {
   const where = {
     open: sql`closed_at is null and act is null`,
     acted: sql`closed_at is null and act is not null`,
     closed: sql`closed_at is not null`,
   }[state]
   return sql`${where}
+    ${side === undefined ? sql`` : sql`and side = ${side}`}
     ${kind === undefined ? sql`` : sql`and kind = ${kind}`}
     ${agency === undefined ? sql`` : sql`and ${agencyNow(sql)} = ${agency}`}
     ${agencies === undefined ? sql`` : sql`and ${agencyNow(sql)} = any(${[...agencies]}::text[])`}
@@ -126,7 +158,7 @@ export async function listDiscrepancies(
   { after = 0, limit }: { readonly after?: number | undefined; readonly limit: number },
 ): Promise<{ discrepancies: Discrepancy[]; next: number | null }> {
   const rows = await sql<Discrepancy[]>`
-    select x.id, x.code, x.agency_now as "agencyCode", a.name as "agencyName", x.kind, x.fields,
+    select x.id, x.side, x.code, x.agency_now as "agencyCode", a.name as "agencyName", x.kind, x.fields,
       ${instant(sql, sql`x.opened_at`)} as "openedAt", x.opened_run as "openedRun", ${instant(sql, sql`x.seen_at`)} as "seenAt",
       x.seen_run as "seenRun", x.seen, x.act, ${instant(sql, sql`x.acted_at`)} as "actedAt", coalesce(c.name, x.acted_by) as "actedBy",
       x.why, ${instant(sql, sql`x.closed_at`)} as "closedAt", x.closed_how as "closedHow"
@@ -139,6 +171,7 @@ export async function listDiscrepancies(
 }
 
 export interface DiscrepancySum {
+  readonly side: Side
   readonly kind: DiscrepancyKind
   readonly state: 'open' | 'acted'
   readonly count: number
@@ -149,11 +182,11 @@ export interface DiscrepancySum {
 export const sumDiscrepancies = (sql: Sql, agencies?: readonly string[]): Promise<DiscrepancySum[]> => sql<
   DiscrepancySum[]
 >`
-  select kind, case when act is null then 'open' else 'acted' end as state, count(*)::int as count,
+  select side, kind, case when act is null then 'open' else 'acted' end as state, count(*)::int as count,
     ${instant(sql, sql`min(opened_at)`)} as since
   from discrepancies where closed_at is null
     ${agencies === undefined ? sql`` : sql`and ${agencyNow(sql)} = any(${[...agencies]}::text[])`}
-  group by 1, 2 order by 1, 2`
+  group by 1, 2, 3 order by 1, 2, 3`
 
 /** Brings dossiers to the portal as they should be there; how many were set going. Those on their way already are left alone. */
 export type Resend = (codes: readonly string[], act: { readonly by: string; readonly why: string }) => Promise<number>
@@ -214,6 +247,7 @@ export async function resolve(sql: Sql, wish: Resolution, resend: Resend): Promi
 interface Chosen {
   readonly id: number
   readonly code: string
+  readonly side: Side
   readonly kind: DiscrepancyKind
 }
 
@@ -221,9 +255,10 @@ interface Chosen {
 export const chosenRows = (sql: Sql, { filter, ids }: Pick<Resolution, 'filter' | 'ids'>): Promise<Chosen[]> => sql<
   Chosen[]
 >`
-  select id, code, kind from discrepancies
+  select id, code, side, kind from discrepancies
   where closed_at is null and ${chosen(sql, filter)} ${ids === undefined ? sql`` : sql`and id = any(${[...ids]}::bigint[])`}
   order by id limit ${mostAtOnce}`
 
-const canBe = (act: DiscrepancyAct, { kind }: Chosen) =>
-  act !== 'resend' || kind === 'different' || kind === 'missing-there'
+/** What the register has otherwise is pushed again by the one-stop system: sending what is here would mend nothing. */
+const canBe = (act: DiscrepancyAct, { side, kind }: Chosen) =>
+  act !== 'resend' || (side === 'portal' && (kind === 'different' || kind === 'missing-there'))

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Console } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
-import { address, html, type Html } from '../console/html.ts'
+import { address, html, trusted, type Html } from '../console/html.ts'
 import { countWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
 import { blank, reasonOf } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
@@ -14,12 +14,22 @@ import {
   foresee,
   listDiscrepancies,
   resolve,
+  sides,
   type Discrepancy,
   type DiscrepancyAct,
   type Resend,
   type Resolved,
+  type Side,
 } from './discrepancies.ts'
-import { actWords, dossierLink, fieldWords, kindWords, valueWords } from './discrepancy-words.ts'
+import {
+  actWords,
+  discrepancyWords,
+  dossierLink,
+  fieldWords,
+  kindWords,
+  sideWords,
+  valueWords,
+} from './discrepancy-words.ts'
 import { startRun } from './reconcile.ts'
 import { limitOf } from './selection.ts'
 
@@ -33,6 +43,7 @@ const perPage = 100
 
 const Filter = {
   state: DiscrepancyFilter.shape.state,
+  side: blank(z.enum(sides)),
   kind: blank(z.enum(discrepancyKinds)),
   agency: blank(z.string().max(50)),
   field: blank(z.string().max(100)),
@@ -46,6 +57,7 @@ const ActForm = z.object({
   sure: z.string().optional(),
 })
 type ActForm = z.output<typeof ActForm>
+type Filtered = keyof typeof Filter
 
 /** What disagrees and what is done about it: chosen, previewed, decided with a reason, and looked at again. */
 export function addDiscrepancyPages(console: Console, deps: DiscrepancyPageDeps): void {
@@ -85,14 +97,15 @@ export function addDiscrepancyPages(console: Console, deps: DiscrepancyPageDeps)
   })
 }
 
-const filterOf = ({ state, kind, agency, field }: Pick<ActForm, 'state' | 'kind' | 'agency' | 'field'>) => ({
+const filterOf = ({ state, side, kind, agency, field }: Pick<ActForm, Filtered>) => ({
   state,
+  side,
   kind,
   agency,
   field,
 })
 
-const given = (form: Pick<ActForm, 'state' | 'kind' | 'agency' | 'field'>): Record<string, string> =>
+const given = (form: Pick<ActForm, Filtered>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(filterOf(form)).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   )
@@ -105,15 +118,16 @@ function idsOf({ id }: ActForm): number[] | undefined {
 /** Begins a run over the chosen dossiers alone. */
 async function recheck({ sql, canCompare }: DiscrepancyPageDeps, wish: Chosen, by: string): Promise<number> {
   if (!canCompare) throw new Refusal('no-look-up', 'The dialect of the portal has no look-up service')
-  const codes = (await chosenRows(sql, wish)).map(({ code }) => code)
-  if (codes.length === 0) throw new Refusal('not-found', 'Nothing is chosen')
+  // What disagrees with the register is looked at again by the next register.
+  const codes = (await chosenRows(sql, wish)).flatMap(({ side, code }) => (side === 'portal' ? [code] : []))
+  if (codes.length === 0) throw new Refusal('not-found', 'Nothing is chosen that the portal can be asked for')
   return startRun(sql, { askedBy: by, scope: { only: codes, codes }, served: true })
 }
 
 type Chosen = Parameters<typeof chosenRows>[1]
 
 interface List {
-  readonly query: Pick<ActForm, 'state' | 'kind' | 'agency' | 'field'>
+  readonly query: Pick<ActForm, Filtered>
   readonly discrepancies: readonly Discrepancy[]
   readonly next: number | null
   readonly mayAct: boolean
@@ -147,7 +161,7 @@ function listPage(language: Language, { query, discrepancies, next, mayAct }: Li
           ? html`<section><p>${say('Không có.', 'There are none.')}</p></section>`
           : html`<form method="post" action="resolve">
               ${Object.entries(given(query)).map(([key, value]) => html`<input type="hidden" name="${key}" value="${value}" />`)}
-              ${mayAct && actBar(language)}
+              ${mayAct && actBar(language, query.side)}
               <section class="list">${discrepancies.map((one) => row(language, one, mayAct))}</section>
             </form>`
       }
@@ -159,13 +173,13 @@ function filterForm(language: Language, query: List['query']): Html {
   const say = sayIn(language)
   return html`<form class="find" method="get" action="discrepancies">
     <input type="hidden" name="state" value="${query.state}" />
+    <select name="side" aria-label="${say('Bên nào', 'Side')}">
+      <option value="">${say('Cổng và sổ', 'Both sides')}</option>
+      ${sides.map((side) => html`<option value="${side}" ${side === query.side && trusted('selected')}>${sideWords[side][language]}</option>`)}
+    </select>
     <select name="kind" aria-label="${say('Loại', 'Kind')}">
       <option value="">${say('Mọi loại', 'Every kind')}</option>
-      ${discrepancyKinds.map((kind) =>
-        kind === query.kind
-          ? html`<option value="${kind}" selected>${kindWords[kind][language]}</option>`
-          : html`<option value="${kind}">${kindWords[kind][language]}</option>`,
-      )}
+      ${discrepancyKinds.map((kind) => html`<option value="${kind}" ${kind === query.kind && trusted('selected')}>${kindWords[kind][language]}</option>`)}
     </select>
     <input
       type="search"
@@ -185,16 +199,25 @@ function filterForm(language: Language, query: List['query']): Html {
   </form>`
 }
 
-function actBar(language: Language): Html {
+function actBar(language: Language, side: Side | undefined): Html {
   const say = sayIn(language)
+  const offered = acts.filter((act) => side !== 'register' || act !== 'resend')
   return html`<section>
     <p class="bulk">
       <label><input type="checkbox" data-all="id" /> ${say('Chọn cả trang', 'Choose the page')}</label>
       <span class="soft">${say('không chọn: tất cả theo bộ lọc', 'none ticked: all that the filter chooses')}</span>
     </p>
     <p class="actions">
-      ${acts.map((act) => html`<button class="plain" name="act" value="${act}">${actWords[act][language]}</button>`)}
-      <button class="plain" name="act" value="recheck">${say('Kiểm tra lại ngay', 'Check again now')}</button>
+      ${offered.map((act) => html`<button class="plain" name="act" value="${act}">${actWords[act][language]}</button>`)}
+      ${
+        side === 'register'
+          ? html`<span class="soft"
+              >${say('Sổ mới hơn khớp thì tự đóng.', 'A newer register that agrees closes it.')}</span
+            >`
+          : html`<button class="plain" name="act" value="recheck">
+              ${say('Kiểm tra lại ngay', 'Check again now')}
+            </button>`
+      }
     </p>
   </section>`
 }
@@ -206,13 +229,18 @@ function row(language: Language, one: Discrepancy, mayAct: boolean): Html {
       ${mayAct && html`<input type="checkbox" name="id" value="${one.id}" aria-label="${say('Chọn', 'Choose')} ${one.code}" />`}
     </div>
     <div>
-      ${dossierLink(one.code, one.kind)} <span class="tag review">${kindWords[one.kind][language]}</span>
+      ${dossierLink(one.code, one.kind)} <span class="tag review">${discrepancyWords(one)[language]}</span>
       <div class="soft">${one.agencyName ?? one.agencyCode}</div>
       ${one.fields.map(
         ({ field, here, there }) =>
           html`<div>
             <span class="soft">${fieldWords(field, language)}:</span> ${valueWords(field, here, language)}
-            <span class="soft">· ${say('Cổng', 'portal')}:</span> ${valueWords(field, there, language)}
+            <span class="soft">· ${sideWords[one.side][language]}:</span> ${valueWords(field, there, language)}
+            ${
+              one.side === 'register' &&
+              field === 'procedure' &&
+              html`<a href="${address('mapping', { code: here })}">${say('ánh xạ', 'map')}</a>`
+            }
           </div>`,
       )}
       ${
@@ -251,7 +279,10 @@ function confirmPage(language: Language, form: ActForm, foreseen: Resolved, back
         ${
           foreseen.left > 0 &&
           html`<p>
-            ${say(`${left.vi} không gửi được vì không có hồ sơ ở đây.`, `${left.en} cannot be sent: the dossier is not here.`)}
+            ${say(
+              `${left.vi} không gửi được: không có hồ sơ ở đây, hoặc chỉ khác với sổ của tỉnh.`,
+              `${left.en} cannot be sent: the dossier is not here, or it differs from the register alone.`,
+            )}
           </p>`
         }
         <label

@@ -2,7 +2,8 @@ import { statusNames } from '../../config/statuses.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { countWords, momentWords, sayIn, type Language, type Words } from '../console/words.ts'
 import type { FindingKind } from './agreement.ts'
-import type { DiscrepancyAct, DiscrepancyKind, DiscrepancySum } from './discrepancies.ts'
+import type { DiscrepancyAct, DiscrepancyKind, DiscrepancySum, Side } from './discrepancies.ts'
+import { registerKindWords } from './register-words.ts'
 
 export const kindWords: Readonly<Record<FindingKind | DiscrepancyKind, Words>> = {
   equal: { vi: 'Khớp', en: 'Equal' },
@@ -10,12 +11,25 @@ export const kindWords: Readonly<Record<FindingKind | DiscrepancyKind, Words>> =
   'missing-there': { vi: 'Cổng không có', en: 'Missing at the portal' },
   'missing-here': { vi: 'Ở đây không có', en: 'Missing here' },
   'missing-everywhere': { vi: 'Chỉ có trong sổ của tỉnh', en: "Only in the province's register" },
+  'not-in-register': registerKindWords['not-in-register'],
   unknown: { vi: 'Chưa rõ', en: 'Unknown' },
+}
+
+/** The kind of a discrepancy, where both sides have one of the same name. */
+export const discrepancyWords = ({ side, kind }: { readonly side: Side; readonly kind: DiscrepancyKind }): Words =>
+  side === 'register' && kind === 'different' ? registerKindWords.different : kindWords[kind]
+
+export const sideWords: Readonly<Record<Side, Words>> = {
+  portal: { vi: 'Cổng', en: 'The portal' },
+  register: { vi: 'Sổ của tỉnh', en: "The province's register" },
 }
 
 export const actWords: Readonly<Record<DiscrepancyAct, Words>> = {
   resend: { vi: 'Gửi lại', en: 'Send again' },
-  accept: { vi: 'Chấp nhận bản của Cổng', en: 'Accept what the portal has' },
+  accept: {
+    vi: 'Chấp nhận bản của Cổng (với sổ: bản ở đây)',
+    en: 'Accept what the portal has (with the register: what is here)',
+  },
   ignore: { vi: 'Bỏ qua', en: 'Ignore' },
 }
 
@@ -29,6 +43,8 @@ export const dossierLink = (code: string, kind: FindingKind | DiscrepancyKind): 
 const fieldNames: Readonly<Record<string, Words>> = {
   presence: { vi: 'Có hồ sơ', en: 'Dossier' },
   status: { vi: 'Trạng thái', en: 'Status' },
+  agency: { vi: 'Cơ quan', en: 'Agency' },
+  procedure: { vi: 'Thủ tục', en: 'Procedure' },
   steps: { vi: 'Số bước xử lý', en: 'Steps' },
   agencyName: { vi: 'Đơn vị xử lý', en: 'Handling agency' },
   procedureCode: { vi: 'Mã thủ tục', en: 'Procedure' },
@@ -73,12 +89,12 @@ export function openSums(language: Language, sums: readonly DiscrepancySum[]): H
   if (sums.length === 0) return html`<p>${say('Không có.', 'There is none.')}</p>`
   return html`<dl class="figures">
     ${sums.map(
-      ({ kind, state, count, since }) =>
+      ({ side, kind, state, count, since }) =>
         html`<div class="${state === 'open' && 'gap'}">
           <dt>
-            ${kindWords[kind][language]}${state === 'acted' && say(', đã xử lý, chờ kiểm tra lại', ', acted on, to be checked again')}
+            ${discrepancyWords({ side, kind })[language]}${state === 'acted' && say(', đã xử lý, chờ kiểm tra lại', ', acted on, to be checked again')}
           </dt>
-          <dd><a href="${address('discrepancies', { kind, state })}">${countWords(count)[language]}</a></dd>
+          <dd><a href="${address('discrepancies', { kind, state, side })}">${countWords(count)[language]}</a></dd>
           <dd class="soft">${say('lâu nhất từ', 'the oldest since')} ${momentWords(since)}</dd>
         </div>`,
     )}

@@ -1,22 +1,15 @@
-import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Difference, LookUpAnswer, Portal, PortalDossier, PortalStep, RawDifference } from '../delivery/portal.ts'
 import type { Vault } from '../platform/crypto.ts'
+import { Refusal } from '../platform/problems.ts'
 import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
 import { findingKinds, type FindingKind } from './agreement.ts'
 import { keepDiscrepancies, type Seen } from './discrepancies.ts'
-import {
-  allLots,
-  readRunRow,
-  runColumns,
-  runOf,
-  type Daily,
-  type KeptScope,
-  type RegisterCount,
-  type Run,
-  type RunRow,
-  type RunScope,
-} from './runs.ts'
+import { judgeRegister } from './register-judge.ts'
+import { rowsOfCodes, type RegisterRows } from './register-reading.ts'
+import { giveToRun, stageRegister, type RegisterGiven } from './registers.ts'
+import { inScope, lotInSql } from './run-scope.ts'
+import { allLots, readRunRow, runColumns, runOf, type KeptScope, type Run, type RunRow, type RunScope } from './runs.ts'
 
 /**
  * Proves the ledger against the portal: every dossier in scope is looked up and compared with the change that the ledger
@@ -72,43 +65,42 @@ const busyAttempts = 3
 /** This many look-ups in a row that the portal did not take say something about the portal and nothing about the dossiers. */
 const silentStretch = 20
 
-/** A number from 0 to 2^52 drawn for a dossier in a run: from its code and the run alone, so that a resumed run draws the same. */
-function lot(runId: number, code: string): number {
-  return Number.parseInt(createHash('md5').update(`${runId}:${code}`).digest('hex').slice(0, 13), 16)
-}
-/** The same number in SQL. */
-const lotInSql = (sql: Sql | Tx, runId: number) =>
-  sql`('x' || substr(md5(${`${runId}:`}::text || code), 1, 13))::bit(52)::bigint`
-
-/** `only`: an array of codes. */
-function inScope(sql: Sql | Tx, { from, to, agency, daily }: Omit<RunScope, 'only' | 'codes'>, only?: Fragment) {
-  const startOf = (date: string) => new Date(`${date}T00:00:00+07:00`)
-  return sql`
-    ${from === undefined ? sql`` : sql`and received_at >= ${startOf(from)}`}
-    ${to === undefined ? sql`` : sql`and received_at < ${startOf(to)}`}
-    ${agency === undefined ? sql`` : sql`and agency_code = ${agency}`}
-    ${only === undefined ? sql`` : sql`and code = any(${only}::text[])`}
-    ${daily === undefined ? sql`` : inDaily(sql, daily)}`
-}
-
-const inDaily = (sql: Sql | Tx, { since, every, turn }: Daily) => sql`and (
-  id % ${every} = ${turn % every} or exists (
-    select 1 from deliveries l where l.dossier_id = dossiers.id and l.delivered_at is not null
-      ${since === null ? sql`` : sql`and l.delivered_at >= ${since}`}
-  ))`
-
 export interface RunWish {
   readonly askedBy: string
   readonly scope: RunScope
   /** The service carries it out. */
   readonly served?: boolean
+  /** The province's own register, staged (`stageRegister`). */
+  readonly register?: number | undefined
 }
 
-/** Fixes what the run will look at and returns its id; `continueRun` does the looking. */
-export const startRun = (sql: Sql, wish: RunWish): Promise<number> => transaction(sql, (tx) => beginRun(tx, wish))
+/**
+ * Fixes what the run will look at and returns its id; `continueRun` does the looking. The codes of its scope are the province's whole register, which says
+ * nothing but codes.
+ */
+export async function startRun(sql: Sql, wish: RunWish): Promise<number> {
+  const { codes = [], ...scope } = wish.scope
+  if (codes.length === 0 || scope.only !== undefined) return transaction(sql, (tx) => beginRun(tx, wish))
+  const given = { name: 'codes', complete: true }
+  return startRegisterRun(sql, { ...wish, scope, given, rows: rowsOfCodes(codes) })
+}
 
-/** The same within a transaction. */
-export async function beginRun(tx: Tx, { askedBy, scope: wish, served = false }: RunWish): Promise<number> {
+export interface RegisterWish extends Omit<RunWish, 'register'> {
+  readonly given: Omit<RegisterGiven, 'by'>
+  readonly rows: RegisterRows
+  readonly hash?: (() => string) | undefined
+}
+
+/** Begins a run with a register, once all of its rows are there. Throws `RegisterFaults`. */
+export async function startRegisterRun(sql: Sql, { given, rows, hash, ...wish }: RegisterWish): Promise<number> {
+  if (given.asOf !== undefined && Date.parse(given.asOf) > Date.now() + 60_000)
+    throw new Refusal('invalid-field', 'asOf lies in the future', { field: 'asOf' })
+  const register = await stageRegister(sql, { ...given, by: wish.askedBy }, rows, hash)
+  return transaction(sql, (tx) => beginRun(tx, { ...wish, register }))
+}
+
+/** The same within a transaction. A register whose rows are all there goes with the run. */
+export async function beginRun(tx: Tx, { askedBy, scope: wish, served = false, register }: RunWish): Promise<number> {
   const { codes = [], only, ...scope } = wish
   if (scope.sample !== undefined && !(scope.sample > 0 && scope.sample <= 1))
     throw new RangeError('A sample is a share above 0 and up to 1')
@@ -117,39 +109,19 @@ export async function beginRun(tx: Tx, { askedBy, scope: wish, served = false }:
   const id = created!.id
   const chosen = inScope(tx, scope, only && tx`${[...only]}`)
   const lots = await lotsOf(tx, id, scope, chosen)
-  const missing = await withoutHeld(tx, codes)
-  const unheld = missing.filter((code) => lot(id, code) < lots)
-  // Of a few dossiers that are looked at again, the codes are no register.
-  const isRegister = codes.length > 0 && only === undefined
-  const register = isRegister ? await registerCount(tx, chosen, { codes, missing: missing.length }) : undefined
-  const [held] = await tx<{ last: number; total: number }[]>`
-    select coalesce(max(id), 0) as last, count(*) as total from dossiers
-    where ${lotInSql(tx, id)} < ${lots}::bigint ${chosen}`
-  const kept: KeptScope = { ...scope, lastId: held!.last, lots, register }
+  const unheld = only === undefined ? [] : await withoutHeld(tx, codes)
   await tx`
-    update reconciliation_runs set scope = ${tx.json(kept as never)}, total = ${held!.total + unheld.length}, unheld = ${unheld}::text[],
-      only_codes = ${only ? [...only] : null}::text[]
+    insert into register_findings (run_id, code, kind, look_up) select ${id}, code, 'not-in-ledger', true from unnest(${unheld}::text[]) as c(code)`
+  if (register !== undefined) await giveToRun(tx, { register, runId: id, chosen })
+  const [held] = await tx<{ last: number; total: number }[]>`
+    select coalesce(max(id), 0) as last, count(*)::int as total from dossiers
+    where ${lotInSql(tx, id)} < ${lots}::bigint ${chosen}`
+  const kept: KeptScope = { ...scope, lastId: held!.last, lots }
+  await tx`
+    update reconciliation_runs set scope = ${tx.json(kept as never)}, total = ${held!.total + unheld.length},
+      codes_count = ${unheld.length}, only_codes = ${only ? [...only] : null}::text[]
     where id = ${id}`
   return id
-}
-
-/** Unregistered dossiers that are named. */
-const namedExamples = 200
-
-/** Three counts: the register, the ledger, and (by the run itself) the portal. */
-async function registerCount(
-  tx: Tx,
-  chosen: Fragment,
-  { codes, missing }: { readonly codes: readonly string[]; readonly missing: number },
-): Promise<RegisterCount> {
-  const total = new Set(codes).size
-  // Joined and not looked through: a register may name a million.
-  const [extra] = await tx<{ count: number; examples: string[] }[]>`
-    with registered as materialized (select distinct unnest(${[...codes]}::text[]) as code),
-      extra as (select code from dossiers where not exists (select from registered r where r.code = dossiers.code) ${chosen})
-    select (select count(*)::int from extra) as count,
-      coalesce((select array_agg(code) from (select code from extra order by code limit ${namedExamples}) few), '{}') as examples`
-  return { total, held: total - missing, missing, unregistered: extra!.count, examples: extra!.examples }
 }
 
 /** Dossiers with a lot below this are looked at. A limit takes those with the smallest lots: a random sample of that size. */
@@ -179,6 +151,10 @@ export async function continueRun(deps: ReconcileDeps, runId: number, options: R
   if (row === null) throw new Error(`There is no reconciliation run ${runId}`)
   if (row.state === 'running' && !deps.portal.canLookUp)
     row = await closeRun(deps.sql, row, 'failed', 'The dialect of the portal has no look-up service')
+  if (row.state === 'running') {
+    row = await judgeRegister(deps.sql, row, () => options.signal?.aborted === true)
+    options.onProgress?.(runOf(row))
+  }
   while (row.state === 'running' && options.signal?.aborted !== true) {
     const { targets, at } = await nextTargets(deps.sql, row)
     if (targets.length === 0) {
@@ -214,9 +190,13 @@ async function nextTargets(sql: Sql, row: RunRow): Promise<Stretch> {
     if (dossiers.length > 0) return { at, targets: dossiers.map(({ id, code }) => ({ id, code, position: id })) }
   }
   const done = Math.max(0, position - scope.lastId)
-  const [codes] = await sql<{ some: string[] }[]>`
-    select unheld[${done + 1}::int:${done + checkpointEvery}::int] as some from reconciliation_runs where id = ${row.id}`
-  const targets = codes!.some.map((code, index) => ({ id: null, code, position: scope.lastId + done + index + 1 }))
+  // One that came into the ledger since has been looked at as a dossier.
+  const codes = await sql<{ code: string }[]>`
+    select f.code from register_findings f
+    where f.run_id = ${row.id} and f.look_up and f.code > ${row.codeCursor}
+      and not exists (select 1 from dossiers d where d.code = f.code and d.id <= ${scope.lastId})
+    order by f.code limit ${checkpointEvery}`
+  const targets = codes.map(({ code }, index) => ({ id: null, code, position: scope.lastId + done + index + 1 }))
   return { at, targets }
 }
 
@@ -349,10 +329,11 @@ async function checkpoint(
   const rows = seen
     .filter(({ fields }) => fields.length > 0)
     .map(({ code, kind, fields }) => ({ run_id: row.id, code, kind, fields: sql.json(fields as never) }))
+  const last = targets[findings.length - 1]!
   return transaction(sql, async (tx) => {
     const [moved] = await tx<RunRow[]>`
       update reconciliation_runs r set
-        position = ${targets[findings.length - 1]!.position},
+        position = ${last.position}, code_cursor = ${last.id === null ? last.code : row.codeCursor},
         equal = equal + ${count.equal}, different = different + ${count.different},
         missing_there = missing_there + ${count['missing-there']},
         missing_here = missing_here + ${count['missing-here']},
@@ -362,9 +343,10 @@ async function checkpoint(
     if (moved === undefined) throw new Error(`Reconciliation run ${row.id} is being continued by another process`)
     if (rows.length > 0) await tx`insert into reconciliation_findings ${tx(rows)}`
     await keepDiscrepancies(tx, row.id, {
+      side: 'portal',
       at,
       found: seen.flatMap((one) => discrepancyIn(one)),
-      agreed: seen.filter(({ kind, fields }) => kind === 'equal' && fields.length === 0).map(({ code }) => code),
+      agreed: seen.filter(({ kind, fields }) => kind === 'equal' && fields.length === 0).map(({ code }) => ({ code })),
     })
     return moved
   })

@@ -14,11 +14,14 @@ import {
   listDiscrepancies,
   mostAtOnce,
   resolve,
+  sides,
   sumDiscrepancies,
   type Resend,
 } from './discrepancies.ts'
 import { startRun } from './reconcile.ts'
-import { listFindings, listRuns, readRun, type RunScope } from './runs.ts'
+import { registerRegisterRoutes } from './register-routes.ts'
+import { RunView, runView } from './run-view.ts'
+import { listFindings, listRuns, readRun, type Run, type RunScope } from './runs.ts'
 import { chosenPeriod, limitOf, selection } from './selection.ts'
 import { dossierCursor, listDossiers, sampleCodes, syncRate, type Selection } from './store.ts'
 
@@ -78,51 +81,6 @@ const Line = z.object({
   atPortal: z.boolean(),
   attempts: count,
 })
-const Run = z
-  .object({
-    id: count,
-    startedAt: z.string(),
-    finishedAt: z.string().nullable(),
-    askedBy: z.string(),
-    state: z.enum(['running', 'finished', 'failed']),
-    scope: z.object({
-      sample: z.number().optional(),
-      limit: count.optional(),
-      from: z.string().optional(),
-      to: z.string().optional(),
-      agency: z.string().optional(),
-      only: z.array(z.string()).optional().describe('These dossiers alone: the first 100'),
-      onlyCount: count.nullable(),
-      daily: z.object({ since: z.string().nullable(), every: count, turn: count }).optional(),
-      codes: z
-        .array(z.string())
-        .describe(
-          "Codes of the province's register that the ledger did not hold: the first 100; all of them are among the findings",
-        ),
-      codesCount: count,
-    }),
-    sampled: z.boolean(),
-    register: z
-      .object({
-        total: count,
-        held: count,
-        missing: count,
-        unregistered: count.describe('Dossiers of the ledger, in scope, that the register does not have'),
-        examples: z.array(z.string()).readonly(),
-      })
-      .nullable()
-      .describe("The province's own register against the ledger; held and missing are its total"),
-    total: count,
-    counts: z.record(z.enum(findingKinds), count),
-    agreement: z.object({
-      answered: count,
-      agreed: count,
-      rate,
-      interval: z.object({ low: z.number(), high: z.number() }).nullable().describe('95 % confidence (Wilson)'),
-    }),
-    note: z.string(),
-  })
-  .meta({ id: 'ReconciliationRun' })
 const Finding = z.object({
   code: z.string(),
   kind: z.enum(findingKinds),
@@ -139,8 +97,15 @@ export function registerReportRoutes(app: Http, deps: ReportRouteDeps): void {
   const seen = async (request: FastifyRequest) => limitOf((await authorise(request, 'reports:read')).agencies)
   registerReport(app, sql, seen)
   registerDossierList(app, sql, seen)
-  registerRuns(app, sql, seen)
-  registerStart(app, deps)
+  const found = async (request: FastifyRequest, id: number) => {
+    const run = await readRun(sql, id, await seen(request))
+    if (run === null) throw new Refusal('not-found', 'There is no such reconciliation run')
+    return run
+  }
+  registerRuns(app, { sql, seen, found })
+  const mayStart = startable(deps)
+  registerStart(app, deps, mayStart)
+  registerRegisterRoutes(app, { sql, found, mayStart })
   registerDiscrepancies(app, deps)
 }
 
@@ -217,13 +182,10 @@ function registerDossierList(app: Http, sql: Sql, seen: Seen): void {
   })
 }
 
-function registerRuns(app: Http, sql: Sql, seen: Seen): void {
+type Found = (request: FastifyRequest, id: number) => Promise<Run>
+
+function registerRuns(app: Http, { sql, seen, found }: { sql: Sql; seen: Seen; found: Found }): void {
   const tags = ['reconciliation']
-  const found = async (request: FastifyRequest, id: number) => {
-    const run = await readRun(sql, id, await seen(request))
-    if (run === null) throw new Refusal('not-found', 'There is no such reconciliation run')
-    return run as z.output<typeof Run>
-  }
   app.route({
     method: 'GET',
     url: '/v1/reconciliation/runs',
@@ -231,18 +193,18 @@ function registerRuns(app: Http, sql: Sql, seen: Seen): void {
       tags,
       summary: 'Reconciliation runs, newest first',
       querystring: z.strictObject({ limit }),
-      response: answers(z.object({ runs: z.array(Run) })),
+      response: answers(z.object({ runs: z.array(RunView) })),
     },
     handler: async (request) => {
       const runs = await listRuns(sql, request.query.limit, await seen(request))
-      return { runs: runs as z.output<typeof Run>[] }
+      return { runs: runs.map(runView) }
     },
   })
   app.route({
     method: 'GET',
     url: '/v1/reconciliation/runs/:id',
-    schema: { tags, summary: 'What a run counted', params: runId, response: answers(Run) },
-    handler: async (request) => found(request, request.params.id),
+    schema: { tags, summary: 'What a run counted', params: runId, response: answers(RunView) },
+    handler: async (request) => runView(await found(request, request.params.id)),
   })
   app.route({
     method: 'GET',
@@ -279,8 +241,19 @@ const Scope = z.strictObject({
     .describe("The province's own register: codes that the ledger does not hold are looked up too"),
 })
 
-/** Concerns all agencies, because it calls the portal and speaks of all of them. */
-function registerStart(app: Http, { sql, authorise, canCompare }: ReportRouteDeps): void {
+type MayStart = (request: FastifyRequest) => Promise<{ readonly id: string }>
+
+/** Concerns all agencies, because a run calls the portal and speaks of all of them. */
+const startable =
+  ({ authorise, canCompare }: ReportRouteDeps): MayStart =>
+  async (request) => {
+    const client = await authorise(request, 'deliveries:resend')
+    refuseScoped(client.agencies)
+    if (!canCompare) throw new Refusal('no-look-up', 'The dialect of the portal has no look-up service')
+    return client
+  }
+
+function registerStart(app: Http, { sql }: ReportRouteDeps, mayStart: MayStart): void {
   app.route({
     method: 'POST',
     url: '/v1/reconciliation/runs',
@@ -289,14 +262,12 @@ function registerStart(app: Http, { sql, authorise, canCompare }: ReportRouteDep
       tags: ['reconciliation'],
       summary: 'Begin a run; the service carries it out in the gaps of normal traffic, also after a restart',
       body: Scope,
-      response: answers(Run),
+      response: answers(RunView),
     },
     handler: async (request) => {
-      const client = await authorise(request, 'deliveries:resend')
-      refuseScoped(client.agencies)
-      if (!canCompare) throw new Refusal('no-look-up', 'The dialect of the portal has no look-up service')
+      const client = await mayStart(request)
       const id = await startRun(sql, { askedBy: `key:${client.id}`, scope: definedOnly(request.body), served: true })
-      return (await readRun(sql, id)) as z.output<typeof Run>
+      return runView((await readRun(sql, id))!)
     },
   })
 }
@@ -315,6 +286,7 @@ const DiscrepancyView = z
     code: z.string(),
     agencyCode: z.string().nullable(),
     agencyName: z.string().nullable(),
+    side: z.enum(sides).describe('With whom the ledger disagrees'),
     kind: z.enum(discrepancyKinds),
     fields: z.array(z.object({ field: z.string(), here: z.string(), there: z.string() })).readonly(),
     openedAt: z.string(),
@@ -349,7 +321,13 @@ function registerDiscrepancies(app: Http, { sql, authorise, resend }: ReportRout
           discrepancies: z.array(DiscrepancyView),
           next: count.nullable().describe('Give it as after to read on; null at the end'),
           sums: z.array(
-            z.object({ kind: z.enum(discrepancyKinds), state: z.enum(['open', 'acted']), count, since: z.string() }),
+            z.object({
+              side: z.enum(sides),
+              kind: z.enum(discrepancyKinds),
+              state: z.enum(['open', 'acted']),
+              count,
+              since: z.string(),
+            }),
           ),
         }),
       ),
@@ -382,7 +360,7 @@ function registerDiscrepancies(app: Http, { sql, authorise, resend }: ReportRout
         z.object({
           chosen: count,
           done: count,
-          left: count.describe('What is not in the ledger cannot be sent'),
+          left: count.describe('What is not in the ledger, or disagrees with the register alone, cannot be sent'),
         }),
       ),
     },

@@ -16,11 +16,14 @@ import {
 import type { Sql } from '../platform/database.ts'
 import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
-import type { TableProblem, TableResult } from '../platform/table.ts'
+import type { TableProblem } from '../platform/table.ts'
 import { findingKinds, type FindingKind } from './agreement.ts'
 import { sumDiscrepancies, type DiscrepancySum } from './discrepancies.ts'
 import { dossierLink, fieldWords, kindWords, openSums, valueWords } from './discrepancy-words.ts'
-import { startRun } from './reconcile.ts'
+import { startRegisterRun, startRun } from './reconcile.ts'
+import { threeSides } from './register-pages.ts'
+import { RegisterFaults, rowsOfFile, type ReadColumns } from './register-reading.ts'
+import { momentOf } from './register-row.ts'
 import {
   listFindings,
   listRuns,
@@ -35,12 +38,11 @@ export interface RunPageDeps {
   readonly sql: Sql
   /** Whether the portal can be asked what it holds. */
   readonly canCompare: boolean
-  /** The codes of the province's own register, of a file's column `code`. */
-  readonly readCodes: (bytes: Uint8Array) => Promise<TableResult<string>>
+  readonly readColumns: ReadColumns
 }
 
 /** Runs of reconciliation: begun here, watched while they run, and what each of them found. */
-export function addRunPages(console: Console, { sql, canCompare, readCodes }: RunPageDeps): void {
+export function addRunPages(console: Console, { sql, canCompare, readColumns }: RunPageDeps): void {
   const place = { right: 'reports:read', allAgencies: true } as const
   console.page({
     path: 'runs',
@@ -66,11 +68,17 @@ export function addRunPages(console: Console, { sql, canCompare, readCodes }: Ru
     path: 'compare-register',
     right: 'deliveries:resend',
     allAgencies: true,
-    async act({ by, language }, { bytes }) {
+    async act({ by, language }, { name, bytes, fields }) {
       if (!canCompare) throw new Refusal('no-look-up', 'The dialect of the portal has no look-up service')
-      const read = await readCodes(bytes)
-      if (!read.ok) return registerFaults(language, read.problems)
-      return { to: `run?id=${await startRun(sql, { askedBy: by, scope: { codes: read.rows }, served: true })}` }
+      const said = saidOf(fields)
+      try {
+        const file = rowsOfFile(bytes, readColumns)
+        const given = { ...said.given, name }
+        return { to: `run?id=${await startRegisterRun(sql, { askedBy: by, served: true, ...said, given, ...file })}` }
+      } catch (error) {
+        if (error instanceof RegisterFaults) return registerFaults(language, error.problems)
+        throw error
+      }
     },
   })
   console.act({
@@ -89,6 +97,26 @@ const shownRuns = 50
 const shownFindings = 200
 /** Seconds between two looks at a run that goes on. */
 const refresh = 3
+
+const RegisterForm = z.object({
+  asOf: blank(z.string().max(50)),
+  source: blank(z.string().trim().max(50)),
+  agency: blank(z.string().trim().max(50)),
+  from: blank(z.iso.date()),
+  to: blank(z.iso.date()),
+  complete: z.string().optional(),
+})
+
+/** What a person says of a register beside its rows. */
+function saidOf(fields: Readonly<Record<string, string>>) {
+  const said = RegisterForm.safeParse(fields)
+  if (!said.success)
+    throw new Refusal('invalid-field', 'A day is not valid', { field: String(said.error.issues[0]?.path[0]) })
+  const { asOf, source, complete, ...period } = said.data
+  const moment = asOf === undefined ? undefined : momentOf(asOf)
+  if (moment === null) throw new Refusal('invalid-field', 'asOf must be a day and a time', { field: 'asOf' })
+  return { scope: scopeIn(period), given: { asOf: moment, source, complete: complete !== undefined } }
+}
 
 function registerFaults(language: Language, problems: readonly TableProblem[]): Page {
   const say = sayIn(language)
@@ -111,11 +139,15 @@ const StartForm = z.object({
   agency: blank(z.string().max(50)),
 })
 
-function scopeOf({ share, from, to, agency }: z.output<typeof StartForm>): RunScope {
+const scopeOf = ({ share, ...period }: z.output<typeof StartForm>): RunScope => ({
+  ...(share < 100 && { sample: share / 100 }),
+  ...scopeIn(period),
+})
+
+function scopeIn({ from, to, agency }: Omit<z.output<typeof StartForm>, 'share'>): RunScope {
   if (from !== undefined && to !== undefined && from >= to)
     throw new Refusal('invalid-field', 'from must be earlier than to', { field: 'from' })
   return {
-    ...(share < 100 && { sample: share / 100 }),
     ...(from !== undefined && { from }),
     ...(to !== undefined && { to }),
     ...(agency !== undefined && { agency }),
@@ -187,16 +219,44 @@ function startForm(say: Say): Html {
           )}
         </p>
       </form>
-      <h3>${say('Với sổ theo dõi của tỉnh', "With the province's own register")}</h3>
-      <form method="post" action="compare-register" enctype="multipart/form-data">
-        <label
-          >${say('Tệp Excel hoặc CSV có cột code (mã hồ sơ)', 'Excel or CSV with a column code (of the dossiers)')}
-          <input type="file" name="file" accept=".xlsx,.csv" required
-        /></label>
-        <p class="actions"><button>${say('So ba bên', 'Compare all three')}</button></p>
-      </form>
+      ${registerForm(say)}
     </details>
   </section>`
+}
+
+function registerForm(say: Say): Html {
+  return html`<h3>${say('Với sổ theo dõi của tỉnh', "With the province's own register")}</h3>
+    <form method="post" action="compare-register" enctype="multipart/form-data">
+      <p class="soft">
+        ${say(
+          'Cột: mã hồ sơ; nếu có thì so thêm cơ quan, thủ tục, trạng thái, ngày tiếp nhận, số bước. Cột khác không đọc.',
+          'Columns: code; where they are there also agency, procedure, status, received_at, steps. No other column is read.',
+        )}
+      </p>
+      <div class="fields">
+        <label
+          >${say('Sổ nói về lúc (để trống: bây giờ)', 'The moment it speaks of (blank: now)')}
+          <input type="datetime-local" name="asOf"
+        /></label>
+        <label>${say('Hệ thống một cửa', 'One-stop system')} <input name="source" maxlength="50" /></label>
+        <label>${say('Chỉ của cơ quan', 'Of this agency alone')} <input name="agency" maxlength="50" /></label>
+        <label>${say('Tiếp nhận từ', 'Received from')} <input type="date" name="from" /></label>
+        <label>${say('Trước ngày', 'Before')} <input type="date" name="to" /></label>
+      </div>
+      <p>
+        <label
+          ><input type="checkbox" name="complete" value="1" /> ${say(
+            'Sổ có đủ mọi hồ sơ trong phạm vi trên (khi đó mới kết luận hồ sơ nào sổ thiếu)',
+            'It has every dossier within these limits (only then it is said what it lacks)',
+          )}</label
+        >
+      </p>
+      <label
+        >${say('Tệp Excel, CSV hoặc NDJSON (tối đa 20 MB)', 'Excel, CSV or NDJSON (at most 20 MB)')}
+        <input type="file" name="file" accept=".xlsx,.csv,.ndjson,.jsonl" required
+      /></label>
+      <p class="actions"><button>${say('So ba bên', 'Compare all three')}</button></p>
+    </form>`
 }
 
 const disagreeing = ({ counts }: Run) => counts.different + counts['missing-there'] + counts['missing-here']
@@ -264,7 +324,7 @@ function runPage(language: Language, { run, findings, more, kind }: RunFacts): P
           <span class="tag ${state === 'finished' ? 'accept' : 'review'}">${stateWords[state][language]}</span>
           ${momentWords(run.startedAt)} · ${scopeWords(language, run)} · ${run.askedBy}
         </p>
-        ${state === 'running' && progress(say, language, done, total)}
+        ${state === 'running' && (run.register?.given?.judgedAt === null ? judging(say, run.register) : progress(say, language, done, total))}
         ${note !== '' && html`<p class="soft">${note}</p>`}
         <dl class="figures">
           <div class="good">
@@ -296,7 +356,7 @@ function runPage(language: Language, { run, findings, more, kind }: RunFacts): P
           ${say(`Cộng lại: ${countWords(done).vi} hồ sơ.`, `Together: ${countWords(done).en} dossiers.`)}
         </p>
       </section>
-      ${run.register && registerSection(language, run.register)}
+      ${run.register && threeSides(language, run, run.register)}
       ${
         findings.length > 0 &&
         html`<section>
@@ -308,33 +368,13 @@ function runPage(language: Language, { run, findings, more, kind }: RunFacts): P
   }
 }
 
-function registerSection(language: Language, register: RegisterCount): Html {
-  const say = sayIn(language)
-  const figure = (text: string, count: number, kind: string | false = false) =>
-    html`<div class="${kind}">
-      <dt>${text}</dt>
-      <dd>${countWords(count)[language]}</dd>
-    </div>`
-  return html`<section>
-    <h2>${say('Sổ của tỉnh và ở đây', 'The register and what is here')}</h2>
-    <dl class="figures">
-      ${figure(say('Trong sổ', 'In the register'), register.total)}
-      ${figure(say('Có ở đây', 'Of them here'), register.held, 'good')}
-      ${figure(say('Chưa có ở đây', 'Not here'), register.missing, register.missing > 0 && 'gap')}
-      ${figure(say('Ở đây có, sổ không có', 'Here, and not in it'), register.unregistered, register.unregistered > 0 && 'gap')}
-    </dl>
-    ${
-      register.examples.length > 0 &&
-      html`<details>
-        <summary>${say('Ở đây có, sổ không có', 'Here, and not in the register')}</summary>
-        <ul class="codes">
-          ${register.examples.map((code) => html`<li><code>${code}</code></li>`)}
-        </ul>
-        ${register.unregistered > register.examples.length && html`<p class="soft">${say(`${register.examples.length} mã đầu`, `The first ${register.examples.length}`)}</p>`}
-      </details>`
-    }
-  </section>`
-}
+const judging = (say: Say, { total, given }: RegisterCount): Html =>
+  html`<p role="status">
+    ${say(
+      `Đang so sổ của tỉnh với ở đây: ${countWords(total).vi} trên ${countWords(given!.rows).vi} dòng.`,
+      `The register is being compared with what is here: ${countWords(total).en} of ${countWords(given!.rows).en} rows.`,
+    )}
+  </p>`
 
 function progress(say: Say, language: Language, done: number, total: number): Html {
   return html`${progressBar(total, done)}

@@ -1,6 +1,8 @@
 import type { Difference } from '../delivery/portal.ts'
 import type { Fragment, Sql, Tx } from '../platform/database.ts'
 import { agreementOf, type Agreement, type Counts, type FindingKind } from './agreement.ts'
+import type { RegisterKind } from './register-compare.ts'
+import { registerOf, type FieldCount, type RegisterState } from './registers.ts'
 
 export interface RunScope {
   /** Share of the dossiers to look at, above 0 and up to 1. */
@@ -32,20 +34,41 @@ export interface KeptScope extends Omit<RunScope, 'codes' | 'only'> {
   readonly lastId: number
   /** A dossier is looked at when its `lot` lies below; `allLots` = every one. */
   readonly lots: number
-  /** The province's own register against the ledger, when the run began; null: none was given. */
-  readonly register?: RegisterCount | undefined
+  /** What runs before registers had fields kept of theirs. */
+  readonly register?: Pick<RegisterCount, 'total' | 'held' | 'missing' | 'unregistered' | 'examples'> | undefined
 }
 
-/** `held` and `missing` together are `total`. */
+/** The province's own register against the ledger. `held` and `missing` together are `total`. */
 export interface RegisterCount {
   /** Different codes in the register. */
   readonly total: number
   /** Of them in the ledger. */
   readonly held: number
   readonly missing: number
-  /** Dossiers of the ledger, within the scope of the run, that the register does not have; the first of them by name. */
-  readonly unregistered: number
+  /** Dossiers of the ledger, within the scope of the run, that the register does not have, the first of them by name; null: it is not a whole one. */
+  readonly unregistered: number | null
   readonly examples: readonly string[]
+  /** The parts of `total`, and `not-in-register` beside them; null in runs of before. */
+  readonly counts: Readonly<Record<RegisterKind, number>> | null
+  /** By field: in how many dossiers it was equal, different, or not to be compared. */
+  readonly fields: Readonly<Record<string, FieldCount>>
+  readonly given: RegisterGiven | null
+}
+
+/** Where a register came from and what it says of itself. */
+export interface RegisterGiven {
+  readonly name: string
+  /** SHA-256 of what came. */
+  readonly hash: string | null
+  readonly rows: number
+  /** The moment it speaks of. */
+  readonly asOf: string
+  readonly source: string | null
+  readonly complete: boolean
+  /** Dossiers of the ledger in its scope when the run began. */
+  readonly inLedger: number
+  /** Null: it is being judged, and its counts grow. */
+  readonly judgedAt: string | null
 }
 
 export const allLots = 2 ** 52
@@ -84,7 +107,10 @@ export interface RunRow {
   total: number
   position: number
   unheld: string[]
-  unheldCount: number
+  codesCount: number
+  codeCursor: string
+  register: RegisterState | null
+  unregistered: string[]
   only: string[] | null
   onlyCount: number | null
   equal: number
@@ -96,7 +122,7 @@ export interface RunRow {
 }
 
 export function runOf(row: RunRow): Run {
-  const { lastId: _lastId, lots, register = null, ...scope } = row.scope
+  const { lastId: _lastId, lots, register: former, ...scope } = row.scope
   const counts: Counts = {
     equal: row.equal,
     different: row.different,
@@ -116,10 +142,10 @@ export function runOf(row: RunRow): Run {
       ...(row.only !== null && { only: row.only }),
       onlyCount: row.onlyCount,
       codes: row.unheld,
-      codesCount: row.unheldCount,
+      codesCount: row.codesCount,
     },
     sampled,
-    register,
+    register: registerIn(row) ?? (former === undefined ? null : { ...former, counts: null, fields: {}, given: null }),
     total: row.total,
     counts,
     agreement: agreementOf(counts, sampled),
@@ -127,10 +153,33 @@ export function runOf(row: RunRow): Run {
   }
 }
 
+function registerIn({ register, unregistered }: RunRow): RegisterCount | null {
+  if (register === null) return null
+  const { total, equal, different, unknown, notInLedger, notInRegister, fields, ...about } = register
+  const { name, hash, rows, asOf, source, complete, inLedger, judgedAt } = about
+  return {
+    total,
+    held: total - notInLedger,
+    missing: notInLedger,
+    unregistered: complete ? notInRegister : null,
+    examples: unregistered,
+    counts: { equal, different, 'not-in-ledger': notInLedger, 'not-in-register': notInRegister, unknown },
+    fields,
+    given: { name, hash, rows, asOf, source, complete, inLedger, judgedAt },
+  }
+}
+
+/** Unregistered dossiers that are named. */
+const namedExamples = 200
+
 /** What a run is read by. */
 export const runColumns = (sql: Sql | Tx): Fragment => sql`
   r.id, r.started_at, r.finished_at, r.asked_by, r.scope, r.state, r.total, r.position, r.equal, r.different, r.missing_there,
-  r.missing_here, r.unknown, r.note, r.unheld[1:${shownCodes}] as unheld, cardinality(r.unheld) as "unheldCount",
+  r.missing_here, r.unknown, r.note, r.codes_count as "codesCount", r.code_cursor as "codeCursor", ${registerOf(sql, sql`r.id`)} as register,
+  array(select f.code from register_findings f where f.run_id = r.id and f.look_up order by f.code limit ${shownCodes}) as unheld,
+  array(
+    select f.code from register_findings f where f.run_id = r.id and f.kind = 'not-in-register' order by f.code limit ${namedExamples}
+  ) as unregistered,
   r.only_codes[1:${shownCodes}] as only, cardinality(r.only_codes) as "onlyCount"`
 
 export async function readRunRow(sql: Sql | Tx, id: number): Promise<RunRow | null> {

@@ -232,7 +232,7 @@ describe('what disagrees', () => {
       body: form3,
       redirect: 'manual',
     })
-    expect(await page(uploaded.headers.get('location')!)).toContain('Chưa có ở đây')
+    expect(await page(uploaded.headers.get('location')!)).toContain('Ba bên: sổ của tỉnh, ở đây, Cổng')
     const wrong = new FormData()
     wrong.append('file', new Blob(['ma\nx\n']), 'so.csv')
     const refused = await fetch(`${url}/console/compare-register`, {
@@ -289,6 +289,7 @@ describe('what is sent again where the portal does not show its steps', () => {
     const run = await startRun(sql, { askedBy: 'test', scope: { only: [lost, back] } })
     await transaction(sql, async (tx) =>
       keepDiscrepancies(tx, run, {
+        side: 'portal',
         at: new Date().toISOString(),
         found: [lost, back].map((code) => ({ code, kind: 'missing-there', fields: [] })),
         agreed: [],
@@ -329,9 +330,10 @@ describe('looks that come late', () => {
     const look = (at: Date, looked: { found?: string[]; agreed?: string[]; kind?: 'different' | 'missing-there' }) =>
       transaction(sql, async (tx) =>
         keepDiscrepancies(tx, run, {
+          side: 'portal',
           at: at.toISOString(),
           found: (looked.found ?? []).map((code) => ({ code, kind: looked.kind ?? 'different', fields: [] })),
-          agreed: looked.agreed ?? [],
+          agreed: (looked.agreed ?? []).map((code) => ({ code })),
         }),
       )
     const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000)

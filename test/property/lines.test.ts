@@ -1,6 +1,6 @@
 import { array, assert, asyncProperty, constantFrom, integer, oneof, uint8Array } from 'fast-check'
 import { expect, test } from 'vitest'
-import { linesOf, type Line } from '../../src/dossiers/lines.ts'
+import { linesOf, type Line } from '../../src/platform/lines.ts'
 
 const max = 12
 async function cut(chunks: readonly Uint8Array[]): Promise<(Line | { number: number; text: string })[]> {

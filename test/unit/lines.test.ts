@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { linesOf } from '../../src/dossiers/lines.ts'
+import { linesOf } from '../../src/platform/lines.ts'
 
 async function cut(max: number, ...chunks: string[]) {
   const lines: [number, string | null][] = []

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { strToU8, zipSync } from 'fflate'
 import { afterAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { mappings } from '../../src/cli/tables.ts'
 import { readTable, tableBytes, writeTable } from '../../src/platform/files.ts'
 import { describeProblem } from '../../src/platform/table.ts'
@@ -64,6 +65,29 @@ describe('a workbook', () => {
       },
     )
     expect(read(bytes)).toEqual([mapped('Cấp XD.1', '1.000001'), mapped('T & 1', '1.000002')])
+  })
+
+  it('shows of a day with a time the day alone, or both where they are asked for', () => {
+    const bytes = workbook([
+      {
+        name: 'S',
+        rows:
+          row(1, text('A1', 'code'), text('B1', 'Ngày tiếp nhận')) +
+          row(2, text('A2', 'H34-1'), '<c r="B2" s="1"><v>44015.354166666664</v></c>') +
+          row(3, text('A3', 'H34-2'), '<c r="B3" s="2"><v>44015</v></c>') +
+          row(4, text('A4', 'H34-3'), '<c r="B4" t="d"><v>2020-07-03T08:30:00</v></c>'),
+      },
+    ])
+    const shape = {
+      headers: ['code'],
+      optional: ['received_at'],
+      aliases: { 'ngay tiep nhan': 'received_at' },
+      row: z.object({ code: z.string(), received_at: z.string() }).transform((one) => one.received_at),
+    }
+    expect(readTable(bytes, shape, { times: true })).toMatchObject({
+      rows: ['2020-07-03 08:30:00', '2020-07-03', '2020-07-03T08:30:00'],
+    })
+    expect(readTable(bytes, shape)).toMatchObject({ rows: ['2020-07-03', '2020-07-03', '2020-07-03'] })
   })
 
   it('has its header below titles, and rows keep the numbers that a spreadsheet shows', () => {

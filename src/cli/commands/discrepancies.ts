@@ -5,6 +5,7 @@ import {
   foresee,
   listDiscrepancies,
   resolve,
+  sides,
   type DiscrepancyAct,
   type DiscrepancyFilter,
 } from '../../reconciliation/discrepancies.ts'
@@ -16,6 +17,7 @@ import { answer, columns, switchesOf } from '../output.ts'
 
 interface Options {
   readonly state: DiscrepancyFilter['state']
+  readonly side?: DiscrepancyFilter['side']
   readonly kind?: DiscrepancyFilter['kind']
   readonly agency?: string
   readonly field?: string
@@ -31,7 +33,7 @@ export function addDiscrepancies(program: Command): void {
   const group = program
     .command('discrepancies')
     .description(
-      'What disagrees with the portal, until a later run sees both sides agree or somebody says that it may stay.',
+      'What disagrees with the portal or the register, until a later run sees both sides agree or somebody says that it may stay.',
     )
   filtered(group.command('list').description('The oldest first.'))
     .option('--limit <number>', 'at most so many', readWhole(1), 100)
@@ -41,9 +43,10 @@ export function addDiscrepancies(program: Command): void {
         discrepancies.length === 0
           ? 'There are none.'
           : columns([
-              ['CODE', 'KIND', 'SINCE', 'SEEN', 'FIELDS'],
+              ['CODE', 'SIDE', 'KIND', 'SINCE', 'SEEN', 'FIELDS'],
               ...discrepancies.map((one) => [
                 one.code,
+                one.side,
                 one.kind,
                 one.openedAt,
                 String(one.seen),
@@ -80,6 +83,7 @@ const filtered = (command: Command): Command =>
         .choices(['open', 'acted', 'closed'])
         .default('open'),
     )
+    .addOption(new Option('--side <side>', "with the portal, or with the province's register").choices(sides))
     .addOption(new Option('--kind <kind>', 'only of this kind').choices(discrepancyKinds))
     .option('--agency <code>', 'only of this agency')
     .option('--field <name>', 'only those in which this field differs')

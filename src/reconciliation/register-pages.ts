@@ -1,0 +1,385 @@
+import { Readable } from 'node:stream'
+import { z } from 'zod'
+import { isStatus } from '../dossiers/model.ts'
+import { statusNames } from '../../config/statuses.ts'
+import type { Console, Download, Visit } from '../console/console.ts'
+import { chooser } from '../console/forms.ts'
+import type { Page } from '../console/frame.ts'
+import { address, html, type Html } from '../console/html.ts'
+import { countWords, dayWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
+import { csvLines } from '../platform/csv.ts'
+import type { Sql } from '../platform/database.ts'
+import { tableFormats } from '../platform/files.ts'
+import { blank } from '../platform/http.ts'
+import { Refusal } from '../platform/problems.ts'
+import type { Table } from '../platform/table.ts'
+import { kindWords } from './discrepancy-words.ts'
+import { registerKinds, type RegisterDifference } from './register-compare.ts'
+import { registerFields } from './register-row.ts'
+import { nextStepWords, registerFieldWords, registerKindWords, unclearWords } from './register-words.ts'
+import { allRegisterFindings, listRegisterFindings, type RegisterFinding } from './registers.ts'
+import { readRun, type RegisterCount, type Run } from './runs.ts'
+
+export interface RegisterPageDeps {
+  readonly sql: Sql
+  /** Writes a workbook, in a thread of its own. */
+  readonly write: (format: 'xlsx', table: Table) => Promise<Buffer>
+}
+
+const kind = blank(z.enum(registerKinds).exclude(['equal']))
+const field = blank(z.enum(registerFields))
+const outcome = blank(z.enum(['different', 'unclear']))
+const chosen = { run: z.coerce.number().int().min(1), kind, field, outcome }
+
+const perPage = 100
+/** Rows of a workbook, which is made in memory as a whole. */
+const mostInWorkbook = 50_000
+
+/** The rows behind the numbers of a register: as a page and as a file for the one-stop system's people. */
+export function addRegisterPages(console: Console, { sql, write }: RegisterPageDeps): void {
+  const place = { right: 'reports:read', allAgencies: true } as const
+  console.page({
+    path: 'register-rows',
+    ...place,
+    query: z.strictObject({ ...chosen, cursor: blank(z.string().max(100)) }),
+    async show(visit, { run: runId, cursor, ...filter }) {
+      const run = await runWithRegister(sql, runId)
+      const found = await listRegisterFindings(sql, { runId, ...filter, cursor, limit: perPage })
+      return rowsPage(visit, { run, filter, ...found })
+    },
+  })
+  console.file({
+    path: 'register-file',
+    ...place,
+    query: z.strictObject({ ...chosen, format: z.enum(['xlsx', 'csv']) }),
+    async give({ language }, { run: runId, format, ...filter }) {
+      await runWithRegister(sql, runId)
+      const parts = allRegisterFindings(sql, { runId, ...filter })
+      const name = `so-tinh-${runId}.${format}`
+      return format === 'csv' ? asCsv(name, language, parts) : asWorkbook(name, language, { parts, write })
+    },
+  })
+}
+
+async function runWithRegister(sql: Sql, id: number): Promise<Run> {
+  const run = await readRun(sql, id)
+  if (!run?.register) throw new Refusal('not-found', `There is no reconciliation run ${id} with a register`)
+  return run
+}
+
+interface Filter {
+  readonly kind?: RegisterFinding['kind'] | undefined
+  readonly field?: string | undefined
+  readonly outcome?: 'different' | 'unclear' | undefined
+}
+
+const asked = (runId: number, { kind, field, outcome }: Filter): Record<string, string> => ({
+  run: String(runId),
+  ...(kind !== undefined && { kind }),
+  ...(field !== undefined && { field }),
+  ...(outcome !== undefined && { outcome }),
+})
+
+interface Rows {
+  readonly run: Run
+  readonly filter: Filter
+  readonly rows: readonly RegisterFinding[]
+  readonly next: string | null
+}
+
+function rowsPage({ language, person }: Visit, { run, filter, rows, next }: Rows): Page {
+  const say = sayIn(language)
+  const query = asked(run.id, filter)
+  const shown = filter.kind === undefined ? null : registerKindWords[filter.kind]
+  const mayMap = person.rights.includes('mappings:read')
+  return {
+    title: shown ?? { vi: 'Sổ của tỉnh và ở đây', en: "The province's register and the ledger" },
+    body: html`<p class="path"><a href="run?id=${run.id}">${say('Lần đối soát', 'Run')} ${run.id}</a></p>
+      ${filterForm(say, language, { run, filter })}
+      ${filter.kind !== undefined && html`<section class="note"><p>${nextStepWords[filter.kind][language]}</p></section>`}
+      <p class="soft">
+        ${say('Lưu thành tệp', 'Keep it as a file')}:
+        <a href="${address('register-file', { ...query, format: 'xlsx' })}">Excel</a>,
+        <a href="${address('register-file', { ...query, format: 'csv' })}">CSV</a>
+      </p>
+      ${rows.length === 0 ? html`<section><p>${say('Không có.', 'There are none.')}</p></section>` : rowsTable(language, rows, mayMap)}
+      ${next !== null && html`<p class="pager"><a href="${address('register-rows', { ...query, cursor: next })}" rel="next">${say('Trang sau', 'Next')}</a></p>`}`,
+  }
+}
+
+function filterForm(say: Say, language: Language, { run, filter }: Pick<Rows, 'run' | 'filter'>): Html {
+  const kinds = registerKinds.filter((one) => one !== 'equal')
+  return html`<form class="find" method="get" action="register-rows">
+    <input type="hidden" name="run" value="${run.id}" />
+    ${chooser(
+      'kind',
+      say('Loại', 'Kind'),
+      filter.kind,
+      kinds.map((one) => [one, registerKindWords[one][language]]),
+    )}
+    ${chooser(
+      'field',
+      say('Trường', 'Field'),
+      filter.field,
+      registerFields.map((one) => [one, registerFieldWords(one)[language]]),
+    )}
+    ${chooser('outcome', say('So được không', 'Compared'), filter.outcome, [
+      ['different', say('Khác', 'Different')],
+      ['unclear', say('Không so được', 'Not compared')],
+    ])}
+    <button class="plain">${say('Lọc', 'Filter')}</button>
+  </form>`
+}
+
+function rowsTable(language: Language, rows: readonly RegisterFinding[], mayMap: boolean): Html {
+  const say = sayIn(language)
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${say('Các dòng', 'Rows')}">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">${say('Hồ sơ', 'Dossier')}</th>
+          <th scope="col">${say('Trường', 'Field')}</th>
+          <th scope="col">${say('Ở đây', 'Here')}</th>
+          <th scope="col">${say('Trong sổ', 'In the register')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map((one) => (one.fields.length === 0 ? [null] : one.fields).map((field, place) => rowOf(language, { one, field, isFirst: place === 0, mayMap })))}
+      </tbody>
+    </table>
+  </div>`
+}
+
+interface Line {
+  readonly one: RegisterFinding
+  readonly field: RegisterDifference | null
+  readonly isFirst: boolean
+  readonly mayMap: boolean
+}
+
+function rowOf(language: Language, { one, field, isFirst, mayMap }: Line): Html {
+  const say = sayIn(language)
+  const code = html`<code>${one.code}</code>`
+  const isHere = one.kind !== 'not-in-ledger'
+  const presence = (there: boolean) => (there ? say('có', 'there') : say('không có', 'not there'))
+  return html`<tr>
+    <th scope="row">
+      ${
+        isFirst &&
+        html`${isHere ? html`<a href="${address('dossier', { code: one.code })}">${code}</a>` : code}
+          <span class="soft"
+            >${registerKindWords[one.kind][language]}${one.agencyName !== null && ` · ${one.agencyName}`}</span
+          >`
+      }
+    </th>
+    ${
+      field === null
+        ? html`<td>${say('Có hồ sơ', 'Dossier')}</td>
+            <td>${presence(isHere)}</td>
+            <td>${presence(one.kind !== 'not-in-register')}</td>`
+        : html`<td>
+              ${registerFieldWords(field.field)[language]}
+              ${field.why !== undefined && html`<div class="soft">${unclearWords[field.why][language]}</div>`}
+            </td>
+            <td>
+              ${
+                field.field === 'procedure' && mayMap
+                  ? html`<a href="${address('mapping', { code: field.here })}">${field.here}</a>`
+                  : valueIn(field.field, field.here, language)
+              }
+            </td>
+            <td>${valueIn(field.field, field.there, language)}</td>`
+    }
+  </tr>`
+}
+
+/** Days and times as they are read in Vietnam, our own statuses by their names. */
+function valueIn(field: RegisterDifference['field'], value: string, language: Language): string {
+  if (field === 'status' && isStatus(value)) return statusNames[value][language]
+  if (field !== 'receivedAt') return value
+  return value
+    .split(' / ')
+    .map((one) => (one.includes('T') ? momentWords(one) : dayWords(one)))
+    .join(' / ')
+}
+
+const headersIn = (say: Say) => [
+  say('Mã hồ sơ', 'Code'),
+  say('Loại', 'Kind'),
+  say('Mã cơ quan', 'Agency'),
+  say('Cơ quan', 'Agency name'),
+  say('Trường', 'Field'),
+  say('Ở đây', 'Here'),
+  say('Trong sổ', 'In the register'),
+  say('Lý do', 'Reason'),
+]
+
+/** A line for each field, so that a spreadsheet can filter by it. */
+function cellsOf(language: Language, { code, kind, agencyCode, agencyName, fields }: RegisterFinding): string[][] {
+  const about = [code, registerKindWords[kind][language], agencyCode ?? '', agencyName ?? '']
+  if (fields.length === 0) return [[...about, '', '', '', '']]
+  return fields.map(({ field, here, there, why }) => [
+    ...about,
+    registerFieldWords(field)[language],
+    valueIn(field, here, language),
+    valueIn(field, there, language),
+    why === undefined ? '' : unclearWords[why][language],
+  ])
+}
+
+type Parts = AsyncIterable<readonly RegisterFinding[]>
+
+function asCsv(name: string, language: Language, parts: Parts): Download {
+  const rows = async function* () {
+    for await (const part of parts) yield part.flatMap((one) => cellsOf(language, one))
+  }
+  const lines = csvLines(headersIn(sayIn(language)), rows())
+  return { name, type: tableFormats.csv, bytes: Readable.from(lines, { objectMode: false }) }
+}
+
+async function asWorkbook(
+  name: string,
+  language: Language,
+  { parts, write }: { readonly parts: Parts; readonly write: RegisterPageDeps['write'] },
+): Promise<Download> {
+  const rows: string[][] = []
+  for await (const part of parts) {
+    rows.push(...part.flatMap((one) => cellsOf(language, one)))
+    if (rows.length > mostInWorkbook) throw new Refusal('file-too-long', `More than ${mostInWorkbook} rows`)
+  }
+  return { name, type: tableFormats.xlsx, bytes: await write('xlsx', { headers: headersIn(sayIn(language)), rows }) }
+}
+
+/** Register, ledger and portal beside each other; every part opens to its rows, and each column says of how many it speaks. */
+export function threeSides(language: Language, run: Run, register: RegisterCount): Html {
+  const say = sayIn(language)
+  return html`<section>
+    <h2>${say('Ba bên: sổ của tỉnh, ở đây, Cổng', 'Three sides: register, ledger, portal')}</h2>
+    ${register.given && givenWords(say, register.given)}
+    <div class="scroll" tabindex="0" role="region" aria-label="${say('Ba bên', 'Three sides')}">
+      <table>
+        <thead>
+          <tr>
+            <td></td>
+            <th scope="col" class="number">${say('Sổ của tỉnh', 'Register')}</th>
+            <th scope="col" class="number">${say('Ở đây', 'Ledger')}</th>
+            <th scope="col" class="number">${say('Cổng', 'Portal')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${sidesOf(language, run, register).map(
+            ([name, ...cells]) =>
+              html`<tr>
+                <th scope="row">${name}</th>
+                ${cells.map((cell) => html`<td class="number">${cell}</td>`)}
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+    ${Object.keys(register.fields).length > 0 && fieldsTable(language, run, register)}
+  </section>`
+}
+
+function givenWords(say: Say, { name, hash, rows, asOf, source, complete }: NonNullable<RegisterCount['given']>): Html {
+  const count = countWords(rows)
+  return html`<p class="soft">
+    ${name}, ${say(`${count.vi} dòng`, `${count.en} rows`)} ·
+    ${say(`nói về lúc ${momentWords(asOf)}`, `as of ${momentWords(asOf)}`)}
+    ${source !== null && html` · ${say('hệ thống', 'system')} ${source}`} ·
+    ${complete ? say('có đủ mọi hồ sơ trong phạm vi', 'has every dossier in its scope') : say('không nói là đủ', 'not said to be whole')}
+    ${hash !== null && html` · <span title="SHA-256">${hash.slice(0, 12)}</span>`}
+  </p>`
+}
+
+type Side = readonly [name: string, register: Html | string, ledger: Html | string, portal: Html | string]
+
+function sidesOf(language: Language, run: Run, register: RegisterCount): Side[] {
+  const say = sayIn(language)
+  const number = (count: number) => countWords(count)[language]
+  const { counts } = run
+  const inRegister = (kind: RegisterFinding['kind'], count: number) =>
+    html`<a href="${address('register-rows', { run: String(run.id), kind })}">${number(count)}</a>`
+  const atPortal = (kind: 'different' | 'missing-here' | 'missing-there' | 'unknown') =>
+    html`<a href="run?id=${run.id}&kind=${kind}">${number(counts[kind])}</a>`
+  const seen = Object.values(counts).reduce((sum, count) => sum + count, 0)
+  const parts = register.counts
+  const none = '–'
+  return [
+    [
+      say('Số hồ sơ', 'Dossiers'),
+      number(register.total),
+      number(register.given?.inLedger ?? register.held + (register.unregistered ?? 0)),
+      lookedWords(say, run, { seen, number }),
+    ],
+    [say('Khớp với ở đây', 'Equal to the ledger'), parts ? number(parts.equal) : none, none, number(counts.equal)],
+    [
+      kindWords.different[language],
+      parts ? inRegister('different', parts.different) : none,
+      none,
+      atPortal('different'),
+    ],
+    [
+      say('Ở đây không có', 'Not in the ledger'),
+      parts ? inRegister('not-in-ledger', parts['not-in-ledger']) : number(register.missing),
+      none,
+      atPortal('missing-here'),
+    ],
+    [say('Chưa rõ', 'Unknown'), parts ? inRegister('unknown', parts.unknown) : none, none, atPortal('unknown')],
+    [
+      say('Ở đây có, bên đó không', 'In the ledger, not there'),
+      register.unregistered === null
+        ? say('không kết luận', 'not concluded')
+        : parts
+          ? inRegister('not-in-register', register.unregistered)
+          : number(register.unregistered),
+      none,
+      atPortal('missing-there'),
+    ],
+  ]
+}
+
+/** How many were looked at, and how many were not: a sample, or a run that goes on. */
+function lookedWords(
+  say: Say,
+  run: Run,
+  { seen, number }: { readonly seen: number; readonly number: (count: number) => string },
+): Html {
+  const scope = (run.register?.given?.inLedger ?? 0) + (run.register?.missing ?? 0)
+  const left = Math.max(0, (run.sampled ? Math.max(scope, run.total) : run.total) - seen)
+  return html`${say(`đã xem ${number(seen)}`, `${number(seen)} looked at`)}${
+    left > 0 && html`<div class="soft">${say(`chưa xem ${number(left)}`, `${number(left)} not looked at`)}</div>`
+  }`
+}
+
+function fieldsTable(language: Language, run: Run, { fields }: RegisterCount): Html {
+  const say = sayIn(language)
+  const named = registerFields.filter((field) => Object.hasOwn(fields, field))
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${say('Theo trường', 'By field')}">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">${say('Trường của sổ', 'Field of the register')}</th>
+          <th scope="col" class="number">${say('Khớp', 'Equal')}</th>
+          <th scope="col" class="number">${say('Khác', 'Different')}</th>
+          <th scope="col" class="number">${say('Không so được', 'Not compared')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${named.map((field) => {
+          const { equal, different, unclear } = fields[field]!
+          const open = (outcome: 'different' | 'unclear', count: number) =>
+            html`<a href="${address('register-rows', { run: String(run.id), field, outcome })}"
+              >${countWords(count)[language]}</a
+            >`
+          return html`<tr>
+            <th scope="row">${registerFieldWords(field)[language]}</th>
+            <td class="number">${countWords(equal)[language]}</td>
+            <td class="number">${open('different', different)}</td>
+            <td class="number">${open('unclear', unclear)}</td>
+          </tr>`
+        })}
+      </tbody>
+    </table>
+  </div>`
+}
