@@ -20,12 +20,14 @@ import {
 import { replayLimits } from '../config/replays.ts'
 import { describeSettings, readSettings, SettingsError, type Settings } from '../config/settings.ts'
 import { startAlertLoop, startEventLoop } from '../jobs/events.ts'
+import { asksByItself, createBoard } from '../jobs/board.ts'
 import { openQueue, openRedis, pushQueues, QueueDesk } from '../jobs/queues.ts'
 import { startPushWorkers } from '../jobs/push.ts'
 import { startReconcileWorker, startRunFeeder } from '../jobs/reconcile.ts'
 import { startRelay } from '../jobs/relay.ts'
 import { plansAt, reconcileSchedules, startUpkeepWorker } from '../jobs/upkeep.ts'
 import { addAuditPage } from './administration/audit-page.ts'
+import { addQueuePage } from './administration/queue-page.ts'
 import { addSettingsPage } from './administration/settings-pages.ts'
 import { noting } from './administration/store.ts'
 import { createConsole, type Console } from './console/console.ts'
@@ -485,7 +487,7 @@ export const openRepair =
   (codes, { by, why }) =>
     repairDossiers(sql, { codes, why, listsSteps: portal?.listsSteps ?? false }, { actor: by, scope: null })
 
-async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Promise<void> {
+async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, queues: QueueDesk): Promise<void> {
   const { sql, vault, settings, catalogue, portal, metrics, pace, sender, policies, alertRules } = ground
   const spelling = (code: string) => spellingIn(catalogue.last().register, code)
   const authority = createAuthority(sql, spelling)
@@ -568,12 +570,12 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
   addScorePages(console, { sql, newestDay: (agencies) => newestDay(sql, limitOf(agencies)) })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
-  addAdministration(console, ground)
+  addAdministration(console, ground, queues)
   await console.open(app)
 }
 
 /** The pages for whoever looks after the service, at the end of the menu. */
-function addAdministration(console: Console, ground: Ground): void {
+function addAdministration(console: Console, ground: Ground, queues: QueueDesk): void {
   const { sql, settings, portal, policies, alertRules: rules } = ground
   addSettingsPage(console, {
     sql,
@@ -585,6 +587,15 @@ function addAdministration(console: Console, ground: Ground): void {
     silentSeconds: silentAfter(policies),
   })
   addAuditPage(console, { sql })
+  addQueuePage(console, { sql, queues: () => queues.state(), silentSeconds: silentAfter(policies) })
+  const outside = settings.PUBLIC_URL === undefined ? '' : new URL(settings.PUBLIC_URL).pathname.replace(/\/$/, '')
+  console.area({
+    path: 'queues/board',
+    right: 'queues:read',
+    allAgencies: true,
+    unattended: asksByItself,
+    serve: createBoard({ queues: queues.queues(), sql, base: `${outside}/console/queues/board/` }),
+  })
 }
 
 /** Seconds after which a part that gives no sign of life counts as silent. */
@@ -595,7 +606,7 @@ async function openHttp(ground: Ground, queues: QueueDesk, withApi: boolean): Pr
   const { sql, settings, log, metrics, pace } = ground
   const app = await createHttp({ log, bodyLimit: settings.MAX_LINE_BYTES })
   const lanes = watchBacklog(sql)
-  if (withApi) await registerApi(app, ground, lanes)
+  if (withApi) await registerApi(app, ground, lanes, queues)
   const move = () => movementOf(ground)
   registerHealth(app, {
     intake: { database: async () => ({ ok: (await sql`select 1`).length === 1 }) },
