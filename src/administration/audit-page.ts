@@ -12,7 +12,7 @@ import { tableFormats } from '../platform/files.ts'
 import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { allAudit, auditCursor, detailWords, listAudit, type AuditLine } from './audit.ts'
-import { code, section, table } from './parts.ts'
+import { code, name as inOnePiece, section, table } from './parts.ts'
 import { tabLinks } from './settings-pages.ts'
 import { actionWords } from './words.ts'
 
@@ -143,9 +143,9 @@ function rowOf({ language, person }: Visit, line: AuditLine): (Html | string)[] 
     name === null
       ? code(actor)
       : html`${name}
-          <div class="soft"><code>${actor}</code></div>`,
+          <div class="soft">${inOnePiece(actor)}</div>`,
     html`${nameOf(language, action)}
-      <div class="soft"><code>${action}</code></div>`,
+      <div class="soft">${inOnePiece(action)}</div>`,
     opens ? html`<a href="${address('dossier', { code: subject })}"><code>${subject}</code></a>` : code(subject),
     html`${detailWords(line.detail).map((words) => html`<div>${words}</div>`)}`,
   ]

@@ -1,4 +1,5 @@
 import { html, type Html } from '../console/html.ts'
+import { momentWords } from '../console/words.ts'
 
 /** A column that holds numbers is set to the right. */
 export type Head = string | { readonly number: string }
@@ -33,6 +34,12 @@ export const section = (title: string, ...body: (Html | false)[]): Html =>
   </section>`
 
 export const code = (text: string): Html => html`<code>${text}</code>`
+
+/** A name that is read in one piece. */
+export const name = (text: string): Html => html`<code class="time">${text}</code>`
+
+export const moment = (at: Date | null | undefined): Html =>
+  html`<span class="time">${at ? momentWords(at.toISOString()) : '–'}</span>`
 
 /** How something is changed: not here, but by whoever runs the server. */
 export const command = (words: string, ...lines: string[]): Html =>

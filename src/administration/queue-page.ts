@@ -2,10 +2,10 @@ import { z } from 'zod'
 import type { Console } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { html, type Html } from '../console/html.ts'
-import { ageWords, causeWords, countWords, momentWords, sayIn, type Language, type Words } from '../console/words.ts'
+import { ageWords, causeWords, countWords, sayIn, type Language, type Words } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import type { FailedTicket, QueueLine, QueueState, ScheduleLine } from './model.ts'
-import { code, command, section, table, tag } from './parts.ts'
+import { code, command, moment, name as inOnePiece, section, table, tag } from './parts.ts'
 import { listProcesses, type ProcessLine } from './store.ts'
 import { taskWords } from './words.ts'
 
@@ -162,9 +162,8 @@ function scheduleRow(language: Language, { queue, name, pattern, next }: Schedul
   return [
     words[name]?.[language] ?? name,
     nameOf(language, queue),
-    code(pattern),
-    html`${next === null ? '–' : momentWords(next.toISOString())}
-    ${isLate && tag('review', sayIn(language)('trễ', 'late'))}`,
+    inOnePiece(pattern),
+    html`${moment(next)} ${isLate && tag('review', sayIn(language)('trễ', 'late'))}`,
   ]
 }
 
@@ -180,7 +179,7 @@ function failedRow(language: Language, ticket: FailedTicket): (Html | string)[] 
         ${name}${dossiers !== null && html` · ${say(`${dossiers} hồ sơ`, `${dossiers} dossiers`)}`}
       </div>`,
     nameOf(language, queue),
-    failedAt === null ? '–' : momentWords(failedAt.toISOString()),
+    moment(failedAt),
     html`${kindWords(kind)[language]}
       <code>${kind}</code>
       ${attempts > 1 && html`<span class="soft">${say(`${attempts} lần`, `${attempts} attempts`)}</span>`}`,

@@ -12,12 +12,13 @@ import { levelNames, type Level } from '../organisations/model.ts'
 import { listKeys, type KeyLine } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
 import type { AlertLine, Plan, ScheduledTask } from './model.ts'
-import { code, command, section, table, tag } from './parts.ts'
+import { code, command, moment, name, section, table, tag } from './parts.ts'
 import {
   lastTurns,
   listProcesses,
   listStatusWords,
   listUnmappedWords,
+  notedSince,
   sumAgencies,
   watchSources,
   type AgencySum,
@@ -51,7 +52,8 @@ export function addSettingsPage(console: Console, deps: SettingsDeps): void {
     sources: async (visit) => sourceTab(visit, await sources(), await sumAgencies(sql)),
     keys: async ({ language }) => keyTab(sayIn(language), await listKeys(sql)),
     dialect: async ({ language }) => dialectTab(sayIn(language), deps),
-    schedules: async ({ language }) => scheduleTab(sayIn(language), deps.plans(), await lastTurns(sql), new Date()),
+    schedules: async ({ language }) =>
+      scheduleTab(sayIn(language), deps.plans(), { last: await lastTurns(sql), since: await notedSince(sql) }),
     statuses: async (visit) => statusTab(visit, await listStatusWords(sql), await listUnmappedWords(sql)),
     alerts: async ({ language }) => alertTab(sayIn(language), deps.rules, await deps.alerts()),
   }
@@ -220,7 +222,6 @@ function sourceTab({ language, person }: Visit, sources: readonly SourceLine[], 
 
 function keyTab(say: Say, keys: readonly KeyLine[]): Html {
   const title = say('Khóa', 'Keys')
-  const moment = (at: Date | null) => (at === null ? '–' : momentWords(at.toISOString()))
   return section(
     title,
     table(
@@ -240,7 +241,7 @@ function keyTab(say: Say, keys: readonly KeyLine[]): Html {
           ? say('cá nhân', 'person')
           : html`${say('chương trình', 'program')}
               <div class="soft">${key.source}</div>`,
-        html`${key.rights.map((right) => html`<div><code>${right}</code></div>`)}`,
+        html`${key.rights.map((right) => html`<div>${name(right)}</div>`)}`,
         key.agencies.includes('*') ? say('tất cả', 'all') : key.agencies.join(', '),
         html`${moment(key.createdAt)}
           <div class="soft">${key.createdBy}</div>`,
@@ -289,18 +290,20 @@ function dialectTab(say: Say, { dialect, settings }: SettingsDeps): Html {
 /** A task that is not taken up within this time after it was due is late, in milliseconds. */
 const patience = 15 * 60_000
 
-const isLate = (turns: Plan['turns'], last: Turn | undefined, now: Date): boolean => {
-  const due = turns?.previous
-  if (!due || now.getTime() - due.getTime() < patience) return false
-  return last === undefined || last.at.getTime() < due.getTime() - 60_000
+interface Known {
+  readonly last: Partial<Record<ScheduledTask, Turn>>
+  readonly since: Partial<Record<ScheduledTask, Date>>
 }
 
-function scheduleTab(
-  say: Say,
-  plans: readonly Plan[] | null,
-  last: Partial<Record<ScheduledTask, Turn>>,
-  now: Date,
-): Html {
+function isLate({ task, turns }: Plan, { last, since }: Known): boolean {
+  const due = turns?.previous?.getTime()
+  const seen = last[task]?.at.getTime() ?? since[task]?.getTime()
+  if (due === undefined || seen === undefined || Date.now() - due < patience) return false
+  // A turn may begin a moment before the minute it is for.
+  return seen < due - 60_000
+}
+
+function scheduleTab(say: Say, plans: readonly Plan[] | null, known: Known): Html {
   const title = say('Việc chạy theo lịch', 'What is done by the clock')
   if (plans === null)
     return section(
@@ -309,7 +312,6 @@ function scheduleTab(
         ${say('Chưa đặt PORTAL_URL nên không có lịch nào.', 'PORTAL_URL is not set, so nothing is scheduled.')}
       </p>`,
     )
-  const moment = (at: Date | null | undefined) => (at ? momentWords(at.toISOString()) : '–')
   return section(
     title,
     table(
@@ -321,15 +323,16 @@ function scheduleTab(
         say('Kết quả', 'Result'),
         say('Lần tới', 'Next time'),
       ],
-      plans.map(({ task, turns }) => {
-        const turn = last[task]
+      plans.map((plan) => {
+        const { task, turns } = plan
+        const turn = known.last[task]
         const words = taskWords[task]
         return [
           say(words.vi, words.en),
-          turns === null ? say('tắt', 'off') : code(turns.pattern),
+          turns === null ? say('tắt', 'off') : name(turns.pattern),
           moment(turn?.at),
           html`${turn === undefined ? say('chưa chạy lần nào', 'never') : turnCell(say, turn)}
-          ${isLate(turns, turn, now) && tag('review', say('trễ', 'late'))}`,
+          ${isLate(plan, known) && tag('review', say('trễ', 'late'))}`,
           turns !== null && turns.next === null
             ? say('không đọc được lịch', 'the pattern cannot be read')
             : moment(turns?.next),

@@ -73,7 +73,7 @@ export async function lastTurns(sql: Sql): Promise<Partial<Record<ScheduledTask,
     select distinct on (task) task, at, run, outcome from (
       select task, started_at as at, null::int as run,
         case when failed then 'failed' when finished_at is null then 'running' else 'done' end as outcome
-      from task_turns
+      from task_turns where started_at is not null
       union all
       (select 'pull-catalogue', started_at, null, case outcome when 'applied' then 'done' else outcome end
       from pulls where service = 'procedures' and origin = 'portal' order by id desc limit 1)
@@ -84,13 +84,19 @@ export async function lastTurns(sql: Sql): Promise<Partial<Record<ScheduledTask,
   return Object.fromEntries(rows.map(({ task, ...turn }) => [task, turn]))
 }
 
+/** Since when it would be known that a task was taken up. */
+export async function notedSince(sql: Sql): Promise<Partial<Record<ScheduledTask, Date>>> {
+  const rows = await sql<{ task: ScheduledTask; since: Date }[]>`select task, noted_since as since from task_turns`
+  return Object.fromEntries(rows.map(({ task, since }) => [task, since]))
+}
+
 /** Notes when a task was taken up and how it ended. That nobody can note it is no reason not to do it. */
 export const noting =
   <T extends readonly unknown[]>(sql: Sql, task: ScheduledTask, work: (...given: T) => Promise<unknown>) =>
   async (...given: T): Promise<void> => {
     const quietly = (noted: PromiseLike<unknown>) => noted.then(undefined, () => undefined)
     await quietly(sql`
-      insert into task_turns (task) values (${task})
+      insert into task_turns (task, started_at) values (${task}, now())
       on conflict (task) do update set started_at = now(), finished_at = null, failed = false`)
     const ended = (failed: boolean) =>
       quietly(sql`update task_turns set finished_at = now(), failed = ${failed} where task = ${task}`)

@@ -1,7 +1,8 @@
 import { appRoutes } from '@bull-board/api/dist/routes.js'
 import { Worker, type Job } from 'bullmq'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { openQueue } from '../../jobs/queues.ts'
+import { defaultWatchPolicy } from '../../config/retry.ts'
+import { openQueue, openWorker } from '../../jobs/queues.ts'
 import { createKey, type NewKey } from '../../src/platform/auth.ts'
 import { createLog } from '../../src/platform/log.ts'
 import { startProvince, type Province } from '../support/province.ts'
@@ -220,6 +221,31 @@ describe('the queues in the console', () => {
     expect(page).toMatch(/Lỗi/)
     expect(page).toContain(`<code>${job.id}</code>`)
     expect(page).toContain('2 hồ sơ')
+  })
+
+  it('have no word of what our own workers failed with in Redis', async () => {
+    const { redisUrl, queuePrefix: prefix } = province.servers
+    const log = createLog('silent')
+    const policy = defaultWatchPolicy
+    const watch = { policy, beat: async () => undefined, onRestart: () => undefined, giveUp: () => undefined }
+    const fail = () => Promise.reject(new TypeError(`Không ghi được ${citizen}`))
+    const worker = openWorker('reconcile', () => null, fail, {
+      redisUrl,
+      prefix,
+      log,
+      concurrency: 1,
+      patience: 60_000,
+      watch,
+    })
+    await queue.add('continue', { runId: 3 })
+    await province.until(async () => (await queue.getFailedCount()) === 1, 'the failure')
+    await worker.close()
+    const [job] = await queue.getFailed()
+    expect(job).toMatchObject({ failedReason: 'TypeError' })
+    const kept = await province.ground.redis.hgetall(`${prefix}:reconcile:${job!.id}`)
+    expect(JSON.stringify(kept)).not.toMatch(/062999000888|Lộ|queues\.ts/)
+    const { ask } = await enter()
+    expect(await (await ask('queues')).text()).toContain('<code>TypeError</code>')
   })
 
   it('keep nobody signed in by asking for news', async () => {

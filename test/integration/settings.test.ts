@@ -138,7 +138,10 @@ describe('the pages for whoever looks after the service', () => {
     const { get } = await enter()
     const rowOf = async (name: string) =>
       new RegExp(`${name}</th>.*?</tr>`, 's').exec((await get('settings?tab=schedules&lang=en')).text)![0]
-    await sql`delete from task_turns where task = 'rotate'`
+    await sql`update task_turns set started_at = null, noted_since = now() where task = 'rotate'`
+    expect(await rowOf('Rotation of old data[^<]*')).toMatch(/never/)
+    expect(await rowOf('Rotation of old data[^<]*')).not.toMatch(/late/)
+    await sql`update task_turns set noted_since = now() - interval '3 days' where task = 'rotate'`
     expect(await rowOf('Rotation of old data[^<]*')).toMatch(/never.*late/s)
     await noting(sql, 'rotate', async () => undefined)()
     expect(await rowOf('Rotation of old data[^<]*')).toMatch(/>done</)

@@ -13,8 +13,12 @@ create index dossiers_unmapped on dossiers (source, source_status, received_at) 
 -- When each task of the clock was last taken up, and how it ended.
 create table task_turns (
   task text primary key,
-  started_at timestamptz not null default now(),
+  -- What was due before nobody could have noted.
+  noted_since timestamptz not null default now(),
+  -- Null: not yet.
+  started_at timestamptz,
   -- Null: it is under way, or its process was killed.
   finished_at timestamptz,
   failed boolean not null default false
 );
+insert into task_turns (task) values ('pull-catalogue'), ('reconcile'), ('rotate');
