@@ -34,6 +34,8 @@ export function addAuditPage(console: Console, { sql }: { readonly sql: Sql }): 
   console.page({
     path: 'audit-log',
     ...place,
+    menu: { vi: 'Nhật ký', en: 'Audit log' },
+    menuWithout: 'settings:read',
     query: Query,
     async show(visit, { cursor, ...query }) {
       return auditPage(visit, query, await listAudit(sql, { ...inOrder(query), cursor }, perPage))

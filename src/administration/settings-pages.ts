@@ -281,10 +281,16 @@ function dialectTab(say: Say, { dialect, settings }: SettingsDeps): Html {
       : table(
           title,
           [say('Trường', 'Field'), base ?? '', dialect.dialect.name],
-          differences.map(({ field, base: theirs, own }) => [code(field), code(theirs), code(own)]),
+          differences.map(({ field, base: theirs, own }) => [code(field), inLines(theirs), inLines(own)]),
         ),
     command(say('Đổi bằng biến', 'Changed by the variable'), 'PORTAL_DIALECT'),
   )
+}
+
+/** The rules of a list below each other. */
+const inLines = (text: string): Html => {
+  if (!text.startsWith('[{')) return code(text)
+  return html`${(JSON.parse(text) as unknown[]).map((one) => html`<div>${code(JSON.stringify(one))}</div>`)}`
 }
 
 /** A task that is not taken up within this time after it was due is late, in milliseconds. */
@@ -416,7 +422,7 @@ function alertTab(say: Say, rules: AlertRules, alerts: readonly AlertLine[]): Ht
       [...rules].map(([name, rule]) => [
         code(name),
         html`${say(ruleWords[rule.kind].vi.title, ruleWords[rule.kind].en.title)}
-          <div class="soft">${askedBy(rule)}</div>`,
+          <div class="soft">${askedBy(say, rule)}</div>`,
         alertState(
           say,
           alerts.filter((alert) => alert.rule === name),
@@ -427,10 +433,15 @@ function alertTab(say: Say, rules: AlertRules, alerts: readonly AlertLine[]): Ht
   )
 }
 
-const askedBy = ({ kind: _kind, ...asked }: AlertRule) =>
+/** What a rule asks for, by the names that a file of rules has for it. */
+const askedBy = (say: Say, { kind: _kind, ...asked }: AlertRule) =>
   Object.entries(asked)
-    .map(([name, value]) => `${name}: ${String(value)}`)
+    .map(([name, value]) => `${name}: ${inSeconds.has(name) ? spanOf(say, Number(value)) : String(value)}`)
     .join(' · ')
+
+const inSeconds = new Set(['for', 'remindEvery', 'recoverFor', 'seconds'])
+
+const spanOf = (say: Say, seconds: number) => say(ageWords(seconds).vi, ageWords(seconds).en)
 
 function alertState(say: Say, alerts: readonly AlertLine[]): Html {
   const lasting = alerts.filter(({ state }) => state !== 'recovered')

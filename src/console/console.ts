@@ -33,6 +33,8 @@ interface Guarded {
 export interface PageWish<Query extends z.ZodType> extends Guarded {
   /** Its place in the menu; left out, it is not in it. */
   readonly menu?: Words
+  /** Whoever has this right comes to it from another page, and does not have it in the menu. */
+  readonly menuWithout?: Right
   readonly query: Query
   readonly show: (visit: Visit, query: z.output<Query>) => Promise<Page>
 }
@@ -145,7 +147,9 @@ class ConsoleServer {
   constructor(deps: ConsoleDeps, wishes: Wishes) {
     this.#deps = deps
     this.#wishes = wishes
-    this.#menu = wishes.pages.flatMap(({ path, menu, right }) => (menu ? [{ path, words: menu, right }] : []))
+    this.#menu = wishes.pages.flatMap(({ path, menu, right, menuWithout: without }) =>
+      menu ? [{ path, words: menu, right, ...(without && { without }) }] : [],
+    )
     this.#secure = deps.publicUrl?.startsWith('https:') ?? false
     // The prefix keeps other programs of the same domain from setting it.
     this.#cookie = this.#secure ? '__Host-dvcqg' : 'dvcqg'
@@ -316,7 +320,8 @@ class ConsoleServer {
     const open = new Set(
       this.#wishes.pages.flatMap((page) => (page.allAgencies && !agencies.includes('*') ? [] : page.path)),
     )
-    return this.#menu.filter(({ path, right }) => open.has(path) && rights.includes(right))
+    const has = (right: Right | undefined) => right !== undefined && rights.includes(right)
+    return this.#menu.filter(({ path, right, without }) => open.has(path) && has(right) && !has(without))
   }
 
   /** A form that another site sends in a person's name is turned away: browsers say where a form comes from. */

@@ -276,3 +276,32 @@ describe('the queues in the console', () => {
     expect((await ask('settings')).status).toBe(200)
   })
 })
+
+describe('the queues behind a proxy that puts a path in front', () => {
+  let province: Province
+  beforeAll(async () => {
+    const settings = { CATALOGUE_PULL: 'off', ROLES: 'api', PUBLIC_URL: 'https://tinh.example/dong-bo/' }
+    province = await startProvince({ settings })
+  })
+  afterAll(() => province.close())
+
+  it('give the board a base below that path, and lead to signing in from any depth', async () => {
+    const wish = { name: 'A', source: 'console', agencies: ['*'], person: true, by: 'test' } as const
+    const { key } = await createKey(province.ground.sql, { ...wish, rights: ['queues:read'] })
+    const url = `${province.house.url}/console/`
+    const entered = await fetch(`${url}sign-in`, {
+      method: 'POST',
+      headers: { origin: 'https://tinh.example' },
+      body: new URLSearchParams({ key }),
+      redirect: 'manual',
+    })
+    const cookie = entered.headers.get('set-cookie')!.split(';')[0]!
+    const page = await fetch(`${url}queues/board/`, { headers: { cookie } })
+    expect(await page.text()).toContain('<base href="/dong-bo/console/queues/board/"')
+    for (const path of ['queues/board', 'queues/board/', 'queues/board/queue/push?status=failed']) {
+      const answer = await fetch(url + path, { redirect: 'manual' })
+      const asBrowsersSeeIt = new URL(answer.headers.get('location')!, `https://tinh.example/dong-bo/console/${path}`)
+      expect(asBrowsersSeeIt.href).toBe('https://tinh.example/dong-bo/console/sign-in?next=queues')
+    }
+  })
+})

@@ -100,6 +100,17 @@ describe('the pages for whoever looks after the service', () => {
     expect((await get('sign-in')).text).not.toContain(`href="${path}"`)
   })
 
+  it('lead whoever may read the audit alone to it, and nobody else past the settings', async () => {
+    const auditor = await enter({ rights: ['audit:read'] })
+    const page = await auditor.get('audit-log')
+    expect(page.status).toBe(200)
+    expect(page.text).toContain('href="audit-log"')
+    expect(page.text).not.toContain('settings?tab=')
+    const { get } = await enter()
+    const nav = /<nav aria-label="Trình đơn">.*?<\/nav>/s.exec((await get('settings')).text)![0]
+    expect(nav).not.toContain('audit-log')
+  })
+
   it('show what differs from the dialect it is laid over, and which processes live', async () => {
     const { get } = await enter()
     const { text } = await get('settings?tab=dialect&lang=en')

@@ -8,7 +8,7 @@ create index audit_actor on audit (actor, at, id);
 create index audit_action on audit (action, at, id);
 
 -- Status words that nobody has said the meaning of are few.
-create index dossiers_unmapped on dossiers (source, source_status, received_at) where status is null;
+create index dossiers_unmapped on dossiers (source, source_status, received_at, id) where status is null;
 
 -- When each task of the clock was last taken up, and how it ended.
 create table task_turns (
