@@ -119,7 +119,10 @@ describe('the pages for whoever looks after the service', () => {
       /timeouts\.call<\/code>\s*<\/th>\s*<td class=""><code>10000<\/code><\/td>\s*<td class=""><code>9000</,
     )
     expect(text).not.toContain('timeouts.login')
-    await province.until(async () => (await province.ground.sql`select 1 from heartbeats`).length > 0, 'a heartbeat')
+    await province.until(
+      async () => (await province.ground.sql`select 1 from heartbeats where role = 'scheduler'`).length > 0,
+      'a heartbeat',
+    )
     const { text: service } = await get('settings?lang=en')
     expect(service).toContain(`${process.pid}`)
     expect(service).toMatch(/scheduler: relay/)
