@@ -89,7 +89,7 @@ export function createBoard({ queues, sql, base }: BoardOptions) {
       visitOf(request).person.rights.includes(mayAct) ? forActing : forReading
     app.addHook('onSend', async (_request, reply) => {
       if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store')
-      void reply.headers({ 'content-security-policy': policy, 'referrer-policy': 'no-referrer' })
+      void reply.headers({ 'content-security-policy': policy, 'referrer-policy': 'same-origin' })
     })
     app.setErrorHandler((error: Error, request, reply) => answerProblem(request, reply, refusalOfError(error, request)))
     app.setNotFoundHandler((request, reply) => answerProblem(request, reply, notHere(request)))
@@ -145,13 +145,13 @@ async function note(sql: Sql, by: string, { action, state }: Act, { queueName, j
   await sql`insert into audit (actor, action, subject, detail) values (${by}, ${action}, ${queueName}, ${sql.json(detail)})`
 }
 
-/** Milliseconds in which Redis has to answer. */
-const patience = 5_000
+/** Milliseconds in which Redis has to answer, and in which an act about many tickets has to be done. */
+const patience = { get: 5_000, put: 60_000 }
 
 /** Whatever goes wrong on the way to Redis goes to the log: what it says may name a server. */
-async function fromRedis<T>(asked: T | Promise<T>, request: FastifyRequest): Promise<T> {
+async function fromRedis<T>(asked: T | Promise<T>, request: FastifyRequest, within = patience.get): Promise<T> {
   try {
-    return await inTime(Promise.resolve(asked), patience)
+    return await inTime(Promise.resolve(asked), within)
   } catch (error) {
     if (error instanceof Refusal) throw error
     request.log.warn({ err: error }, 'The queues could not be seen')
@@ -264,7 +264,7 @@ class Board implements IServerAdapter {
       body: {},
       headers: {},
     }
-    const { status = 200, body } = await fromRedis(route.handler(asked), request)
+    const { status = 200, body } = await fromRedis(route.handler(asked), request, patience[method])
     return { status, body }
   }
 }
@@ -311,20 +311,21 @@ class MaskedQueue extends BullMQAdapter {
   }
 }
 
-/** Acts work on the ticket itself; what is told of it is masked. */
+/** Acts work on the ticket itself; what is told of it is made anew, of numbers and of what our rules know. */
 function shown(job: Job): Job {
   const told = job.toJSON.bind(job)
   job.toJSON = () => {
-    const { opts, progress, ...json } = told()
+    const { id, timestamp, processedOn, finishedOn, attemptsMade, attemptsStarted, stalledCounter, ...rest } = told()
+    const { delay, priority, name, data, progress, failedReason, opts } = rest
     return {
-      ...json,
-      name: shownName(json.name),
-      data: shownData(json.data),
+      ...{ id, timestamp, processedOn, finishedOn, attemptsMade, attemptsStarted, stalledCounter, delay, priority },
+      name: shownName(name),
+      data: shownData(data),
       progress: typeof progress === 'number' ? progress : 0,
-      failedReason: failureKind(json.failedReason),
+      failedReason: failureKind(failedReason),
       stacktrace: [],
       returnvalue: null,
-      opts: { attempts: opts.attempts, delay: opts.delay, backoff: opts.backoff },
+      opts: { attempts: opts.attempts, delay: opts.delay },
     } as unknown as ReturnType<typeof told>
   }
   return job

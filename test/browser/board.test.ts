@@ -62,14 +62,14 @@ describe('Bull Board in the console', () => {
 
   it('works under its strict policy, and offers nothing to whoever may only look', async () => {
     const page = await enter(['queues:read'])
-    await page.getByText('reconcile').first().waitFor({ timeout: 8_000 })
+    await page.getByText('reconcile').first().waitFor()
     await shot(page, 'board')
     await page.goto(`${province.house.url}/console/queues/board/queue/reconcile?status=failed`)
-    await page.getByText(`#${jobId}`).first().waitFor({ timeout: 8_000 })
+    await page.getByText(`#${jobId}`).first().waitFor()
     await shot(page, 'board-queue')
     await page.goto(`${province.house.url}/console/queues/board/queue/reconcile/${jobId}`)
     for (const name of ['Options', 'Logs', 'Data']) await page.getByText(name, { exact: true }).first().click()
-    await page.getByText('runId').first().waitFor({ timeout: 8_000 })
+    await page.getByText('runId').first().waitFor()
     await shot(page, 'board-job')
     expect(
       await page.getByRole('button', { name: /retry|promote|obliterate|pause|clean|remove|add job/i }).count(),
@@ -78,7 +78,7 @@ describe('Bull Board in the console', () => {
     await page.waitForTimeout(500)
     await page.setViewportSize({ width: 390, height: 800 })
     await page.goto(`${province.house.url}/console/queues/board/`)
-    await page.getByText('reconcile').first().waitFor({ timeout: 8_000 })
+    await page.getByText('reconcile').first().waitFor()
     await shot(page, 'board-390')
     expect(complaints).toEqual([])
     await page.context().close()
@@ -87,7 +87,7 @@ describe('Bull Board in the console', () => {
   it('lets whoever may act run a failed ticket again', async () => {
     const page = await enter(['queues:read', 'queues:write'])
     await page.goto(`${province.house.url}/console/queues/board/queue/reconcile?status=failed`)
-    await page.getByText(`#${jobId}`).first().waitFor({ timeout: 8_000 })
+    await page.getByText(`#${jobId}`).first().waitFor()
     await shot(page, 'board-act')
     await page.getByRole('button', { name: 'Retry all' }).click()
     await shot(page, 'board-confirm')

@@ -53,7 +53,9 @@ describe('the queues in the console', () => {
   /** A ticket that failed with what no ticket of ours fails with. */
   async function failedJob(): Promise<Job> {
     const { redisUrl, queuePrefix } = province.servers
-    const job = await queue.add('continue', { runId: 7, ids: [1, 2], owner: citizen })
+    const carried = { runId: 7, ids: [1, 2], owner: citizen }
+    const job = await queue.add('continue', carried, { deduplication: { id: citizen } })
+    await job.updateProgress({ citizen })
     await job.log(citizen)
     const connection = { url: redisUrl, maxRetriesPerRequest: null }
     const done = Promise.withResolvers<void>()
