@@ -257,6 +257,60 @@ export const DialectFile = z.strictObject({
   ),
 })
 
+/** A dialect in force, and the built-in one by which what is special about it is told. */
+export interface DialectInForce {
+  readonly dialect: Dialect
+  /** Null: it is the one that all others are laid over. */
+  readonly base: Dialect | null
+}
+
+/** The built-in dialect of this name, or the one of this file; throws a ZodError that names what is wrong with the file. */
+export function dialectInForce(wish: string, readFile: (path: string) => string): DialectInForce {
+  const known = dialects.get(wish)
+  if (known) return { dialect: known, base: known === xrd2022 ? null : xrd2022 }
+  const text = readFile(wish)
+  const dialect = readDialectFile(text)
+  return { dialect, base: dialects.get((JSON.parse(text) as { extends: string }).extends)! }
+}
+
+export interface DialectDifference {
+  /** Path of the field: `timeouts.call`. */
+  readonly field: string
+  readonly base: string
+  readonly own: string
+}
+
+/** What is special about a dialect, field by field, as it may be shown: what could carry an account or a token is left out. */
+export function dialectDifferences({ dialect, base }: DialectInForce): DialectDifference[] {
+  if (base === null) return []
+  const [ours, theirs] = [fieldsOf(dialect), fieldsOf(base)]
+  return [...new Set([...theirs.keys(), ...ours.keys()])]
+    .filter((field) => field !== 'name' && ours.get(field) !== theirs.get(field))
+    .map((field) => ({ field, base: shownField(field, theirs.get(field)), own: shownField(field, ours.get(field)) }))
+}
+
+/** Every field by its path, as JSON; lists are one field, because they are replaced as a whole. */
+function fieldsOf(value: object, path: readonly string[] = []): Map<string, string> {
+  const fields = new Map<string, string>()
+  for (const [key, own] of Object.entries(value) as [string, unknown][]) {
+    const here = [...path, key]
+    const isGroup = typeof own === 'object' && own !== null && !Array.isArray(own)
+    if (isGroup) for (const [field, text] of fieldsOf(own, here)) fields.set(field, text)
+    else fields.set(here.join('.'), JSON.stringify(own))
+  }
+  return fields
+}
+
+/** What a province writes into addresses and into the fields of a call may be a secret of its gateway. */
+function shownField(field: string, text: string | undefined): string {
+  if (text === undefined) return '–'
+  if (text === 'null') return text
+  if (field === 'providerUrl') return '"…"'
+  if (field.startsWith('paths.')) return text.replace(/\?.*$/, '?…"')
+  if (/^catalogue\.\w+\.fields\./.test(field)) return /^"\{\w+\}"$/.test(text) ? text : '"…"'
+  return text
+}
+
 /** Lays a dialect file over the built-in dialect it extends; throws a ZodError that names what is wrong. */
 export function readDialectFile(text: string): Dialect {
   const file = DialectFile.parse(JSON.parse(text)) as { extends: string } & Record<string, unknown>

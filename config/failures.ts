@@ -185,6 +185,28 @@ export const failures = {
     ['Tạm thời không ghi được vào sổ cái.', 'Gửi lại sau vài giây; chưa có gì được nhận.'],
     ['The ledger cannot be written for the moment.', 'Send again in a few seconds; nothing was accepted.'],
   ),
+  'queues-unreachable': failure(
+    503,
+    [
+      'Không kết nối được Redis nên chưa xem được hàng đợi.',
+      'Kiểm tra Redis ("dvcqg doctor"). Hồ sơ không mất: sổ cái biết mọi việc.',
+    ],
+    [
+      'Redis cannot be reached, so the queues cannot be seen.',
+      'Check Redis ("dvcqg doctor"). No dossier is lost: the ledger knows all work.',
+    ],
+  ),
+  'queue-act-refused': failure(
+    403,
+    [
+      'Việc này không được làm với hàng đợi ở đây.',
+      'Chỉ được chạy lại phiếu lỗi, chạy ngay phiếu hẹn giờ, xóa phiếu lỗi. Việc khác: "dvcqg queues rebuild".',
+    ],
+    [
+      'This is not done with a queue here.',
+      'Failed tickets may be retried or removed, delayed ones run at once. For the rest there is "dvcqg queues rebuild".',
+    ],
+  ),
   internal: failure(
     500,
     ['Lỗi bên trong hệ thống.', 'Báo cho quản trị viên kèm mã yêu cầu (requestId).'],

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { AllowedNetworks } from './events.ts'
 
@@ -10,6 +11,11 @@ export interface Setting {
   readonly secret: boolean
   readonly about: string
   readonly schema: z.ZodType
+  /**
+   * What a page shows of it: all of it, or of an address the scheme, host and port. Left out: only whether it is set, so that a
+   * setting nobody thought about shows nothing.
+   */
+  readonly shown?: 'whole' | 'address'
 }
 
 const blankIsUnset = (value: unknown) => (typeof value === 'string' && value.trim() === '' ? undefined : value)
@@ -63,10 +69,11 @@ const quietWindows = z
   })
 
 const table = {
-  PORT: { schema: defaulted(whole(0, 65535), 8080), secret: false, about: 'Port of the HTTP API' },
+  PORT: { schema: defaulted(whole(0, 65535), 8080), secret: false, shown: 'whole', about: 'Port of the HTTP API' },
   HOST: {
     schema: defaulted(z.string(), '127.0.0.1'),
     secret: false,
+    shown: 'whole',
     about: 'Address the HTTP API listens on; 0.0.0.0 in a container',
   },
   PUBLIC_URL: {
@@ -76,6 +83,7 @@ const table = {
       }),
     ),
     secret: false,
+    shown: 'address',
     about:
       'Address at which browsers reach this service, for example https://dongbo.tinh.gov.vn. Required behind a proxy',
   },
@@ -88,11 +96,13 @@ const table = {
       'all',
     ),
     secret: false,
+    shown: 'whole',
     about: 'What this process does: api, worker, scheduler (comma separated), or all',
   },
   DATA_DIR: {
     schema: defaulted(z.string(), '.data'),
     secret: false,
+    shown: 'whole',
     about: 'Folder of the embedded database and of generated keys',
   },
   DATABASE_URL: {
@@ -103,6 +113,7 @@ const table = {
   DATABASE_POOL: {
     schema: defaulted(whole(2, 100), 10),
     secret: false,
+    shown: 'whole',
     about: 'Connections of this process to the database',
   },
   REDIS_URL: {
@@ -113,6 +124,7 @@ const table = {
   QUEUE_PREFIX: {
     schema: defaulted(z.string().regex(/^[a-z0-9-]{1,40}$/), 'dvcqg'),
     secret: false,
+    shown: 'whole',
     about: 'Prefix of all keys in Redis',
   },
   PORTAL_URL: {
@@ -123,11 +135,13 @@ const table = {
       }),
     ),
     secret: false,
+    shown: 'address',
     about: "The adapter's base, up to /XrdAdapter/RestService/forward. Not set: nothing is sent",
   },
   PORTAL_DSTCODE: {
     schema: defaulted(z.string(), 'VN:GOV:000.00.00.G22:vpcpdvcprovider'),
     secret: false,
+    shown: 'whole',
     about: 'X-Road identifier of the portal',
   },
   PORTAL_USERNAME: { schema: optional(z.string()), secret: false, about: 'Account of the province at the portal' },
@@ -135,36 +149,43 @@ const table = {
   PORTAL_UNIT: {
     schema: optional(z.string()),
     secret: false,
+    shown: 'whole',
     about: 'Organisation code sent with every call (madonvi), for example 000.00.00.H34',
   },
   PORTAL_DIALECT: {
     schema: defaulted(z.string(), 'xrd-2022'),
     secret: false,
+    shown: 'whole',
     about: 'Name of a built-in dialect, or the path of a dialect file (JSON)',
   },
   PORTAL_BATCH_SIZE: {
     schema: optional(whole(1, 1000)),
     secret: false,
+    shown: 'whole',
     about: "Dossiers per call. Not set: the dialect's own",
   },
   PORTAL_MAX_CALLS_PER_SECOND: {
     schema: defaulted(z.coerce.number().gt(0).max(10_000), 20),
     secret: false,
+    shown: 'whole',
     about: 'Ceiling of calls per second, all processes together',
   },
   PORTAL_CALLS_PER_DAY: {
     schema: optional(whole(1, 100_000_000)),
     secret: false,
+    shown: 'whole',
     about: "Calls per day (Vietnam's), all processes together; the last tenth is for fresh changes. Not set: no quota",
   },
   PORTAL_QUIET_HOURS: {
     schema: optional(quietWindows),
     secret: false,
+    shown: 'whole',
     about: 'When nothing is sent, Vietnam time, for example 22:00-05:00; several separated by commas. Not set: never',
   },
   PORTAL_CONCURRENCY: {
     schema: defaulted(whole(1, 200), 8),
     secret: false,
+    shown: 'whole',
     about: 'Batches in hand at the same time in this process',
   },
   ENCRYPTION_KEYS: {
@@ -175,11 +196,13 @@ const table = {
   MAX_LINE_BYTES: {
     schema: defaulted(whole(1024, 64 * 1024 * 1024), 1024 * 1024),
     secret: false,
+    shown: 'whole',
     about: 'Longest dossier, in bytes of JSON',
   },
   CATALOGUE_PULL: {
     schema: defaulted(z.string(), '0 0 2 * * *'),
     secret: false,
+    shown: 'whole',
     about: 'When the national catalogue is pulled (cron with seconds, Vietnam time), or off',
   },
   RECONCILE_AT: {
@@ -190,68 +213,81 @@ const table = {
       '01:30',
     ),
     secret: false,
+    shown: 'whole',
     about: 'When what was delivered is compared with the portal every day, Vietnam time, or off',
   },
   RECONCILE_EVERY_DAYS: {
     schema: defaulted(whole(1, 3650), 30),
     secret: false,
+    shown: 'whole',
     about: 'Days within which each older dossier is compared once',
   },
   STEPS_AFTER_REFUSED: {
     schema: defaulted(z.enum(['wait', 'go']), 'wait'),
     secret: false,
+    shown: 'whole',
     about:
       'After a step that the portal refused, the later steps of the dossier wait for a person (wait) or are sent without it (go)',
   },
   AGENCY_DAY: {
     schema: defaulted(z.enum(['reception', 'change']), 'reception'),
     secret: false,
+    shown: 'whole',
     about:
       'Which day decides about the unit of a dossier when units were merged or renamed: that of its reception, or that of its newest change',
   },
   EXCHANGE_BODY_DAYS: {
     schema: defaulted(whole(0, 3650), 90),
     secret: false,
+    shown: 'whole',
     about: 'Days the sealed bodies of exchanges are kept',
   },
   CHANGE_CONTENT_DAYS: {
     schema: defaulted(whole(1, 36_500), 365),
     secret: false,
+    shown: 'whole',
     about: 'Days the content of a change is kept that is neither wanted nor delivered any more',
   },
   EVIDENCE_MONTHS: {
     schema: optional(whole(1, 1200)),
     secret: false,
+    shown: 'whole',
     about: 'Months the evidence of calls is kept (times, codes, classes; no contents). Not set: for good',
   },
   EVENT_ALLOWED_NETWORKS: {
     schema: optional(AllowedNetworks),
     secret: false,
+    shown: 'whole',
     about: 'Hosts and inner networks that events may go to, with an optional port. Not set: public https only',
   },
   EVENT_KEEP_DAYS: {
     schema: defaulted(whole(14, 3650), 14),
     secret: false,
+    shown: 'whole',
     about: 'Days an event is kept for a destination that does not take it',
   },
   EVENT_DAYS: {
     schema: defaulted(whole(1, 3650), 30),
     secret: false,
+    shown: 'whole',
     about: 'Days delivered events, the log of their attempts and recovered alerts are kept',
   },
   ALERT_RULES: {
     schema: optional(z.string()),
     secret: false,
+    shown: 'whole',
     about: 'Path of a file (JSON) that changes the alert rules. Not set: the built-in ones',
   },
   STALL_SECONDS: {
     schema: defaulted(whole(5, 3600), 60),
     secret: false,
+    shown: 'whole',
     about: 'Backlog without progress for this long fails readiness',
   },
   LOG_LEVEL: {
     schema: defaulted(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']), 'info'),
     secret: false,
+    shown: 'whole',
     about: 'Detail of the log',
   },
   METRICS_TOKEN: {
@@ -330,4 +366,52 @@ export function describeSettings(settings: Settings): { name: string; value: str
     if (secret) return { name, value: value === undefined ? 'not set' : 'set' }
     return { name, value: typeof value === 'string' ? value : (JSON.stringify(value) ?? 'not set') }
   })
+}
+
+export interface ShownSetting {
+  readonly name: keyof Settings
+  readonly about: string
+  /** Null: only whether it is set may be said. */
+  readonly value: string | null
+  readonly isSet: boolean
+  /** It says what it would if nobody had set it. */
+  readonly isDefault: boolean
+}
+
+/** The settings as a page may show them, by the allow-list of the table above. */
+export function shownSettings(settings: Settings): ShownSetting[] {
+  return settingsTable.map(({ name, about, secret, shown, schema }) => {
+    const value: unknown = settings[name as keyof Settings]
+    const isSet = value !== undefined
+    return {
+      name: name as keyof Settings,
+      about,
+      value: isSet && shown !== undefined && !secret ? textOf(value, shown) : null,
+      isSet,
+      isDefault: isDeepStrictEqual(value, schema.safeParse(undefined).data),
+    }
+  })
+}
+
+/** Neither account, nor path, nor query of an address: any of them may carry what opens a door. */
+export function addressOf(url: string): string {
+  if (!URL.canParse(url)) return '…'
+  const { protocol, host } = new URL(url)
+  return `${protocol}//${host}`
+}
+
+const textOf = (value: unknown, shown: NonNullable<Setting['shown']>): string => {
+  if (shown === 'address') return addressOf(String(value))
+  if (Array.isArray(value)) return value.map(partOf).join(', ')
+  return String(value)
+}
+
+const timeOf = (minutes: number) =>
+  [Math.floor(minutes / 60), minutes % 60].map((part) => String(part).padStart(2, '0')).join(':')
+
+function partOf(part: unknown): string {
+  if (typeof part !== 'object' || part === null) return String(part)
+  const { from, to } = part as Partial<QuietWindow>
+  if (from !== undefined && to !== undefined) return `${timeOf(from)}-${timeOf(to)}`
+  return JSON.stringify(part)
 }

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue, Worker, type Job } from 'bullmq'
+import type { FailedTicket, QueueLine, QueueState, ScheduleLine } from '../src/administration/model.ts'
 import { urgencies, type Urgency } from '../src/delivery/model.ts'
 import { forgetHandOuts } from '../src/delivery/store.ts'
 import type { Sql } from '../src/platform/database.ts'
 import type { Logger } from '../src/platform/log.ts'
 import { Redis } from '../src/platform/redis-line.ts'
+import { dossiersIn, failureKind, shownName } from './masks.ts'
 import { Watchdog, type Desk, type Instance, type Outlook, type Watch } from './watchdog.ts'
 
 /** The queues. Jobs carry ids and names, never data: Redis holds nothing that is worth reading. */
@@ -160,23 +162,16 @@ function lookAt(name: QueueName, options: QueueOptions): Outlook {
   }
 }
 
-async function inTime<T>(asked: Promise<T>, milliseconds: number): Promise<T> {
+/** Fails when Redis does not answer in time. */
+export async function inTime<T>(asked: Promise<T>, milliseconds: number): Promise<T> {
   asked.catch(() => undefined)
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new Error('Redis does not answer')), milliseconds)
   return Promise.race([asked, late]).finally(() => clearTimeout(timer))
 }
 
-export interface QueueView {
+export interface QueueView extends QueueLine {
   readonly queue: QueueName
-  readonly waiting: number
-  readonly active: number
-  readonly delayed: number
-  readonly failed: number
-  /** Age of the ticket that has waited longest, in seconds; null when none waits. */
-  readonly oldestSeconds: number | null
-  /** Connections of workers that Redis knows; null where a managed server does not tell. */
-  readonly workers: number | null
 }
 
 interface NamedQueue {
@@ -204,6 +199,19 @@ export class QueueDesk {
 
   views(): Promise<QueueView[]> {
     return inTime(Promise.all(this.#queues.map(({ name, queue }) => viewOf(name, queue))), 10_000)
+  }
+
+  /** The queues with their schedules and what failed last. */
+  async state(): Promise<QueueState> {
+    const each = <T>(ask: (named: NamedQueue) => Promise<readonly T[]>) =>
+      inTime(Promise.all(this.#queues.map(ask)), 5_000).then((lists) => lists.flat())
+    const [queues, schedules, failed] = await Promise.all([this.views(), each(schedulesOf), each(failedOf)])
+    return { queues, schedules, failed }
+  }
+
+  /** For a program that shows queues by itself. */
+  queues(): Queue[] {
+    return this.#queues.map(({ queue }) => queue)
   }
 
   /**
@@ -237,9 +245,35 @@ async function viewOf(name: QueueName, queue: Queue): Promise<QueueView> {
     delayed: counts['delayed'] ?? 0,
     failed: counts['failed'] ?? 0,
     oldestSeconds: oldest ? Math.max(0, Math.round((Date.now() - oldest.timestamp) / 1000)) : null,
+    isPaused: await queue.isPaused(),
     workers: workers?.every(({ name: told }) => told === queue.name) ? workers.length : null,
   }
 }
+
+async function schedulesOf({ name, queue }: NamedQueue): Promise<ScheduleLine[]> {
+  const schedules = await queue.getJobSchedulers(0, 99)
+  return schedules.map(({ key, pattern, next }) => ({
+    queue: name,
+    name: shownName(key),
+    pattern: pattern ?? '',
+    next: next === undefined ? null : new Date(next),
+  }))
+}
+
+async function failedOf({ name, queue }: NamedQueue): Promise<FailedTicket[]> {
+  const jobs = await queue.getJobs(['failed'], 0, shownFailed - 1, false)
+  return jobs.map((job) => ({
+    queue: name,
+    id: job.id ?? '',
+    name: shownName(job.name),
+    kind: failureKind(job.failedReason),
+    attempts: job.attemptsMade,
+    dossiers: dossiersIn(job.data),
+    failedAt: job.finishedOn === undefined ? null : new Date(job.finishedOn),
+  }))
+}
+
+const shownFailed = 20
 
 async function emptied(queue: Queue): Promise<number> {
   const { waiting = 0, delayed = 0 } = await queue.getJobCounts('waiting', 'delayed')

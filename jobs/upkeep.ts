@@ -1,18 +1,17 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { JobSchedulerTemplateOptions, Queue } from 'bullmq'
+import { CronExpressionParser } from 'cron-parser'
 import { z } from 'zod'
+import { scheduledTasks, type Plan, type ScheduledTask } from '../src/administration/model.ts'
 import { openWorker, type QueueWorker, type WorkerOptions } from './queues.ts'
 
-const tasks = ['pull-catalogue', 'reconcile', 'rotate'] as const
-type Task = (typeof tasks)[number]
-
-export type Upkeep = Readonly<Record<Task, (alive: () => void) => Promise<unknown>>>
+export type Upkeep = Readonly<Record<ScheduledTask, (alive: () => void) => Promise<unknown>>>
 
 /** Regular work by wall clock in Vietnam time. Each task must survive running twice. */
 export function startUpkeepWorker(upkeep: Upkeep, options: WorkerOptions): QueueWorker {
   return openWorker(
     'upkeep',
-    (job) => z.enum(tasks).parse(job.name),
+    (job) => z.enum(scheduledTasks).parse(job.name),
     (task, alive) => upkeep[task](alive),
     options,
   )
@@ -29,27 +28,52 @@ export interface Schedules {
   readonly reconcileNow: boolean
 }
 
+const zone = 'Asia/Ho_Chi_Minh'
+
+type Times = Pick<Schedules, 'cataloguePull' | 'reconcileAt'>
+
+/** The pattern of each task; null: it is switched off. */
+function patternsOf({ cataloguePull, reconcileAt }: Times): Readonly<Record<ScheduledTask, string | null>> {
+  const [hour, minute] = reconcileAt.split(':')
+  return {
+    'pull-catalogue': cataloguePull === 'off' ? null : cataloguePull,
+    reconcile: minute === undefined ? null : `0 ${Number(minute)} ${Number(hour)} * * *`,
+    rotate: '0 30 3 * * *',
+  }
+}
+
+/** When each task is due around a moment, by the same patterns and the same reader of patterns that the queue has. */
+export function plansAt(times: Times, now = new Date()): Plan[] {
+  const patterns = patternsOf(times)
+  return scheduledTasks.map((task) => ({ task, turns: turnsOf(patterns[task], now) }))
+}
+
+function turnsOf(pattern: string | null, now: Date): Plan['turns'] {
+  if (pattern === null) return null
+  try {
+    const around = () => CronExpressionParser.parse(pattern, { tz: zone, currentDate: now })
+    return { pattern, previous: around().prev().toDate(), next: around().next().toDate() }
+  } catch {
+    return { pattern, previous: null, next: null }
+  }
+}
+
 /** A portal that is down at night is asked again until the morning. */
 const untilItWorks = { attempts: 600, backoff: { type: 'fixed', delay: 60_000 } }
 
 /** Makes the schedules in Redis what the configuration says; run at start and whenever Redis was emptied. */
 export async function reconcileSchedules(queue: Queue, schedules: Schedules): Promise<void> {
-  const { cataloguePull, pullNow } = schedules
-  const name = 'pull-catalogue'
-  if (cataloguePull === 'off') await queue.removeJobScheduler(name)
-  else await keepSchedule(queue, name, cataloguePull, untilItWorks)
-  if (cataloguePull !== 'off' && pullNow) await queue.add(name, {}, { ...untilItWorks, deduplication: { id: name } })
-  await keepDaily(queue, schedules)
+  const { pullNow, reconcileNow } = schedules
+  const patterns = patternsOf(schedules)
+  for (const task of scheduledTasks) {
+    const pattern = patterns[task]
+    if (pattern === null) await queue.removeJobScheduler(task)
+    else await keepSchedule(queue, task, pattern, task === 'pull-catalogue' ? untilItWorks : {})
+  }
   await queue.removeJobScheduler('cull-bodies')
-  await keepSchedule(queue, 'rotate', '0 30 3 * * *', {})
-}
-
-async function keepDaily(queue: Queue, { reconcileAt, reconcileNow }: Schedules): Promise<void> {
-  const name = 'reconcile'
-  const [hour, minute] = reconcileAt.split(':')
-  if (minute === undefined) await queue.removeJobScheduler(name)
-  else await keepSchedule(queue, name, `0 ${Number(minute)} ${Number(hour)} * * *`, {})
-  if (reconcileNow) await queue.add(name, {}, { deduplication: { id: name } })
+  const pull = 'pull-catalogue'
+  if (patterns[pull] !== null && pullNow) await queue.add(pull, {}, { ...untilItWorks, deduplication: { id: pull } })
+  if (reconcileNow) await queue.add('reconcile', {}, { deduplication: { id: 'reconcile' } })
 }
 
 /**
@@ -58,11 +82,11 @@ async function keepDaily(queue: Queue, { reconcileAt, reconcileNow }: Schedules)
  */
 async function keepSchedule(
   queue: Queue,
-  name: Task,
+  name: ScheduledTask,
   pattern: string,
   opts: JobSchedulerTemplateOptions,
 ): Promise<void> {
-  const tz = 'Asia/Ho_Chi_Minh'
+  const tz = zone
   const known = await queue.getJobScheduler(name)
   const next = known?.next === undefined ? undefined : await queue.getJob(`repeat:${name}:${known.next}`)
   const kept: Readonly<Record<string, unknown>> = { ...known?.template?.opts }

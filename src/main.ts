@@ -5,7 +5,7 @@ import closeWithGrace from 'close-with-grace'
 import { createPortal } from '../adapters/portal/portal.ts'
 import { createSender } from '../adapters/webhooks/sender.ts'
 import { AlertRulesError, defaultAlertRules, readAlertRules, type AlertRules } from '../config/alerts.ts'
-import { dialects, readDialectFile, type Dialect } from '../config/dialects.ts'
+import { dialectInForce, type Dialect, type DialectInForce } from '../config/dialects.ts'
 import { defaultEventPolicy, type EventPolicy } from '../config/events.ts'
 import {
   defaultBreakerPolicy,
@@ -20,12 +20,17 @@ import {
 import { replayLimits } from '../config/replays.ts'
 import { describeSettings, readSettings, SettingsError, type Settings } from '../config/settings.ts'
 import { startAlertLoop, startEventLoop } from '../jobs/events.ts'
+import { asksByItself, createBoard } from '../jobs/board.ts'
 import { openQueue, openRedis, pushQueues, QueueDesk } from '../jobs/queues.ts'
 import { startPushWorkers } from '../jobs/push.ts'
 import { startReconcileWorker, startRunFeeder } from '../jobs/reconcile.ts'
 import { startRelay } from '../jobs/relay.ts'
-import { reconcileSchedules, startUpkeepWorker } from '../jobs/upkeep.ts'
-import { createConsole } from './console/console.ts'
+import { plansAt, reconcileSchedules, startUpkeepWorker } from '../jobs/upkeep.ts'
+import { addAuditPage } from './administration/audit-page.ts'
+import { addQueuePage } from './administration/queue-page.ts'
+import { addSettingsPage } from './administration/settings-pages.ts'
+import { noting } from './administration/store.ts'
+import { createConsole, type Console } from './console/console.ts'
 import { createSessions } from './console/sessions.ts'
 import { expectedAtPortal } from './delivery/expected.ts'
 import { checkMovement, collectDelivery, type Movement } from './delivery/health.ts'
@@ -50,7 +55,7 @@ import { createIntake } from './dossiers/intake.ts'
 import { registerEventRoutes } from './events/routes.ts'
 import type { Sender } from './events/sender.ts'
 import { rotateEvents } from './events/store.ts'
-import { collectEvents, evaluateAlerts } from './events/watch.ts'
+import { collectEvents, evaluateAlerts, listAlerts } from './events/watch.ts'
 import { addDossierPages } from './dossiers/pages.ts'
 import { registerDossierRoutes } from './dossiers/routes.ts'
 import { spellingIn, topOf } from './organisations/model.ts'
@@ -119,6 +124,8 @@ export interface Ground {
   readonly metrics: Metrics
   readonly pace: ReturnType<typeof createPace>
   readonly dialect: Dialect
+  /** The same with what it is laid over. */
+  readonly dialectInForce: DialectInForce
   /** Null when PORTAL_URL is not set: dossiers are taken in and wait. */
   readonly portal: Portal | null
   readonly policies: Policies
@@ -141,8 +148,8 @@ export interface GroundOptions {
 
 export async function prepareGround(settings: Settings, options: GroundOptions = {}): Promise<Ground> {
   const log = options.log ?? createLog(settings.LOG_LEVEL)
-  const dialect =
-    dialects.get(settings.PORTAL_DIALECT) ?? readDialectFile(readFileSync(settings.PORTAL_DIALECT, 'utf8'))
+  const inForce = dialectInForce(settings.PORTAL_DIALECT, (path) => readFileSync(path, 'utf8'))
+  const { dialect } = inForce
   const alertRules = loadAlertRules(settings)
   const needed = { database: settings.DATABASE_URL === undefined, redis: settings.REDIS_URL === undefined }
   const embedded =
@@ -206,6 +213,7 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
     metrics: createMetrics(),
     pace,
     dialect,
+    dialectInForce: inForce,
     portal,
     policies,
     sender: createSender(settings.EVENT_ALLOWED_NETWORKS ?? []),
@@ -323,10 +331,11 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
   )
   const upkeep = startUpkeepWorker(
     {
-      'pull-catalogue': (alive) =>
+      'pull-catalogue': noting(sql, 'pull-catalogue', (alive: () => void) =>
         pullOrFail({ sql, portal, keep: (exchanges) => (alive(), keep(exchanges)), details: 10_000 }),
-      reconcile: () => startDaily(sql, settings.RECONCILE_EVERY_DAYS),
-      rotate: async () => {
+      ),
+      reconcile: noting(sql, 'reconcile', () => startDaily(sql, settings.RECONCILE_EVERY_DAYS)),
+      rotate: noting(sql, 'rotate', async () => {
         await rotate(sql, {
           bodyDays: settings.EXCHANGE_BODY_DAYS,
           contentDays: settings.CHANGE_CONTENT_DAYS,
@@ -336,7 +345,7 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
         await rotateEvents(sql, settings.EVENT_DAYS)
         await sweepRegisters(sql)
         await takeSnapshot(sql)
-      },
+      }),
     },
     { ...common, concurrency: 1, patience: patienceWithoutLease },
   )
@@ -371,6 +380,12 @@ function observe(metrics: Metrics, { service, class: meaning, requestIn, request
     metrics.portalSeconds.observe({ service, part: 'portal' }, (responseIn.getTime() - requestOut.getTime()) / 1000)
 }
 
+/** Without a look-up nothing can be compared. */
+const timesOf = (settings: Settings, portal: Portal) => ({
+  cataloguePull: settings.CATALOGUE_PULL,
+  reconcileAt: portal.canLookUp ? settings.RECONCILE_AT : 'off',
+})
+
 function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[] {
   const { sql, redis, redisUrl, catalogue, settings, log, portal } = ground
   if (!portal) return []
@@ -378,8 +393,7 @@ function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[
   const queues = { fresh: openQueue(pushQueues.fresh, options), backfill: openQueue(pushQueues.backfill, options) }
   const upkeep = openQueue('upkeep', options)
   const runs = openQueue('reconcile', options)
-  // Without a look-up nothing can be compared.
-  const reconcileAt = portal.canLookUp ? settings.RECONCILE_AT : 'off'
+  const { cataloguePull, reconcileAt } = timesOf(settings, portal)
   const feeder = startRunFeeder({ due: () => dueRuns(sql), queue: runs, every: 2_000, log })
   const relay = startRelay({
     sql,
@@ -397,7 +411,7 @@ function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[
     isOpen: async (urgency) => (await ground.pace.ready(urgency)).open,
     makeSchedules: async () =>
       reconcileSchedules(upkeep, {
-        cataloguePull: settings.CATALOGUE_PULL,
+        cataloguePull,
         pullNow: catalogue.last().national.size === 0,
         reconcileAt,
         reconcileNow: reconcileAt !== 'off' && (await isDailyMissed(sql, reconcileAt)),
@@ -490,7 +504,7 @@ export const openRepair =
   (codes, { by, why }) =>
     repairDossiers(sql, { codes, why, listsSteps: portal?.listsSteps ?? false }, { actor: by, scope: null })
 
-async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Promise<void> {
+async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, queues: QueueDesk): Promise<void> {
   const { sql, vault, settings, catalogue, portal, metrics, pace, sender, policies, alertRules } = ground
   const spelling = (code: string) => spellingIn(catalogue.last().register, code)
   const authority = createAuthority(sql, spelling)
@@ -574,15 +588,43 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
   addScorePages(console, { sql, newestDay: (agencies) => newestDay(sql, limitOf(agencies)) })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
+  addAdministration(console, ground, queues)
   await console.open(app)
 }
+
+/** The pages for whoever looks after the service, at the end of the menu. */
+function addAdministration(console: Console, ground: Ground, queues: QueueDesk): void {
+  const { sql, settings, portal, policies, alertRules: rules } = ground
+  addSettingsPage(console, {
+    sql,
+    settings,
+    dialect: ground.dialectInForce,
+    rules,
+    alerts: () => listAlerts(sql, rules),
+    plans: () => (portal === null ? null : plansAt(timesOf(settings, portal))),
+    silentSeconds: silentAfter(policies),
+  })
+  addAuditPage(console, { sql })
+  addQueuePage(console, { sql, queues: () => queues.state(), silentSeconds: silentAfter(policies) })
+  const outside = settings.PUBLIC_URL === undefined ? '' : new URL(settings.PUBLIC_URL).pathname.replace(/\/$/, '')
+  console.area({
+    path: 'queues/board',
+    right: 'queues:read',
+    allAgencies: true,
+    unattended: asksByItself,
+    serve: createBoard({ queues: queues.queues(), sql, base: `${outside}/console/queues/board/` }),
+  })
+}
+
+/** Seconds after which a part that gives no sign of life counts as silent. */
+const silentAfter = ({ watch }: Policies) => (3 * watch.beat) / 1000
 
 /** Every role answers for its health and its metrics; the API comes with the role of that name. */
 async function openHttp(ground: Ground, queues: QueueDesk, withApi: boolean): Promise<Http> {
   const { sql, settings, log, metrics, pace } = ground
   const app = await createHttp({ log, bodyLimit: settings.MAX_LINE_BYTES })
   const lanes = watchBacklog(sql)
-  if (withApi) await registerApi(app, ground, lanes)
+  if (withApi) await registerApi(app, ground, lanes, queues)
   const move = () => movementOf(ground)
   registerHealth(app, {
     intake: { database: async () => ({ ok: (await sql`select 1`).length === 1 }) },
@@ -611,7 +653,7 @@ export function movementOf({ sql, pace, portal, settings, policies }: Ground): P
     pace: () => pace.state(),
     portalConfigured: portal !== null,
     stallSeconds: settings.STALL_SECONDS,
-    silentSeconds: (3 * policies.watch.beat) / 1000,
+    silentSeconds: silentAfter(policies),
     queues: pushQueues,
   })
 }

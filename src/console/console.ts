@@ -33,6 +33,8 @@ interface Guarded {
 export interface PageWish<Query extends z.ZodType> extends Guarded {
   /** Its place in the menu; left out, it is not in it. */
   readonly menu?: Words
+  /** Whoever has this right comes to it from another page, and does not have it in the menu. */
+  readonly menuWithout?: Right
   readonly query: Query
   readonly show: (visit: Visit, query: z.output<Query>) => Promise<Page>
 }
@@ -77,6 +79,14 @@ export interface UploadWish extends Guarded {
   readonly act: (visit: Visit, upload: Upload) => Promise<Page | { readonly to: string }>
 }
 
+/** A program of others below an address of its own: whatever it answers, who asks is checked first, on every address. */
+export interface AreaWish extends Guarded {
+  /** Its page asks this by itself: that keeps nobody signed in, and is not led to signing in. */
+  readonly unattended: (request: FastifyRequest) => boolean
+  /** `visitOf`: who asks. */
+  readonly serve: (app: FastifyInstance, visitOf: (request: FastifyRequest) => Visit) => Promise<void>
+}
+
 export interface Console {
   page<Query extends z.ZodType>(wish: PageWish<Query>): void
   act<Form extends z.ZodType>(wish: ActWish<Form>): void
@@ -84,6 +94,7 @@ export interface Console {
   file<Query extends z.ZodType>(wish: FileWish<Query>): void
   /** Its form has one file, in the field `file`, behind its other fields. */
   upload(wish: UploadWish): void
+  area(wish: AreaWish): void
   /** After all pages are known. */
   open(app: Http): Promise<void>
 }
@@ -101,13 +112,14 @@ const languageCookie = 'dvcqg_language'
 const language = z.enum(['vi', 'en'])
 
 export function createConsole(deps: ConsoleDeps): Console {
-  const wishes: Wishes = { pages: [], acts: [], lives: [], files: [], uploads: [] }
+  const wishes: Wishes = { pages: [], acts: [], lives: [], files: [], uploads: [], areas: [] }
   return {
     page: (wish) => void wishes.pages.push(wish),
     act: (wish) => void wishes.acts.push(wish),
     live: (wish) => void wishes.lives.push(wish),
     file: (wish) => void wishes.files.push(wish),
     upload: (wish) => void wishes.uploads.push(wish),
+    area: (wish) => void wishes.areas.push(wish),
     async open(app) {
       const scope = async (inner: FastifyInstance) => {
         await inner.register(cookie)
@@ -124,6 +136,7 @@ interface Wishes {
   readonly lives: LiveWish[]
   readonly files: FileWish<z.ZodType>[]
   readonly uploads: UploadWish[]
+  readonly areas: AreaWish[]
 }
 
 class ConsoleServer {
@@ -136,7 +149,9 @@ class ConsoleServer {
   constructor(deps: ConsoleDeps, wishes: Wishes) {
     this.#deps = deps
     this.#wishes = wishes
-    this.#menu = wishes.pages.flatMap(({ path, menu, right }) => (menu ? [{ path, words: menu, right }] : []))
+    this.#menu = wishes.pages.flatMap(({ path, menu, right, menuWithout: without }) =>
+      menu ? [{ path, words: menu, right, ...(without && { without }) }] : [],
+    )
     this.#secure = deps.publicUrl?.startsWith('https:') ?? false
     // The prefix keeps other programs of the same domain from setting it.
     this.#cookie = this.#secure ? '__Host-dvcqg' : 'dvcqg'
@@ -155,6 +170,21 @@ class ConsoleServer {
     this.#showPages(app)
     this.#takeForms(app)
     await app.register((inner) => this.#takeFiles(inner))
+    for (const area of this.#wishes.areas)
+      await app.register((inner) => this.#openArea(inner, area), { prefix: `/${area.path}` })
+  }
+
+  /** The hook comes before anything of the area: its routes, its files, and what it does not know. */
+  async #openArea(app: FastifyInstance, { path, serve, unattended, ...guarded }: AreaWish): Promise<void> {
+    const visits = new WeakMap<FastifyRequest, Visit>()
+    app.addHook('onRequest', async (request, reply) => {
+      const alone = unattended(request)
+      const visit = await this.#visit(request, guarded, alone)
+      if (visit) return void visits.set(request, visit)
+      if (alone || request.method !== 'GET') throw signedOut()
+      return reply.redirect(`${upTo(request)}${address('sign-in', { next: path.split('/')[0]! })}`, 303)
+    })
+    await serve(app, (request) => visits.get(request)!)
   }
 
   #showPages(app: FastifyInstance): void {
@@ -292,7 +322,8 @@ class ConsoleServer {
     const open = new Set(
       this.#wishes.pages.flatMap((page) => (page.allAgencies && !agencies.includes('*') ? [] : page.path)),
     )
-    return this.#menu.filter(({ path, right }) => open.has(path) && rights.includes(right))
+    const has = (right: Right | undefined) => right !== undefined && rights.includes(right)
+    return this.#menu.filter(({ path, right, without }) => open.has(path) && has(right) && !has(without))
   }
 
   /** A form that another site sends in a person's name is turned away: browsers say where a form comes from. */
@@ -393,6 +424,12 @@ function placeOf({ url }: FastifyRequest): { path: string; query: string } {
   const query = new URLSearchParams(text)
   for (const name of common) query.delete(name)
   return { path: address.split('/').at(-1) ?? '', query: query.toString() }
+}
+
+/** The way from an address up to `/console/`, whatever a proxy put in front of it. */
+const upTo = ({ url }: FastifyRequest) => {
+  const inside = url.split('?')[0]!.replace(/^.*?\/console\//, '')
+  return '../'.repeat(inside.split('/').length - 1)
 }
 
 /** Forms are read here and nowhere else: the API takes JSON alone, which no foreign form can send. */

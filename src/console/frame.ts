@@ -20,6 +20,8 @@ export interface MenuEntry {
   readonly path: string
   readonly words: Words
   readonly right: Right
+  /** It is not in the menu of whoever has this one. */
+  readonly without?: Right
 }
 
 export interface Framing {

@@ -37,7 +37,9 @@ export function createSessions(sql: Sql, spelling: Spelling): Sessions {
       if (!person) return null
       const { stale, ...client } = person
       if (stale && !unattended)
-        await sql`update console_sessions set seen_at = now() where token_hash = ${sha256(token)}`
+        await sql`
+          with seen as (update console_sessions set seen_at = now() where token_hash = ${sha256(token)} returning client_id)
+          update api_clients set used_at = now() where id in (select client_id from seen)`
       return bothSpellings(client, spelling)
     },
     async close(token) {

@@ -63,6 +63,8 @@ code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",m
 .codes code{background:var(--ground);border:1px solid var(--line);border-radius:6px;padding:2px 8px;display:block}
 a{color:var(--accent)}
 .scroll{overflow-x:auto}
+.scroll+p{margin-top:10px}
+code.time{overflow-wrap:normal}
 table{border-collapse:collapse;width:100%;font-size:.95rem}
 th,td{padding:8px 10px;border-top:1px solid var(--line);text-align:left;vertical-align:top}
 th:first-child,td:first-child{padding-left:0}

@@ -161,7 +161,10 @@ async function fill({ sql }: Ground, province: KonTum): Promise<{ key: string; p
   const { key: person } = await createKey(sql, {
     ...common,
     source: 'console',
-    rights: ['reports:read', 'deliveries:read', 'deliveries:resend', 'mappings:read', 'mappings:write'],
+    rights: [
+      ...(['reports:read', 'deliveries:read', 'deliveries:resend', 'mappings:read', 'mappings:write'] as const),
+      ...(['settings:read', 'audit:read', 'queues:read'] as const),
+    ],
     person: true,
   })
   return { key, person }

@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { randomSecret, sha256 } from './crypto.ts'
-import type { Sql } from './database.ts'
+import { transaction, type Sql } from './database.ts'
 import { Refusal } from './problems.ts'
 
 export const rights = [
@@ -13,6 +13,10 @@ export const rights = [
   'webhooks:manage',
   'mappings:read',
   'mappings:write',
+  'settings:read',
+  'audit:read',
+  'queues:read',
+  'queues:write',
 ] as const
 export type Right = (typeof rights)[number]
 
@@ -53,7 +57,20 @@ export const bothSpellings = <T extends Pick<ApiClient, 'agencies'>>(client: T, 
   agencies: [...new Set([...client.agencies, ...client.agencies.map(spelling)])],
 })
 
+/** Says that a key was used, at most once a minute: nothing that is asked for waits for it, or fails with it. */
+function noteUse(sql: Sql): (id: string) => void {
+  const next = new Map<string, number>()
+  return (id) => {
+    const now = performance.now()
+    if (now < (next.get(id) ?? 0)) return
+    if (next.size > 10_000) next.clear()
+    next.set(id, now + 60_000)
+    sql`update api_clients set used_at = now() where id = ${id}`.catch(() => undefined)
+  }
+}
+
 export function createAuthority(sql: Sql, spelling: Spelling): Authority {
+  const used = noteUse(sql)
   const cache = new Map<string, { row: ClientRow | null; until: number }>()
   const find = async (id: string): Promise<ClientRow | null> => {
     const known = cache.get(id)
@@ -71,6 +88,7 @@ export function createAuthority(sql: Sql, spelling: Spelling): Authority {
     const row = await find(id)
     if (!row || !timingSafeEqual(row.secret_hash, sha256(secret)))
       throw new Refusal('invalid-key', 'The key is not known')
+    used(id)
     const { secret_hash: _, ...client } = row
     return bothSpellings(client, spelling)
   }
@@ -124,8 +142,48 @@ export async function revokeKey(sql: Sql, id: string, by: string): Promise<boole
   return rows.length > 0
 }
 
-export async function listKeys(sql: Sql): Promise<(ApiClient & { createdAt: Date; revokedAt: Date | null })[]> {
+/** What became of a wish to change the rights of a key; null: no key in force has this id. */
+export type RightChange = 'changed' | 'already' | null
+
+/** Gives a key that is in force one more right. */
+export const grantRight = (sql: Sql, id: string, right: Right, by: string): Promise<RightChange> =>
+  changeRight(sql, { id, right, by, granted: true })
+
+/** Takes a right from a key that is in force. */
+export const revokeRight = (sql: Sql, id: string, right: Right, by: string): Promise<RightChange> =>
+  changeRight(sql, { id, right, by, granted: false })
+
+interface RightWish {
+  readonly id: string
+  readonly right: Right
+  readonly by: string
+  readonly granted: boolean
+}
+
+const changeRight = (sql: Sql, { id, right, by, granted }: RightWish): Promise<RightChange> =>
+  transaction(sql, async (tx) => {
+    const [key] = await tx<{ rights: Right[] }[]>`
+      select rights from api_clients where id = ${id} and revoked_at is null for no key update`
+    if (!key) return null
+    if (key.rights.includes(right) === granted) return 'already'
+    const rights = granted ? [...key.rights, right] : key.rights.filter((one) => one !== right)
+    await tx`update api_clients set rights = ${rights} where id = ${id}`
+    await tx`insert into audit (actor, action, subject, detail)
+      values (${by}, ${granted ? 'key.right-granted' : 'key.right-revoked'}, ${id}, ${tx.json({ right })})`
+    return 'changed'
+  })
+
+export interface KeyLine extends ApiClient {
+  readonly createdAt: Date
+  readonly createdBy: string
+  /** To the minute; null: never, or not since this is noted. */
+  readonly usedAt: Date | null
+  readonly revokedAt: Date | null
+}
+
+export async function listKeys(sql: Sql): Promise<KeyLine[]> {
   return sql`
-    select id, name, source, rights, agencies, person, created_at as "createdAt", revoked_at as "revokedAt"
+    select id, name, source, rights, agencies, person, created_at as "createdAt", created_by as "createdBy",
+      used_at as "usedAt", revoked_at as "revokedAt"
     from api_clients order by created_at`
 }

@@ -40,6 +40,8 @@ const search = {
   cause: blank(z.string().max(50)),
   state: blank(z.enum(['delivered', 'gap'])),
   order: blank(z.enum(orders)),
+  source: blank(z.string().max(100)),
+  unmapped: blank(z.string().max(500)),
 }
 const ListQuery = z.strictObject({ ...search, cursor: blank(z.string().regex(dossierCursor)) })
 const FileQuery = z.strictObject({ ...search, format: z.enum(['xlsx', 'csv']) })
@@ -161,7 +163,7 @@ function listPage(language: Language, query: Search, filter: Filter, { dossiers,
   )
   return {
     title: { vi: 'Hồ sơ', en: 'Dossiers' },
-    body: html`${searchForm(language, query, filter)}
+    body: html`${searchForm(language, query, filter)} ${originNote(say, query)}
       ${
         cause !== undefined &&
         html`<section class="note">
@@ -183,6 +185,17 @@ function listPage(language: Language, query: Search, filter: Filter, { dossiers,
   }
 }
 
+/** What no field of the form shows. */
+function originNote(say: Say, { source, unmapped }: Search): Html | false {
+  if (source === undefined && unmapped === undefined) return false
+  return html`<section class="note">
+    <p>
+      ${source !== undefined && html`${say('Nguồn', 'Source')} <code>${source}</code>`}
+      ${unmapped !== undefined && html`· ${say('trạng thái chưa ánh xạ khi gửi tới', 'a status word that was not mapped when it came')} <code>${unmapped}</code>`}
+    </p>
+  </section>`
+}
+
 function searchForm(language: Language, query: Search, { from, to }: Filter): Html {
   const say = sayIn(language)
   const field = (name: 'code' | 'agency' | 'procedure', label: string) =>
@@ -193,7 +206,7 @@ function searchForm(language: Language, query: Search, { from, to }: Filter): Ht
   const causes = [...new Set([...causeCodes, ...(query.cause === undefined ? [] : [query.cause])])]
   return html`<section>
     <form method="get" action="dossiers">
-      ${query.level !== undefined && html`<input type="hidden" name="level" value="${query.level}" />`}
+      ${(['level', 'source', 'unmapped'] as const).map((name) => query[name] !== undefined && html`<input type="hidden" name="${name}" value="${query[name]}" />`)}
       <div class="fields">
         ${field('code', say('Mã hồ sơ, hoặc phần đầu', 'Code, or how it begins'))}
         ${field('agency', say('Mã cơ quan', 'Agency code'))} ${field('procedure', say('Mã thủ tục', 'Procedure code'))}

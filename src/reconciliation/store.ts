@@ -21,6 +21,10 @@ export interface DossierFilter extends Selection {
   readonly cause?: string | undefined
   readonly state?: 'delivered' | 'gap' | undefined
   readonly atPortal?: boolean | undefined
+  /** The one-stop system it came from. */
+  readonly source?: string | undefined
+  /** A status word of its system that nobody had said the meaning of when it came. */
+  readonly unmapped?: string | undefined
   /** The dossier of this code, or those whose code begins with it. */
   readonly code?: { readonly text: string; readonly whole: boolean } | undefined
   readonly cursor?: string | undefined
@@ -270,11 +274,13 @@ const standings: ReadonlyMap<string, (sql: Sql) => Fragment> = new Map([
   ['waiting-for-portal', (sql: Sql) => sql`state = 'waiting' and attempts <= 0 or state = 'sending'`],
 ])
 
-function wanted(sql: Sql, { cause, state, atPortal, code }: DossierFilter): Fragment {
+function wanted(sql: Sql, { cause, state, atPortal, source, unmapped, code }: DossierFilter): Fragment {
   const inGap = sql`(state in ('blocked', 'parked') or state in ('waiting', 'sending', 'unknown'))`
   return sql`
     ${cause === undefined ? sql`` : sql`and ${causeIs(sql, cause)}`}
     ${state === undefined ? sql`` : state === 'gap' ? sql`and ${inGap}` : sql`and in_step`}
+    ${source === undefined ? sql`` : sql`and source = ${source}`}
+    ${unmapped === undefined ? sql`` : sql`and status is null and source_status = ${unmapped}`}
     ${atPortal === undefined ? sql`` : sql`and at_portal = ${atPortal}`}
     ${code === undefined ? sql`` : code.whole ? sql`and code = ${code.text}` : sql`and starts_with(code, ${code.text})`}`
 }

@@ -39,6 +39,9 @@ const pages = [
   'deliveries?',
   'traffic?',
   `score?${all}&`,
+  ...['service', 'sources', 'keys', 'dialect', 'schedules', 'statuses', 'alerts'].map((tab) => `settings?tab=${tab}&`),
+  'audit-log?',
+  'queues?',
 ]
 /** Kept for whoever looks at a build; not in git. */
 const screenshots = fileURLToPath(new URL('../../artifacts/screenshots/', import.meta.url))

@@ -67,8 +67,24 @@ describe('dvcqg beside a running service', () => {
     const list = await run(['keys', 'list'])
     expect(list.out).toContain(id)
     expect(list.out).not.toContain(key.slice('dvcqg_'.length + 13))
+    const grant = ['keys', 'grant', id, '--right', 'reports:read']
+    expect(await json(grant)).toMatchObject({ done: 'changed' })
+    expect(await json(grant)).toMatchObject({ done: 'already' })
+    const rightsNow = async () =>
+      (await province.ground.sql<{ rights: string[] }[]>`select rights from api_clients where id = ${id}`)[0]!.rights
+    expect(await rightsNow()).toContain('reports:read')
+    expect(await json(['keys', 'revoke-right', id, '--right', 'reports:read'])).toMatchObject({ done: 'changed' })
+    expect(await rightsNow()).not.toContain('reports:read')
+    expect(await province.ground.sql`select action, detail from audit where subject = ${id} order by id`).toMatchObject(
+      [
+        { action: 'key.created' },
+        { action: 'key.right-granted', detail: { right: 'reports:read' } },
+        { action: 'key.right-revoked', detail: { right: 'reports:read' } },
+      ],
+    )
     await json(['keys', 'revoke', id])
     expect(await run(['keys', 'revoke', id])).toMatchObject({ code: 1 })
+    expect(await run(grant)).toMatchObject({ code: 1 })
     await province.until(
       async () => (await push()).err.includes('The service refused: The key is not known'),
       'the key to end',

@@ -1,7 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { vietnamDate, vietnamToday } from '../../dossiers/model.ts'
-import { createKey, listKeys, revokeKey, rights, type Right } from '../../platform/auth.ts'
+import {
+  createKey,
+  grantRight,
+  listKeys,
+  revokeKey,
+  revokeRight,
+  rights,
+  type Right,
+  type RightChange,
+} from '../../platform/auth.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
 import { actor, readList, readSome } from '../options.ts'
@@ -27,6 +36,18 @@ export function addKeys(program: Command): void {
         throw new CommandFailed(`No key in force has the id ${id}. "dvcqg keys list" shows them.`)
       answer(switchesOf(command), { id, revoked: true }, () => `The key ${id} no longer works.`)
     })
+  addRightChange(keys, grantRight, {
+    command: 'grant <id>',
+    description: 'Give a key that is in force one more right. It holds within seconds.',
+    changed: (id, right) => `The key ${id} has the right ${right} now.`,
+    already: (id, right) => `The key ${id} had the right ${right} already.`,
+  })
+  addRightChange(keys, revokeRight, {
+    command: 'revoke-right <id>',
+    description: 'Take a right from a key that stays in force. It holds within seconds.',
+    changed: (id, right) => `The key ${id} no longer has the right ${right}.`,
+    already: (id, right) => `The key ${id} does not have the right ${right}.`,
+  })
   keys
     .command('generate-encryption')
     .description('Print a new encryption key for ENCRYPTION_KEYS. Nothing is stored.')
@@ -41,7 +62,27 @@ export function addKeys(program: Command): void {
     })
 }
 
-/** What a key may do where nobody says it. */
+interface RightCommand {
+  readonly command: string
+  readonly description: string
+  readonly changed: (id: string, right: Right) => string
+  readonly already: (id: string, right: Right) => string
+}
+
+function addRightChange(keys: Command, change: typeof grantRight, words: RightCommand): void {
+  keys
+    .command(words.command)
+    .description(words.description)
+    .addOption(new Option('--right <right>', 'the right (required)').choices(rights))
+    .action(async (id: string, { right }: { right?: Right }, command: Command) => {
+      if (right === undefined) throw new UsageError([`--right is missing: one of ${rights.join(', ')}.`])
+      const done: RightChange = await withGround(({ sql }) => change(sql, id, right, actor()))
+      if (done === null) throw new CommandFailed(`No key in force has the id ${id}. "dvcqg keys list" shows them.`)
+      answer(switchesOf(command), { id, right, done }, () => words[done](id, right))
+    })
+}
+
+/** What a key may do where nobody says it: the daily work. Looking after the service is given by name. */
 const rightsOf = {
   program: ['dossiers:write', 'dossiers:read'],
   person: ['reports:read', 'deliveries:read', 'deliveries:resend', 'mappings:read', 'mappings:write'],
@@ -92,7 +133,7 @@ function addCreate(keys: Command): void {
 
 const tableOf = (list: Awaited<ReturnType<typeof listKeys>>) =>
   columns([
-    ['ID', 'NAME', 'FOR', 'SOURCE', 'RIGHTS', 'AGENCIES', 'CREATED', 'STATE'],
+    ['ID', 'NAME', 'FOR', 'SOURCE', 'RIGHTS', 'AGENCIES', 'CREATED', 'LAST USED', 'STATE'],
     ...list.map((key) => [
       key.id,
       key.name,
@@ -101,6 +142,7 @@ const tableOf = (list: Awaited<ReturnType<typeof listKeys>>) =>
       key.rights.join(','),
       key.agencies.join(','),
       vietnamDate(key.createdAt.toISOString()),
+      key.usedAt === null ? '–' : vietnamDate(key.usedAt.toISOString()),
       key.revokedAt ? `revoked ${vietnamDate(key.revokedAt.toISOString())}` : 'in force',
     ]),
   ])
