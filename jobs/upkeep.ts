@@ -3,7 +3,7 @@ import type { JobSchedulerTemplateOptions, Queue } from 'bullmq'
 import { z } from 'zod'
 import { openWorker, type QueueWorker, type WorkerOptions } from './queues.ts'
 
-const tasks = ['pull-catalogue', 'reconcile', 'rotate'] as const
+const tasks = ['public-figures', 'pull-catalogue', 'reconcile', 'rotate'] as const
 type Task = (typeof tasks)[number]
 
 export type Upkeep = Readonly<Record<Task, (alive: () => void) => Promise<unknown>>>
@@ -27,10 +27,15 @@ export interface Schedules {
   readonly reconcileAt: string
   /** The run of today was missed. */
   readonly reconcileNow: boolean
+  /** `HH:mm`, or `off`. */
+  readonly publicFiguresAt: string
+  readonly publicFiguresNow: boolean
 }
 
 /** A portal that is down at night is asked again until the morning. */
 const untilItWorks = { attempts: 600, backoff: { type: 'fixed', delay: 60_000 } }
+/** A public site that turns us away is left in peace for a while, and asked until the evening. */
+const untilEvening = { attempts: 24, backoff: { type: 'fixed', delay: 1_800_000 } }
 
 /** Makes the schedules in Redis what the configuration says; run at start and whenever Redis was emptied. */
 export async function reconcileSchedules(queue: Queue, schedules: Schedules): Promise<void> {
@@ -39,17 +44,25 @@ export async function reconcileSchedules(queue: Queue, schedules: Schedules): Pr
   if (cataloguePull === 'off') await queue.removeJobScheduler(name)
   else await keepSchedule(queue, name, cataloguePull, untilItWorks)
   if (cataloguePull !== 'off' && pullNow) await queue.add(name, {}, { ...untilItWorks, deduplication: { id: name } })
-  await keepDaily(queue, schedules)
+  await keepDaily(queue, 'reconcile', { at: schedules.reconcileAt, now: schedules.reconcileNow })
+  const figures = { at: schedules.publicFiguresAt, now: schedules.publicFiguresNow, options: untilEvening }
+  await keepDaily(queue, 'public-figures', figures)
   await queue.removeJobScheduler('cull-bodies')
   await keepSchedule(queue, 'rotate', '0 30 3 * * *', {})
 }
 
-async function keepDaily(queue: Queue, { reconcileAt, reconcileNow }: Schedules): Promise<void> {
-  const name = 'reconcile'
-  const [hour, minute] = reconcileAt.split(':')
+interface Daily {
+  /** `HH:mm`, or `off`. */
+  readonly at: string
+  readonly now: boolean
+  readonly options?: JobSchedulerTemplateOptions
+}
+
+async function keepDaily(queue: Queue, name: Task, { at, now, options = {} }: Daily): Promise<void> {
+  const [hour, minute] = at.split(':')
   if (minute === undefined) await queue.removeJobScheduler(name)
-  else await keepSchedule(queue, name, `0 ${Number(minute)} ${Number(hour)} * * *`, {})
-  if (reconcileNow) await queue.add(name, {}, { deduplication: { id: name } })
+  else await keepSchedule(queue, name, `0 ${Number(minute)} ${Number(hour)} * * *`, options)
+  if (now) await queue.add(name, {}, { ...options, deduplication: { id: name } })
 }
 
 /**

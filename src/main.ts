@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { createPortal } from '../adapters/portal/portal.ts'
+import { createPublicReport } from '../adapters/public-report/report.ts'
 import { createSender } from '../adapters/webhooks/sender.ts'
 import { AlertRulesError, defaultAlertRules, readAlertRules, type AlertRules } from '../config/alerts.ts'
 import { dialects, readDialectFile, type Dialect } from '../config/dialects.ts'
@@ -17,6 +18,13 @@ import {
   type RetryPolicy,
   type WatchPolicy,
 } from '../config/retry.ts'
+import {
+  publicReportLimits,
+  publicReportPace,
+  PublicReportMapError,
+  readPublicReportMap,
+  type PublicReportMap,
+} from '../config/public-figures.ts'
 import { replayLimits } from '../config/replays.ts'
 import { describeSettings, readSettings, SettingsError, type Settings } from '../config/settings.ts'
 import { startAlertLoop, startEventLoop } from '../jobs/events.ts'
@@ -92,7 +100,10 @@ import { registerReportRoutes } from './reconciliation/routes.ts'
 import { limitOf } from './reconciliation/selection.ts'
 import { takeSnapshot } from './reconciliation/snapshots.ts'
 import { newestDay } from './reconciliation/store.ts'
+import { fetchOrFail } from './scoring/public-fetch.ts'
 import { addScorePages } from './scoring/pages.ts'
+import type { PublicReport } from './scoring/public-report.ts'
+import { isPublicFetchMissed, publicFiguresAge } from './scoring/public-store.ts'
 import { registerScoreRoutes } from './scoring/routes.ts'
 import { scoredContent } from './scoring/rules.ts'
 
@@ -123,7 +134,15 @@ export interface Ground {
   /** The way to the province's own systems. */
   readonly sender: Sender
   readonly alertRules: AlertRules
+  /** Null when PUBLIC_REPORT_URL is not set. */
+  readonly publicReport: PublicSource | null
   close(): Promise<void>
+}
+
+/** The portal's public report, and what is known of its figures. */
+export interface PublicSource {
+  readonly report: PublicReport
+  readonly map: PublicReportMap
 }
 
 export function loadSettings(): Settings {
@@ -142,6 +161,7 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
   const dialect =
     dialects.get(settings.PORTAL_DIALECT) ?? readDialectFile(readFileSync(settings.PORTAL_DIALECT, 'utf8'))
   const alertRules = loadAlertRules(settings)
+  const publicReport = connectPublicReport(settings)
   const needed = { database: settings.DATABASE_URL === undefined, redis: settings.REDIS_URL === undefined }
   const embedded =
     needed.database || needed.redis
@@ -208,6 +228,7 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
     policies,
     sender: createSender(settings.EVENT_ALLOWED_NETWORKS ?? []),
     alertRules,
+    publicReport,
     close,
   }
 }
@@ -219,6 +240,17 @@ function loadAlertRules({ ALERT_RULES: path }: Settings): AlertRules {
   } catch (error) {
     const problem = error instanceof AlertRulesError ? error.message : 'names a file that cannot be read'
     throw new SettingsError([{ name: 'ALERT_RULES', problem }])
+  }
+}
+
+function connectPublicReport({ PUBLIC_REPORT_URL: baseUrl, PUBLIC_REPORT_MAP: path }: Settings): PublicSource | null {
+  if (baseUrl === undefined || path === undefined) return null
+  try {
+    const map = readPublicReportMap(readFileSync(path, 'utf8'))
+    return { map, report: createPublicReport({ baseUrl, map, ...publicReportPace, ...publicReportLimits }) }
+  } catch (error) {
+    const problem = error instanceof PublicReportMapError ? error.message : 'names a file that cannot be read'
+    throw new SettingsError([{ name: 'PUBLIC_REPORT_MAP', problem }])
   }
 }
 
@@ -323,6 +355,10 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
     {
       'pull-catalogue': (alive) =>
         pullOrFail({ sql, portal, keep: (exchanges) => (alive(), keep(exchanges)), details: 10_000 }),
+      'public-figures': async (alive) => {
+        const { publicReport } = ground
+        if (publicReport) await fetchOrFail({ sql, ...publicReport }, { by: 'schedule', alive })
+      },
       reconcile: () => startDaily(sql, settings.RECONCILE_EVERY_DAYS),
       rotate: async () => {
         await rotate(sql, {
@@ -375,6 +411,7 @@ function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[
   const queues = { fresh: openQueue(pushQueues.fresh, options), backfill: openQueue(pushQueues.backfill, options) }
   const upkeep = openQueue('upkeep', options)
   const runs = openQueue('reconcile', options)
+  const publicFiguresAt = ground.publicReport ? settings.PUBLIC_REPORT_AT : 'off'
   // Without a look-up nothing can be compared.
   const reconcileAt = portal.canLookUp ? settings.RECONCILE_AT : 'off'
   const feeder = startRunFeeder({ due: () => dueRuns(sql), queue: runs, every: 2_000, log })
@@ -398,6 +435,8 @@ function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[
         pullNow: catalogue.last().national.size === 0,
         reconcileAt,
         reconcileNow: reconcileAt !== 'off' && (await isDailyMissed(sql, reconcileAt)),
+        publicFiguresAt,
+        publicFiguresNow: publicFiguresAt !== 'off' && (await isPublicFetchMissed(sql, publicFiguresAt)),
       }),
     beat: () => pulse.beat('scheduler', 'relay'),
     log,
@@ -521,6 +560,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
   registerScoreRoutes(app, {
     sql,
     vault,
+    publicMap: ground.publicReport?.map ?? null,
     catalogue: () => catalogue.current(),
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
@@ -567,7 +607,11 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
   addRunPages(console, { sql, canCompare, readCodes: (bytes) => lists.readCodes(bytes) })
   addDiscrepancyPages(console, { sql, resend, canCompare })
   addDeliveryPages(console, { sql, pace: () => pace.state(), movement: () => movementOf(ground) })
-  addScorePages(console, { sql, newestDay: (agencies) => newestDay(sql, limitOf(agencies)) })
+  addScorePages(console, {
+    sql,
+    newestDay: (agencies) => newestDay(sql, limitOf(agencies)),
+    publicMap: ground.publicReport?.map ?? null,
+  })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   await console.open(app)
@@ -624,6 +668,8 @@ async function collectCatalogue(sql: Sql, metrics: Metrics): Promise<void> {
 async function collectReconciliation(sql: Sql, metrics: Metrics): Promise<void> {
   const { age } = await dailyState(sql)
   if (age !== null) metrics.reconciliationAge.set(age)
+  const figuresAge = await publicFiguresAge(sql)
+  if (figuresAge !== null) metrics.publicFiguresAge.set(figuresAge)
   metrics.discrepancies.reset()
   for (const { kind, state, count } of await sumDiscrepancies(sql)) metrics.discrepancies.set({ kind, state }, count)
 }

@@ -1,0 +1,265 @@
+import { z } from 'zod'
+import { publicReportNames, type PublicReportMap } from '../../config/public-figures.ts'
+import type { Console } from '../console/console.ts'
+import type { Page } from '../console/frame.ts'
+import { address, html, type Html } from '../console/html.ts'
+import {
+  ageWords,
+  causeWords,
+  countWords,
+  dayWords,
+  momentWords,
+  percentWords,
+  sayIn,
+  type Language,
+  type Words,
+} from '../console/words.ts'
+import { blank } from '../platform/http.ts'
+import type { Sql } from '../platform/database.ts'
+import { Refusal } from '../platform/problems.ts'
+import type { Comparison } from './public-compare.ts'
+import { publicFigures, rawReport, type PublicFigures } from './public-store.ts'
+import { nodesOf, withoutUnits } from './public-values.ts'
+import { periodWords, publicWords, remarks, reportWords, subjectWords } from './public-words.ts'
+import { percentSpan } from './words.ts'
+
+/** The section of the score page that holds the portal's figures against ours, and the page of what the portal said, as it came. */
+
+export interface PublicPageDeps {
+  readonly sql: Sql
+  readonly map: PublicReportMap
+}
+
+const rawQuery = z.strictObject({
+  report: z.enum(publicReportNames),
+  period: z.string().max(10),
+  agency: blank(z.string().max(50)),
+})
+
+export function addPublicPages(console: Console, { sql, map }: PublicPageDeps): void {
+  console.page({
+    path: 'score-public',
+    right: 'reports:read',
+    allAgencies: false,
+    query: rawQuery,
+    async show({ language, person }, query) {
+      const limit = person.agencies.includes('*') ? undefined : person.agencies
+      const { unit, complete } = await publicFigures(sql, map, { ...query, agencies: limit })
+      if (!unit || !complete) throw new Refusal('not-found', 'There is no such unit among the public figures')
+      const pages = await rawReport(sql, query)
+      if (!pages) throw new Refusal('not-found', 'This report was not fetched for this period')
+      const nodes = unit.code === null ? pages : nodesOf(pages, unit.id).map(withoutUnits)
+      return rawPage(language, { ...query, day: complete.day, nodes })
+    },
+  })
+}
+
+/** What a page shows of one unit: a report of a whole province is long. */
+const longestShown = 200_000
+
+function rawPage(
+  language: Language,
+  { report, period, agency, day, nodes }: z.output<typeof rawQuery> & { day: string; nodes: readonly unknown[] },
+): Page {
+  const say = sayIn(language)
+  const text = JSON.stringify(nodes, null, 2)
+  const name = reportWords(report)
+  return {
+    title: { vi: `${name.vi}: như Cổng trả lời`, en: `${name.en}: as the portal says it` },
+    body: html`<p class="path">
+        <a href="${address('score', agency === undefined ? { public: period } : { public: period, agency })}"
+          >${publicWords.title[language]}</a
+        >
+      </p>
+      <section>
+        <p>
+          <code>${report}</code> · ${periodWords(period)[language]} · ${say('ngày', 'day')} ${dayWords(day)}
+          ${agency !== undefined && html` · <code>${agency}</code>`}
+        </p>
+        ${nodes.length === 0 && html`<p>${say('Báo cáo này không nêu đơn vị.', 'This report does not name the unit.')}</p>`}
+        <div class="scroll" tabindex="0" role="region" aria-label="JSON"><pre>${text.slice(0, longestShown)}</pre></div>
+        ${text.length > longestShown && html`<p class="soft">${say('Đã cắt bớt.', 'Shortened.')}</p>`}
+      </section>`,
+  }
+}
+
+/** Which unit is shown where the page is about one, and about all. */
+export function publicSection(language: Language, figures: PublicFigures): Html {
+  const say = sayIn(language)
+  const { complete, unit, period, comparisons } = figures
+  return html`<section id="public">
+    <h2>${publicWords.title[language]}</h2>
+    ${standLine(language, figures)}
+    ${
+      complete &&
+      (unit === null
+        ? html`<p>
+            ${say(
+              'Bảng đơn vị (PUBLIC_REPORT_MAP) không có mã của đơn vị này ở Cổng.',
+              'The mapping (PUBLIC_REPORT_MAP) has no id of this unit at the portal.',
+            )}
+          </p>`
+        : html`${unitAndPeriod(language, figures)}
+          ${
+            comparisons.length === 0
+              ? html`<p>
+                  ${say(
+                    'Chưa ai khai số liệu nào nằm ở đâu trong câu trả lời của Cổng; dưới đây là nguyên văn.',
+                    'Nobody said yet where figures stand in the answers of the portal; they are below, as they came.',
+                  )}
+                </p>`
+              : comparisonTable(language, figures)
+          }
+          ${period && rawLinks(language, figures)}`)
+    }
+  </section>`
+}
+
+/** When it was fetched, and what went wrong since. */
+function standLine(language: Language, { complete, age, stale, later }: PublicFigures): Html {
+  const say = sayIn(language)
+  const words = later?.words ?? null
+  return html`<p>
+      ${
+        complete === null || age === null
+          ? say('Chưa lần nào tải được đủ.', 'They were never fetched whole.')
+          : say(
+              `Số của ngày ${dayWords(complete.day)}, tải đủ cách đây ${ageWords(age).vi}.`,
+              `Of ${dayWords(complete.day)}, fetched whole ${ageWords(age).en} ago.`,
+            )
+      }
+      ${stale && html`<span class="tag review">${say('Số cũ', 'Stale')}</span>`}
+    </p>
+    ${
+      later?.failure &&
+      html`<p class="bad">
+        ${say('Lần tải sau đó không xong', 'The fetch after it failed')} (${momentWords(later.startedAt)}):
+        ${words?.[language] ?? later.failure} ${causeWords(later.failure).next[language]}
+        <span class="soft">${later.detail}</span>
+      </p>`
+    }`
+}
+
+function unitAndPeriod(language: Language, { unit, units, period, periods }: PublicFigures): Html {
+  const say = sayIn(language)
+  const agency: Record<string, string> = unit?.code == null ? {} : { agency: unit.code }
+  const others = units.filter((code) => code !== unit?.code)
+  return html`<nav class="tabs" aria-label="${say('Kỳ của Cổng', 'Period of the portal')}">
+      ${periods.map(
+        (key) =>
+          html`<a
+            href="${`${address('score', { ...agency, public: key })}#public`}"
+            class="${key === period?.key && 'here'}"
+            >${periodWords(key)[language]}</a
+          >`,
+      )}
+    </nav>
+    <p>
+      ${unit?.code == null ? publicWords.province[language] : html`<code>${unit.code}</code>`}
+      ${
+        others.length > 0 &&
+        html`<span class="soft"
+          >${say('Đơn vị khác:', 'Other units:')}
+          ${others
+            .slice(0, shownUnits)
+            .map(
+              (code) =>
+                html`<a
+                  href="${`${address('score', { agency: code, ...(period ? { public: period.key } : {}) })}#public`}"
+                  >${code}</a
+                > `,
+            )}${others.length > shownUnits && '…'}</span
+        >`
+      }
+    </p>`
+}
+
+const shownUnits = 30
+
+function comparisonTable(language: Language, figures: PublicFigures): Html {
+  const say = sayIn(language)
+  const head = (text: string, kind = '') => html`<th scope="col" class="${kind}">${text}</th>`
+  return html`<p class="soft">
+      ${say(
+        'Số của ta được chụp lúc tải số của Cổng, theo tháng tiếp nhận và theo đơn vị cùng các đơn vị trực thuộc. Hiệu = Cổng − ta.',
+        "Ours were taken when the portal's were fetched, by day of reception, for the unit and those beneath it. Difference: the portal's minus ours.",
+      )}
+    </p>
+    <div class="scroll" tabindex="0" role="region" aria-label="${publicWords.title[language]}">
+      <table>
+        <thead>
+          <tr>
+            ${head('')}${head(publicWords.ours[language], 'number')}${head(publicWords.portal[language], 'number')}
+            ${head(publicWords.difference[language], 'number')}${head(say('Theo ai', 'Says who'), 'wide')}
+          </tr>
+        </thead>
+        <tbody>
+          ${figures.comparisons.map((one) => comparisonRow(language, figures, one))}
+        </tbody>
+      </table>
+    </div>
+    ${figures.comparisons
+      .flatMap(({ what }) => remarks[what] ?? [])
+      .map((words) => html`<p class="soft">${words[language]}</p>`)}`
+}
+
+function comparisonRow(language: Language, figures: PublicFigures, one: Comparison): Html {
+  const { what, report, ours, portal, difference, mapped } = one
+  const agency: Record<string, string> = figures.unit?.code == null ? {} : { agency: figures.unit.code }
+  const { period } = figures
+  const raw = address('score-public', { report, period: period?.key ?? '', ...agency })
+  const cells = [
+    ratioCell(language, percentSpan(ours?.rate ?? null), ours?.numerator ?? null, ours?.denominator ?? null),
+    ratioCell(language, percentWords(portal.rate), portal.numerator, portal.denominator),
+  ]
+  const opened = { from: period?.from ?? '', to: period?.to ?? '', ...agency }
+  const behind =
+    what === 'dossiers'
+      ? address('report', { from: opened.from, to: opened.to })
+      : address('score-dossiers', { ...opened, indicator: what, outcome: 'wins' })
+  return html`<tr>
+    <th scope="row">${subjectWords(what)[language]}<code>${report}</code></th>
+    <td class="number">${ours ? html`<a href="${behind}">${cells[0]}</a>` : cells[0]}</td>
+    <td class="number"><a href="${raw}">${cells[1]}</a></td>
+    <td class="number">${differenceCell(language, difference)}</td>
+    <td class="wide soft">${mapped.source} (${mapped.date}, ${mapped.confidence})</td>
+  </tr>`
+}
+
+/** Rate, and what it is made of; what one side does not say is called unknown. */
+function ratioCell(language: Language, rate: Words, numerator: number | null, denominator: number | null): Html {
+  const count = (value: number | null) => (value === null ? publicWords.unknown[language] : countWords(value)[language])
+  const parts =
+    denominator === null && numerator === null
+      ? publicWords.unknown[language]
+      : `${count(numerator)} / ${count(denominator)}`
+  return html`<strong>${rate[language]}</strong><br /><span class="soft">${parts}</span>`
+}
+
+function differenceCell(language: Language, { numerator, denominator, rate }: Comparison['difference']): Html {
+  const signed = (value: number) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${countWords(Math.abs(value))[language]}`
+  const count = (value: number | null) => (value === null ? publicWords.unknown[language] : signed(value))
+  const points = (value: number) => {
+    const text = Math.abs(value).toFixed(1)
+    return `${value > 0 ? '+' : value < 0 ? '−' : ''}${language === 'vi' ? text.replace('.', ',') : text}`
+  }
+  const span = rate && (rate.low === rate.high ? points(rate.low) : `${points(rate.low)} … ${points(rate.high)}`)
+  return html`<strong>${span === null ? '–' : `${span} ${language === 'vi' ? 'điểm %' : 'pp'}`}</strong><br /><span
+      class="soft"
+      >${count(numerator)} / ${count(denominator)}</span
+    >`
+}
+
+function rawLinks(language: Language, { reports, period, unit }: PublicFigures): Html {
+  const say = sayIn(language)
+  const agency: Record<string, string> = unit?.code == null ? {} : { agency: unit.code }
+  return html`<p class="soft">
+    ${say('Nguyên văn câu trả lời của Cổng:', "The portal's answers as they came:")}
+    ${reports.map(
+      (report, place) =>
+        html`${place > 0 && ' · '}<a href="${address('score-public', { report, period: period?.key ?? '', ...agency })}"
+            >${reportWords(report)[language]}</a
+          >`,
+    )}
+  </p>`
+}
