@@ -103,7 +103,7 @@ import { newestDay } from './reconciliation/store.ts'
 import { fetchOrFail } from './scoring/public-fetch.ts'
 import { addScorePages } from './scoring/pages.ts'
 import type { PublicReport } from './scoring/public-report.ts'
-import { isPublicFetchMissed, publicFiguresAge } from './scoring/public-store.ts'
+import { isPublicFetchMissed, publicFiguresAge, publicMonths } from './scoring/public-store.ts'
 import { registerScoreRoutes } from './scoring/routes.ts'
 import { scoredContent } from './scoring/rules.ts'
 
@@ -594,7 +594,11 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
   })
   const console = createConsole({ authority, sessions: createSessions(sql, spelling), publicUrl: settings.PUBLIC_URL })
   addOverview(console, { sql, delivery: () => deliveryState(ground, backlog) })
-  addReportPages(console, { sql })
+  const { publicReport } = ground
+  addReportPages(console, {
+    sql,
+    publicCounts: publicReport && ((period) => publicMonths(sql, publicReport.map, period)),
+  })
   addDossierList(console, { sql, write: (format, table) => lists.write(format, table) })
   addDossierPages(console, {
     sql,
@@ -610,7 +614,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
   addScorePages(console, {
     sql,
     newestDay: (agencies) => newestDay(sql, limitOf(agencies)),
-    publicMap: ground.publicReport?.map ?? null,
+    publicMap: publicReport?.map ?? null,
   })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)

@@ -67,6 +67,8 @@ export interface OwnFigure {
 export interface OwnFigures {
   readonly code: string | null
   readonly period: string
+  /** Whose dossiers were counted; null: everybody's. */
+  readonly agencies: readonly string[] | null
   readonly figures: readonly OwnFigure[]
 }
 
@@ -87,7 +89,8 @@ export function ownFigures(cells: readonly Cell[], { code }: ComparedUnit, perio
     unknown,
     rate: ratio,
   }))
-  return { code, period: period.key, figures: [dossiers, ...figures] }
+  const agencies = code === null ? null : [...new Set(own.map(({ agency }) => agency))].sort()
+  return { code, period: period.key, agencies, figures: [dossiers, ...figures] }
 }
 
 /** `data` of every page of one report. */

@@ -77,7 +77,9 @@ function rawPage(
           ${agency !== undefined && html` · <code>${agency}</code>`}
         </p>
         ${nodes.length === 0 && html`<p>${say('Báo cáo này không nêu đơn vị.', 'This report does not name the unit.')}</p>`}
-        <div class="scroll" tabindex="0" role="region" aria-label="JSON"><pre>${text.slice(0, longestShown)}</pre></div>
+        <div class="scroll" tabindex="0" role="region" aria-label="JSON">
+          <pre><code>${text.slice(0, longestShown)}</code></pre>
+        </div>
         ${text.length > longestShown && html`<p class="soft">${say('Đã cắt bớt.', 'Shortened.')}</p>`}
       </section>`,
   }
@@ -133,7 +135,7 @@ function standLine(language: Language, { complete, age, stale, later }: PublicFi
     ${
       later?.failure &&
       html`<p class="bad">
-        ${say('Lần tải sau đó không xong', 'The fetch after it failed')} (${momentWords(later.startedAt)}):
+        ${say('Lần tải gần nhất không xong', 'The newest fetch failed')} (${momentWords(later.startedAt)}):
         ${words?.[language] ?? later.failure} ${causeWords(later.failure).next[language]}
         <span class="soft">${later.detail}</span>
       </p>`
@@ -142,7 +144,7 @@ function standLine(language: Language, { complete, age, stale, later }: PublicFi
 
 function unitAndPeriod(language: Language, { unit, units, period, periods }: PublicFigures): Html {
   const say = sayIn(language)
-  const agency: Record<string, string> = unit?.code == null ? {} : { agency: unit.code }
+  const agency = agencyOf(unit?.code)
   const others = units.filter((code) => code !== unit?.code)
   return html`<nav class="tabs" aria-label="${say('Kỳ của Cổng', 'Period of the portal')}">
       ${periods.map(
@@ -181,7 +183,7 @@ function comparisonTable(language: Language, figures: PublicFigures): Html {
   const head = (text: string, kind = '') => html`<th scope="col" class="${kind}">${text}</th>`
   return html`<p class="soft">
       ${say(
-        'Số của ta được chụp lúc tải số của Cổng, theo tháng tiếp nhận và theo đơn vị cùng các đơn vị trực thuộc. Hiệu = Cổng − ta.',
+        'Số của ta được chụp lúc tải số của Cổng, theo ngày tiếp nhận, của đơn vị cùng các đơn vị trực thuộc. Hiệu = Cổng − ta.',
         "Ours were taken when the portal's were fetched, by day of reception, for the unit and those beneath it. Difference: the portal's minus ours.",
       )}
     </p>
@@ -198,61 +200,72 @@ function comparisonTable(language: Language, figures: PublicFigures): Html {
         </tbody>
       </table>
     </div>
+    ${manyAgencies(language, figures)}
     ${figures.comparisons
       .flatMap(({ what }) => remarks[what] ?? [])
       .map((words) => html`<p class="soft">${words[language]}</p>`)}`
 }
 
+function manyAgencies(language: Language, { counted, period }: PublicFigures): Html | false {
+  if (counted === null || counted.length < 2) return false
+  const opened = { from: period?.from ?? '', to: period?.to ?? '' }
+  return html`<p class="soft">
+    ${sayIn(language)('Số của ta gồm hồ sơ của:', 'Ours count the dossiers of:')}
+    ${counted.map((agency) => html`<a href="${address('score', { ...opened, agency })}">${agency}</a> `)}
+  </p>`
+}
+
 function comparisonRow(language: Language, figures: PublicFigures, one: Comparison): Html {
   const { what, report, ours, portal, difference, mapped } = one
-  const agency: Record<string, string> = figures.unit?.code == null ? {} : { agency: figures.unit.code }
-  const { period } = figures
-  const raw = address('score-public', { report, period: period?.key ?? '', ...agency })
-  const cells = [
-    ratioCell(language, percentSpan(ours?.rate ?? null), ours?.numerator ?? null, ours?.denominator ?? null),
-    ratioCell(language, percentWords(portal.rate), portal.numerator, portal.denominator),
-  ]
-  const opened = { from: period?.from ?? '', to: period?.to ?? '', ...agency }
-  const behind =
-    what === 'dossiers'
-      ? address('report', { from: opened.from, to: opened.to })
-      : address('score-dossiers', { ...opened, indicator: what, outcome: 'wins' })
+  const { period, unit } = figures
+  const raw = address('score-public', { report, period: period?.key ?? '', ...agencyOf(unit?.code) })
+  const own = ratioCell(language, percentSpan(ours?.rate ?? null), ours?.numerator ?? null, ours?.denominator ?? null)
+  const behind = ours && listOf(figures, what)
   return html`<tr>
-    <th scope="row">${subjectWords(what)[language]}<code>${report}</code></th>
-    <td class="number">${ours ? html`<a href="${behind}">${cells[0]}</a>` : cells[0]}</td>
-    <td class="number"><a href="${raw}">${cells[1]}</a></td>
+    <th scope="row">${subjectWords(what)[language]}<code class="wide">${report}</code></th>
+    <td class="number">${behind ? html`<a href="${behind}">${own}</a>` : own}</td>
+    <td class="number">
+      <a href="${raw}">${ratioCell(language, percentWords(portal.rate), portal.numerator, portal.denominator)}</a>
+    </td>
     <td class="number">${differenceCell(language, difference)}</td>
     <td class="wide soft">${mapped.source} (${mapped.date}, ${mapped.confidence})</td>
   </tr>`
 }
 
-/** Rate, and what it is made of; what one side does not say is called unknown. */
+const agencyOf = (code: string | null | undefined): Record<string, string> => (code == null ? {} : { agency: code })
+
+/** The dossiers behind a figure of ours; null where they are of several agencies, each of which has its own list. */
+function listOf({ counted, period }: PublicFigures, what: Comparison['what']): string | null {
+  if (counted !== null && counted.length !== 1) return null
+  const opened = { from: period?.from ?? '', to: period?.to ?? '', ...agencyOf(counted?.[0]) }
+  return what === 'dossiers'
+    ? address('dossiers', opened)
+    : address('score-dossiers', { ...opened, indicator: what, outcome: 'wins' })
+}
+
+/** Rate, and what it is made of; what one side does not say is called unknown. A count alone stands for itself. */
 function ratioCell(language: Language, rate: Words, numerator: number | null, denominator: number | null): Html {
   const count = (value: number | null) => (value === null ? publicWords.unknown[language] : countWords(value)[language])
-  const parts =
-    denominator === null && numerator === null
-      ? publicWords.unknown[language]
-      : `${count(numerator)} / ${count(denominator)}`
-  return html`<strong>${rate[language]}</strong><br /><span class="soft">${parts}</span>`
+  const isRate = /\d/.test(rate[language])
+  if (denominator === null && !isRate) return html`<strong>${count(numerator)}</strong>`
+  const parts = denominator === null && numerator === null ? count(null) : `${count(numerator)} / ${count(denominator)}`
+  return html`<strong>${isRate ? rate[language] : count(null)}</strong><br /><span class="soft">${parts}</span>`
 }
 
 function differenceCell(language: Language, { numerator, denominator, rate }: Comparison['difference']): Html {
-  const signed = (value: number) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${countWords(Math.abs(value))[language]}`
-  const count = (value: number | null) => (value === null ? publicWords.unknown[language] : signed(value))
-  const points = (value: number) => {
-    const text = Math.abs(value).toFixed(1)
-    return `${value > 0 ? '+' : value < 0 ? '−' : ''}${language === 'vi' ? text.replace('.', ',') : text}`
-  }
+  const signed = (value: number, text: string) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${text}`
+  const count = (value: number | null) =>
+    value === null ? publicWords.unknown[language] : signed(value, countWords(Math.abs(value))[language])
+  const points = (value: number) => signed(value, percentWords(Math.abs(value))[language].replace(/ %$/, ''))
+  if (rate === null && denominator === null) return html`<strong>${count(numerator)}</strong>`
   const span = rate && (rate.low === rate.high ? points(rate.low) : `${points(rate.low)} … ${points(rate.high)}`)
-  return html`<strong>${span === null ? '–' : `${span} ${language === 'vi' ? 'điểm %' : 'pp'}`}</strong><br /><span
-      class="soft"
-      >${count(numerator)} / ${count(denominator)}</span
-    >`
+  return html`<strong>${span === null ? count(null) : `${span} ${language === 'vi' ? 'điểm %' : 'pp'}`}</strong><br />
+    ${(numerator !== null || denominator !== null) && html`<span class="soft">${count(numerator)} / ${count(denominator)}</span>`}`
 }
 
 function rawLinks(language: Language, { reports, period, unit }: PublicFigures): Html {
   const say = sayIn(language)
-  const agency: Record<string, string> = unit?.code == null ? {} : { agency: unit.code }
+  const agency = agencyOf(unit?.code)
   return html`<p class="soft">
     ${say('Nguyên văn câu trả lời của Cổng:', "The portal's answers as they came:")}
     ${reports.map(

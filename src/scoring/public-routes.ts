@@ -33,6 +33,7 @@ const Public = z
     units: z.array(z.string()),
     period: z.object({ key: z.string(), kind: z.string(), from: z.string(), to: z.string() }).nullable(),
     periods: z.array(z.string()),
+    counted: z.array(z.string()).nullable().describe('The agencies whose dossiers ours count; null: all'),
     comparisons: z.array(
       z.object({
         what: z.enum(publicSubjects),

@@ -13,6 +13,7 @@ import {
   type PublicAnswer,
 } from './public-compare.ts'
 import type { PublicPeriod } from './public-report.ts'
+import { figureIn } from './public-values.ts'
 
 /** What was fetched of the portal's public figures. The newest complete fetch holds; what failed stands beside it and never in its place. */
 
@@ -169,6 +170,8 @@ export interface PublicFigures {
   readonly period: PublicPeriod | null
   /** Those that the complete fetch has. */
   readonly periods: readonly string[]
+  /** The agencies whose dossiers ours count; null: all. */
+  readonly counted: readonly string[] | null
   readonly comparisons: readonly Comparison[]
   /** Reports that came, mapped or not. */
   readonly reports: readonly PublicReportName[]
@@ -205,6 +208,7 @@ export async function publicFigures(
     units: seen.flatMap(({ code }) => code ?? []),
     period,
     periods,
+    counted: ours?.agencies ?? null,
     comparisons: unit && period ? compare(map, unit, answers, ours) : [],
     reports: unit === null ? [] : answers.map(({ report }) => report),
   }
@@ -241,6 +245,31 @@ async function oursOf(
     where id = ${id} and own ->> 'period' = ${period.key} and own ->> 'code' is not distinct from ${code}`
   return row?.own
 }
+
+/** What the portal counts as held, or else as received, for whole months of the province: each by the newest complete fetch that has it. */
+export async function publicMonths(
+  sql: Sql,
+  map: PublicReportMap,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<{ month: string; day: string; count: number }[]> {
+  const figure = countedBy.flatMap(
+    (subject) => map.figures.find(({ what, numerator }) => what === subject && numerator) ?? [],
+  )[0]
+  if (!figure) return []
+  const rows = await sql<{ month: string; day: string; pages: unknown[] }[]>`
+    select distinct on (f.period) f.period as month, to_char(p.day, 'YYYY-MM-DD') as day, f.raw as pages
+    from public_figures f join public_fetches p on p.id = f.fetch_id
+    where p.state = 'complete' and f.report = ${figure.report} and f.unit_id = ${String(map.root)} and f.period ~ '^[0-9]{4}-[0-9]{2}$'
+      and f.period || '-01' >= ${from} and f.period < ${to}
+    order by f.period desc, p.finished_at desc, p.id desc limit 12`
+  return rows.flatMap(({ month, day, pages }) => {
+    const count = figureIn(figure, pages, map.root, true).numerator
+    const ends = periodFrom(month)?.to ?? to
+    return count === null || (ends > to && day >= to) ? [] : [{ month, day, count }]
+  })
+}
+
+const countedBy = ['sync', 'dossiers'] as const
 
 /** What one report of the complete fetch says, as it came. */
 export async function rawReport(

@@ -279,7 +279,7 @@ describe('public figures', () => {
     expect(text).toContain('support id 0000000000')
     expect(text).toContain('hệ thống báo cáo quốc gia')
     expect(text).toContain('chưa biết')
-    const links = [...text.matchAll(/href="((?:score-public|score-dossiers|report)\?[^"]*)"/g)].map(([, to]) =>
+    const links = [...text.matchAll(/href="((?:score-public|score-dossiers|dossiers)\?[^"]*)"/g)].map(([, to]) =>
       to!.replaceAll('&amp;', '&'),
     )
     expect(links.length).toBeGreaterThan(8)
@@ -289,6 +289,22 @@ describe('public figures', () => {
     expect(raw.text).not.toContain('Sở Xây dựng')
     expect((await page('score-public?report=transparency&period=2018')).status).toBe(404)
     expect((await page('score?agency=H34.02&public=2020-06')).text).toContain('Tháng 06/2020')
+    const counted = async (query: string) => {
+      const parts = (await page(`report${query}`)).text.split('Cổng tự đếm')
+      return parts.length === 1
+        ? null
+        : parts
+            .at(-1)!
+            .replaceAll(/<[^>]*>/g, ' ')
+            .replaceAll(/\s+/g, ' ')
+    }
+    // Month, received, at the portal, as the portal counts and on which day, difference.
+    expect(await counted('')).toContain('07/2020 4 4 4 15/07/2020 0 06/2020 1 1 1 15/07/2020 0')
+    expect(await counted('?agency=H34.01')).toBeNull()
+    // A month that the period cuts is not held against a whole one.
+    expect(await counted('?from=2020-06-01&to=2020-07-03')).not.toContain('07/2020 4')
+    expect(await counted('?from=2020-06-01&to=2020-07-03')).toContain('06/2020 1')
+    expect(await counted('?from=2020-07-02&to=2020-08-01')).toBeNull()
   })
 
   it('are fetched and shown by the command line', async () => {
