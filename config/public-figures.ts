@@ -142,13 +142,19 @@ export const reportsAsked = ({ dates }: PublicReportMap): readonly PublicReportN
   publicReportNames.filter((name) => publicReports[name].asks === 'period' || dates !== undefined)
 
 /** Our own pace towards a site that is not ours, in milliseconds: never that of the dossiers. */
-export const publicReportPace = {
+export interface PublicReportPace {
+  readonly pause: readonly [number, number]
+  readonly waits: readonly number[]
+  readonly longestWait: number
+  readonly deadline: number
+}
+export const publicReportPace: PublicReportPace = {
   pause: [350, 2_500],
   /** Before a call that was turned away is tried again; then the whole fetch is given up. */
   waits: [10_000, 60_000, 180_000],
   longestWait: 600_000,
   deadline: 60_000,
-} as const
+}
 
 export const publicReportLimits = {
   answerBytes: 32 * 1024 * 1024,

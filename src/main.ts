@@ -24,6 +24,7 @@ import {
   PublicReportMapError,
   readPublicReportMap,
   type PublicReportMap,
+  type PublicReportPace,
 } from '../config/public-figures.ts'
 import { replayLimits } from '../config/replays.ts'
 import { describeSettings, readSettings, SettingsError, type Settings } from '../config/settings.ts'
@@ -103,7 +104,7 @@ import { newestDay } from './reconciliation/store.ts'
 import { fetchOrFail } from './scoring/public-fetch.ts'
 import { addScorePages } from './scoring/pages.ts'
 import type { PublicReport } from './scoring/public-report.ts'
-import { isPublicFetchMissed, publicFiguresAge, publicMonths } from './scoring/public-store.ts'
+import { isPublicFetchMissed, isPublicFetchOwed, publicFiguresAge, publicMonths } from './scoring/public-store.ts'
 import { registerScoreRoutes } from './scoring/routes.ts'
 import { scoredContent } from './scoring/rules.ts'
 
@@ -113,6 +114,7 @@ export interface Policies {
   readonly lease: LeasePolicy
   readonly watch: WatchPolicy
   readonly events: EventPolicy
+  readonly publicReport: PublicReportPace
 }
 
 /** What every role and every command stands on: servers, ledger, vault, catalogue, and the way to the portal. */
@@ -161,7 +163,7 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
   const dialect =
     dialects.get(settings.PORTAL_DIALECT) ?? readDialectFile(readFileSync(settings.PORTAL_DIALECT, 'utf8'))
   const alertRules = loadAlertRules(settings)
-  const publicReport = connectPublicReport(settings)
+  const publicReport = connectPublicReport(settings, { ...publicReportPace, ...options.policies?.publicReport })
   const needed = { database: settings.DATABASE_URL === undefined, redis: settings.REDIS_URL === undefined }
   const embedded =
     needed.database || needed.redis
@@ -195,6 +197,7 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
     lease: defaultLeasePolicy,
     watch: defaultWatchPolicy,
     events: defaultEventPolicy,
+    publicReport: publicReportPace,
     ...options.policies,
   }
   const pace = createPace({
@@ -243,11 +246,14 @@ function loadAlertRules({ ALERT_RULES: path }: Settings): AlertRules {
   }
 }
 
-function connectPublicReport({ PUBLIC_REPORT_URL: baseUrl, PUBLIC_REPORT_MAP: path }: Settings): PublicSource | null {
+function connectPublicReport(
+  { PUBLIC_REPORT_URL: baseUrl, PUBLIC_REPORT_MAP: path }: Settings,
+  pace: PublicReportPace,
+): PublicSource | null {
   if (baseUrl === undefined || path === undefined) return null
   try {
     const map = readPublicReportMap(readFileSync(path, 'utf8'))
-    return { map, report: createPublicReport({ baseUrl, map, ...publicReportPace, ...publicReportLimits }) }
+    return { map, report: createPublicReport({ baseUrl, map, ...pace, ...publicReportLimits }) }
   } catch (error) {
     const problem = error instanceof PublicReportMapError ? error.message : 'names a file that cannot be read'
     throw new SettingsError([{ name: 'PUBLIC_REPORT_MAP', problem }])
@@ -357,7 +363,10 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
         pullOrFail({ sql, portal, keep: (exchanges) => (alive(), keep(exchanges)), details: 10_000 }),
       'public-figures': async (alive) => {
         const { publicReport } = ground
-        if (publicReport) await fetchOrFail({ sql, ...publicReport }, { by: 'schedule', alive })
+        const at = settings.PUBLIC_REPORT_AT
+        // A try that comes after somebody's success has nothing left to do.
+        if (publicReport && at !== 'off' && (await isPublicFetchOwed(sql, at)))
+          await fetchOrFail({ sql, ...publicReport }, { by: 'schedule', alive })
       },
       reconcile: () => startDaily(sql, settings.RECONCILE_EVERY_DAYS),
       rotate: async () => {

@@ -50,14 +50,18 @@ export async function fetchPublicFigures(deps: FetchDeps, wish: FetchWish): Prom
   try {
     const { answers, failure } = await askAll(deps, questions, { alive, now, acceptDrop })
     const ours = failure ? [] : await ourFigures(deps, day, now())
-    await endFetch(sql, id, { answers, failure, ours, now: now() })
-    return { id, day, asked, answered: answers.filter(({ complete }) => complete).length, failure }
+    const isKept = await endFetch(sql, id, { answers, failure, ours, now: now() })
+    const answered = answers.filter(({ complete }) => complete).length
+    return { id, day, asked, answered, failure: isKept ? failure : givenUp }
   } catch (error) {
     const failure = { code: 'figures-incomplete', detail: 'It was broken off' } as const
     await endFetch(sql, id, { answers: [], failure, ours: [], now: now() }).catch(() => undefined)
     throw error
   }
 }
+
+/** It took so long that another process took it for lost. */
+const givenUp: Failed = { code: 'figures-incomplete', detail: 'It took too long' }
 
 /** For the job, which is tried again when it fails. */
 export async function fetchOrFail(deps: FetchDeps, wish: FetchWish): Promise<void> {

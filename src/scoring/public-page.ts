@@ -183,8 +183,8 @@ function comparisonTable(language: Language, figures: PublicFigures): Html {
   const head = (text: string, kind = '') => html`<th scope="col" class="${kind}">${text}</th>`
   return html`<p class="soft">
       ${say(
-        'Số của ta được chụp lúc tải số của Cổng, theo ngày tiếp nhận, của đơn vị cùng các đơn vị trực thuộc. Hiệu = Cổng − ta.',
-        "Ours were taken when the portal's were fetched, by day of reception, for the unit and those beneath it. Difference: the portal's minus ours.",
+        'Số của ta được chụp lúc tải số của Cổng, theo ngày tiếp nhận, của đơn vị cùng các đơn vị trực thuộc. Chênh lệch = Cổng − ta, của tỷ lệ tính bằng điểm %.',
+        "Ours were taken when the portal's were fetched, by day of reception, for the unit and those beneath it. Difference: the portal's minus ours, of rates in percentage points.",
       )}
     </p>
     <div class="scroll" tabindex="0" role="region" aria-label="${publicWords.title[language]}">
@@ -259,7 +259,7 @@ function differenceCell(language: Language, { numerator, denominator, rate }: Co
   const points = (value: number) => signed(value, percentWords(Math.abs(value))[language].replace(/ %$/, ''))
   if (rate === null && denominator === null) return html`<strong>${count(numerator)}</strong>`
   const span = rate && (rate.low === rate.high ? points(rate.low) : `${points(rate.low)} … ${points(rate.high)}`)
-  return html`<strong>${span === null ? count(null) : `${span} ${language === 'vi' ? 'điểm %' : 'pp'}`}</strong><br />
+  return html`<strong>${span === null ? count(null) : span}</strong><br />
     ${(numerator !== null || denominator !== null) && html`<span class="soft">${count(numerator)} / ${count(denominator)}</span>`}`
 }
 

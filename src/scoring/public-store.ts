@@ -1,6 +1,7 @@
 import { publicReportLimits, type PublicReportMap, type PublicReportName } from '../../config/public-figures.ts'
 import { failures, type FailureCode } from '../../config/failures.ts'
 import { vietnamDate } from '../dossiers/model.ts'
+import { oneNotation } from '../organisations/model.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
 import {
   compare,
@@ -146,16 +147,26 @@ export async function publicFiguresAge(sql: Sql, now = Date.now()): Promise<numb
   return complete?.finishedAt == null ? null : Math.max(0, (now - Date.parse(complete.finishedAt)) / 1000)
 }
 
+/** Clocks of two machines differ by a little: who comes just before the hour is meant to come. */
+const early = 5 * 60_000
+
+/** Whether the fetch of today, at `HH:mm` in Vietnam, was not made whole yet. */
+export async function isPublicFetchOwed(sql: Sql, at: string, now = new Date()): Promise<boolean> {
+  const { complete } = await lastFetches(sql)
+  const soon = new Date(now.getTime() + early)
+  const today = new Date(`${vietnamDate(soon.toISOString())}T${at}:00+07:00`)
+  const due = today <= soon ? today : new Date(today.getTime() - 86_400_000)
+  return complete === null || Date.parse(complete.startedAt) < due.getTime() - early
+}
+
 /** After a try that failed the job tries again by itself: a start soon after it is not one more. */
 const quietAfter = 30 * 60_000
 
-/** Whether today's fetch, at `HH:mm` in Vietnam, is owed: nobody was there, or there never was one. */
+/** Whether it was missed: nobody was there, or there never was one. */
 export async function isPublicFetchMissed(sql: Sql, at: string, now = new Date()): Promise<boolean> {
-  const { complete, newest } = await lastFetches(sql)
+  const { newest } = await lastFetches(sql)
   if (newest && now.getTime() - Date.parse(newest.startedAt) < quietAfter) return false
-  const today = new Date(`${vietnamDate(now.toISOString())}T${at}:00+07:00`)
-  const due = today <= now ? today : new Date(today.getTime() - 86_400_000)
-  return complete === null || Date.parse(complete.startedAt) < due.getTime()
+  return isPublicFetchOwed(sql, at, now)
 }
 
 /** What the portal says of one unit in one period, beside what we say. */
@@ -193,7 +204,8 @@ export async function publicFigures(
 ): Promise<PublicFigures> {
   const { complete, newest } = await lastFetches(sql)
   const seen = visibleUnits(map, complete?.day ?? vietnamDate(now.toISOString()), question)
-  const unit = seen.find(({ code }) => code === (question.agency ?? seen[0]?.code)) ?? null
+  const { agency } = question
+  const unit = (agency === undefined ? seen[0] : seen.find(({ code }) => code !== null && isSame(code, agency))) ?? null
   const periods = complete ? await periodsHeld(sql, complete.id) : []
   const period = periodFrom(periods.find((key) => key === question.period) ?? periods[0] ?? '')
   const age = complete?.finishedAt == null ? null : (now.getTime() - Date.parse(complete.finishedAt)) / 1000
@@ -215,8 +227,12 @@ export async function publicFigures(
 }
 
 function visibleUnits(map: PublicReportMap, day: string, { agencies }: PublicQuestion): ComparedUnit[] {
-  return unitsOn(map, day).filter(({ code }) => agencies === undefined || (code !== null && agencies.includes(code)))
+  return unitsOn(map, day).filter(
+    ({ code }) => agencies === undefined || (code !== null && agencies.some((agency) => isSame(agency, code))),
+  )
 }
+
+const isSame = (one: string, other: string) => oneNotation(one) === oneNotation(other)
 
 function wordsOf({ failure }: FetchView) {
   if (failure === null) return null

@@ -7,7 +7,13 @@ import { publicReportLimits, readPublicReportMap, type PublicReportMap } from '.
 import { sightings } from '../../src/events/sightings.ts'
 import { createKey } from '../../src/platform/auth.ts'
 import { fetchOrFail, fetchPublicFigures, type FetchWish } from '../../src/scoring/public-fetch.ts'
-import { beginFetch, isPublicFetchMissed, publicFigures, publicFiguresAge } from '../../src/scoring/public-store.ts'
+import {
+  beginFetch,
+  isPublicFetchMissed,
+  isPublicFetchOwed,
+  publicFigures,
+  publicFiguresAge,
+} from '../../src/scoring/public-store.ts'
 import { openCli } from '../support/cli.ts'
 import { change, startProvince, type Province } from '../support/province.ts'
 
@@ -184,6 +190,8 @@ describe('public figures', () => {
     expect(await missed('2020-07-15T23:59:00+07:00')).toBe(false)
     expect(await missed('2020-07-16T00:30:00+07:00')).toBe(false)
     expect(await missed('2020-07-16T06:01:00+07:00')).toBe(true)
+    // By the clock of a worker that is a little behind.
+    expect(await isPublicFetchOwed(sql, '06:00', new Date('2020-07-16T05:59:58+07:00'))).toBe(true)
     await province.faults([{ kind: 'html' }])
     const deps = {
       sql,
@@ -240,6 +248,10 @@ describe('public figures', () => {
     })
     const own = await get('/v1/scores/public', limited.key)
     expect(own.body).toMatchObject({ unit: { code: 'H34.02' }, units: ['H34.02'] })
+    // Either notation is the same unit.
+    expect((await get('/v1/scores/public?agency=000.00.02.H34', limited.key)).body).toMatchObject({
+      unit: { code: 'H34.02' },
+    })
     expect((await get('/v1/scores/public?agency=H34.01', limited.key)).body).toMatchObject({
       unit: null,
       comparisons: [],
@@ -323,5 +335,24 @@ describe('public figures', () => {
     expect(JSON.parse(failed.out)).toMatchObject({ answered: 0, failure: { code: 'figures-unreadable' } })
     const off = { ...province.environment, PUBLIC_REPORT_URL: '' }
     expect(await cli.run(['public-figures', 'show'], off)).toMatchObject({ code: 2 })
+  })
+})
+
+describe('public figures that were missed', () => {
+  it('are fetched when a process is there again, once', async () => {
+    const quick = { pause: [0, 0], waits: [], longestWait: 0, deadline: 5_000 } as const
+    const province = await startProvince({
+      policies: { publicReport: quick },
+      settings: ({ reportUrl }) => ({
+        PUBLIC_REPORT_URL: reportUrl,
+        PUBLIC_REPORT_MAP: mapFile,
+        PUBLIC_REPORT_AT: '00:00',
+      }),
+    })
+    onTestFinished(() => province.close())
+    const fetches = () => province.ground.sql`select state, asked_by as by from public_fetches`
+    await province.until(async () => (await fetches()).some(({ state }) => state !== 'running'), 'the fetch')
+    expect([...(await fetches())]).toEqual([{ state: 'complete', by: 'schedule' }])
+    expect(await isPublicFetchMissed(province.ground.sql, '00:00', new Date(Date.now() + 3_600_000))).toBe(false)
   })
 })
