@@ -5,7 +5,7 @@ import type { Sql } from '../platform/database.ts'
 import { ownFigures, periodsOn, unitsOn, type OwnFigures } from './public-compare.ts'
 import type { PublicReport, ReportQuestion } from './public-report.ts'
 import { beginFetch, endFetch, lastComplete, type Fetched } from './public-store.ts'
-import { fellToNothing, lostUnits } from './public-values.ts'
+import { fellToNothing, lostUnits, mappedFell } from './public-values.ts'
 import { scoreCells } from './store.ts'
 
 export interface FetchDeps {
@@ -79,7 +79,7 @@ interface Asking {
 }
 
 async function askAll(
-  { sql, report }: FetchDeps,
+  { sql, report, map }: FetchDeps,
   questions: readonly ReportQuestion[],
   { alive, now, acceptDrop }: Asking,
 ): Promise<{ answers: Fetched[]; failure: Failed | null }> {
@@ -91,15 +91,21 @@ async function askAll(
     const where = `${question.report} ${question.period.key}`
     if (!reading.ok) return { answers, failure: { code: reading.code, detail: `${where}: ${reading.detail}` } }
     const before = acceptDrop ? null : await lastComplete(sql, place)
-    const drop = before && dropBetween(before, reading.pages)
+    const drop = before && dropBetween(map, question, before, reading.pages)
     if (drop) return { answers, failure: { code: 'figures-dropped', detail: `${where}: ${drop}` } }
     alive(answers.length, questions.length)
   }
   return { answers, failure: null }
 }
 
-function dropBetween(before: readonly unknown[], now: readonly unknown[]): string | null {
-  if (fellToNothing(before, now)) return 'every figure that changed fell to 0'
+function dropBetween(
+  map: PublicReportMap,
+  { report, unit }: ReportQuestion,
+  before: readonly unknown[],
+  now: readonly unknown[],
+): string | null {
+  const figures = map.figures.filter((figure) => figure.report === report)
+  if (fellToNothing(before, now) || mappedFell(figures, unit, before, now)) return 'every figure that changed fell to 0'
   return lostUnits(before, now) ? 'more than a tenth of the units are missing' : null
 }
 

@@ -16,10 +16,8 @@ import {
 } from '../console/words.ts'
 import { blank } from '../platform/http.ts'
 import type { Sql } from '../platform/database.ts'
-import { Refusal } from '../platform/problems.ts'
 import type { Comparison } from './public-compare.ts'
-import { publicFigures, rawReport, type PublicFigures } from './public-store.ts'
-import { nodesOf, withoutUnits } from './public-values.ts'
+import { rawReport, type PublicFigures } from './public-store.ts'
 import { periodWords, publicWords, remarks, reportWords, subjectWords } from './public-words.ts'
 import { percentSpan } from './words.ts'
 
@@ -43,13 +41,9 @@ export function addPublicPages(console: Console, { sql, map }: PublicPageDeps): 
     allAgencies: false,
     query: rawQuery,
     async show({ language, person }, query) {
-      const limit = person.agencies.includes('*') ? undefined : person.agencies
-      const { unit, complete } = await publicFigures(sql, map, { ...query, agencies: limit })
-      if (!unit || !complete) throw new Refusal('not-found', 'There is no such unit among the public figures')
-      const pages = await rawReport(sql, query)
-      if (!pages) throw new Refusal('not-found', 'This report was not fetched for this period')
-      const nodes = unit.code === null ? pages : nodesOf(pages, unit.id).map(withoutUnits)
-      return rawPage(language, { ...query, day: complete.day, nodes })
+      const agencies = person.agencies.includes('*') ? undefined : person.agencies
+      const { day, told } = await rawReport(sql, map, { ...query, agencies })
+      return rawPage(language, { ...query, day, nodes: told })
     },
   })
 }

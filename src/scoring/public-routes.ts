@@ -1,8 +1,9 @@
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { confidences, publicReportNames, publicSubjects } from '../../config/public-figures.ts'
 import { ProblemDocument, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
-import { publicFigures } from './public-store.ts'
+import { publicFigures, rawReport } from './public-store.ts'
 import type { ScoreRouteDeps } from './routes.ts'
 
 const number = z.number().nullable()
@@ -55,28 +56,64 @@ const Public = z
   })
   .meta({ id: 'PublicFigures' })
 
-export function registerPublic(app: Http, { sql, publicMap, authorise }: ScoreRouteDeps): void {
+const Raw = z
+  .object({
+    report: z.enum(publicReportNames),
+    period: z.string(),
+    day: z.string(),
+    told: z.array(z.unknown()).describe('`data` of every page; of a unit only its own part'),
+  })
+  .meta({ id: 'PublicReport' })
+const agency = z.string().max(50).optional().describe('A unit of the mapping; left out: the province')
+const period = z.string().regex(/^\d{4}(-(0[1-9]|1[0-2]|Q[1-4]))?$/)
+const tags = ['scores']
+
+export function registerPublic(app: Http, deps: ScoreRouteDeps): void {
+  registerComparison(app, deps)
+  registerRaw(app, deps)
+}
+
+/** Throws a refusal where nothing is fetched. */
+async function whoAsks({ publicMap, authorise }: ScoreRouteDeps, request: FastifyRequest) {
+  const { agencies } = await authorise(request, 'reports:read')
+  if (!publicMap) throw new Refusal('figures-off', 'PUBLIC_REPORT_URL is not set')
+  return { map: publicMap, agencies: agencies.includes('*') ? undefined : agencies }
+}
+
+function registerRaw(app: Http, deps: ScoreRouteDeps): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/scores/public/raw',
+    schema: {
+      tags,
+      summary: 'What one public report of the last complete fetch says, as it came',
+      querystring: z.strictObject({ report: z.enum(publicReportNames), period, agency }),
+      response: { 200: Raw, default: ProblemDocument },
+    },
+    handler: async (request) => {
+      const { map, agencies } = await whoAsks(deps, request)
+      const { day, told } = await rawReport(deps.sql, map, { ...request.query, agencies })
+      return { report: request.query.report, period: request.query.period, day, told: [...told] }
+    },
+  })
+}
+
+function registerComparison(app: Http, deps: ScoreRouteDeps): void {
   app.route({
     method: 'GET',
     url: '/v1/scores/public',
     schema: {
-      tags: ['scores'],
+      tags,
       summary: "The portal's public figures beside ours, as of the last complete fetch",
       querystring: z.strictObject({
-        agency: z.string().max(50).optional().describe('A unit of the mapping; left out: the province'),
-        period: z
-          .string()
-          .regex(/^\d{4}(-(0[1-9]|1[0-2]|Q[1-4]))?$/)
-          .optional()
-          .describe('2026-11, 2026-Q4 or 2026; left out: the newest month'),
+        agency,
+        period: period.optional().describe('2026-11, 2026-Q4 or 2026; left out: the newest month'),
       }),
       response: { 200: Public, default: ProblemDocument },
     },
     handler: async (request) => {
-      const { agencies } = await authorise(request, 'reports:read')
-      if (!publicMap) throw new Refusal('figures-off', 'PUBLIC_REPORT_URL is not set')
-      const limit = agencies.includes('*') ? undefined : agencies
-      const figures = await publicFigures(sql, publicMap, { ...request.query, agencies: limit })
+      const { map, agencies } = await whoAsks(deps, request)
+      const figures = await publicFigures(deps.sql, map, { ...request.query, agencies })
       return figures as unknown as z.output<typeof Public>
     },
   })

@@ -3,6 +3,7 @@ import { failures, type FailureCode } from '../../config/failures.ts'
 import { vietnamDate } from '../dossiers/model.ts'
 import { oneNotation } from '../organisations/model.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
+import { Refusal } from '../platform/problems.ts'
 import {
   compare,
   isStale,
@@ -14,7 +15,7 @@ import {
   type PublicAnswer,
 } from './public-compare.ts'
 import type { PublicPeriod } from './public-report.ts'
-import { figureIn } from './public-values.ts'
+import { figureIn, nodesOf, withoutUnits } from './public-values.ts'
 
 /** What was fetched of the portal's public figures. The newest complete fetch holds; what failed stands beside it and never in its place. */
 
@@ -204,8 +205,7 @@ export async function publicFigures(
 ): Promise<PublicFigures> {
   const { complete, newest } = await lastFetches(sql)
   const seen = visibleUnits(map, complete?.day ?? vietnamDate(now.toISOString()), question)
-  const { agency } = question
-  const unit = (agency === undefined ? seen[0] : seen.find(({ code }) => code !== null && isSame(code, agency))) ?? null
+  const unit = chosenUnit(seen, question)
   const periods = complete ? await periodsHeld(sql, complete.id) : []
   const period = periodFrom(periods.find((key) => key === question.period) ?? periods[0] ?? '')
   const age = complete?.finishedAt == null ? null : (now.getTime() - Date.parse(complete.finishedAt)) / 1000
@@ -231,6 +231,9 @@ function visibleUnits(map: PublicReportMap, day: string, { agencies }: PublicQue
     ({ code }) => agencies === undefined || (code !== null && agencies.some((agency) => isSame(agency, code))),
   )
 }
+
+const chosenUnit = (seen: readonly ComparedUnit[], { agency }: PublicQuestion): ComparedUnit | null =>
+  (agency === undefined ? seen[0] : seen.find(({ code }) => code !== null && isSame(code, agency))) ?? null
 
 const isSame = (one: string, other: string) => oneNotation(one) === oneNotation(other)
 
@@ -287,13 +290,17 @@ export async function publicMonths(
 
 const countedBy = ['sync', 'dossiers'] as const
 
-/** What one report of the complete fetch says, as it came. */
+/** What one report of the complete fetch says of a unit, as it came: of the province everything, of a unit its own part. */
 export async function rawReport(
   sql: Sql,
-  { report, period }: { readonly report: PublicReportName; readonly period: string },
-): Promise<readonly unknown[] | null> {
+  map: PublicReportMap,
+  { report, period, ...who }: PublicQuestion & { readonly report: PublicReportName; readonly period: string },
+): Promise<{ day: string; told: readonly unknown[] }> {
   const { complete } = await lastFetches(sql)
-  if (!complete) return null
-  const answers = await answersOf(sql, complete.id, period)
-  return answers.find((one) => one.report === report)?.pages ?? null
+  const unit = complete && chosenUnit(visibleUnits(map, complete.day, who), who)
+  if (!complete || !unit) throw new Refusal('not-found', 'There is no such unit among the public figures')
+  const answer = (await answersOf(sql, complete.id, period)).find((one) => one.report === report)
+  if (!answer) throw new Refusal('not-found', 'This report was not fetched for this period')
+  const told = unit.code === null ? answer.pages : nodesOf(answer.pages, unit.id).map(withoutUnits)
+  return { day: complete.day, told }
 }

@@ -105,6 +105,20 @@ export function fellToNothing(before: readonly unknown[], now: readonly unknown[
 
 const leastFallen = 3
 
+/** Whether all that is mapped of the unit that was asked about fell to nothing: of a report with few numbers these are the ones that count. */
+export function mappedFell(
+  figures: readonly PublicFigure[],
+  unit: PortalId,
+  before: readonly unknown[],
+  now: readonly unknown[],
+): boolean {
+  const values = (pages: readonly unknown[]) =>
+    figures.flatMap((figure) => Object.values<number | null>({ ...figureIn(figure, pages, unit, true) }))
+  const later = values(now)
+  const held = values(before).flatMap((value, place) => (value === null || value === 0 ? [] : [place]))
+  return held.length > 0 && held.every((place) => (later[place] ?? 0) === 0)
+}
+
 /** Whether more than a tenth of the units that were there are missing. */
 export function lostUnits(before: readonly unknown[], now: readonly unknown[]): boolean {
   const [earlier, later] = [unitsIn(before), unitsIn(now)]

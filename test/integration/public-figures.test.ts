@@ -257,6 +257,12 @@ describe('public figures', () => {
       comparisons: [],
     })
     expect((await get('/v1/scores/public?period=now')).status).toBe(422)
+    const raw = '/v1/scores/public/raw?report=transparency&period=2020-07'
+    expect((await get(raw)).body).toMatchObject({ day: '2020-07-15', told: [{ children: { length: 2 } }] })
+    const part = (await get(raw, limited.key)).body
+    expect(part).toMatchObject({ told: [{ departmentName: 'Sở Xây dựng' }] })
+    expect(JSON.stringify(part)).not.toContain('Sở Tư pháp')
+    expect((await get(`${raw}&agency=H34.01`, limited.key)).status).toBe(404)
   })
 
   it('stand on the score page with their age, and every number opens', async () => {

@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { PublicReportMapError, readPublicReportMap, reportsAsked } from '../../config/public-figures.ts'
 import { compare, ownFigures, periodFrom, periodOf, periodsOn, unitsOn } from '../../src/scoring/public-compare.ts'
-import { fellToNothing, figureIn, lostUnits, nodesOf, valueAt, withoutUnits } from '../../src/scoring/public-values.ts'
+import {
+  fellToNothing,
+  figureIn,
+  lostUnits,
+  mappedFell,
+  nodesOf,
+  valueAt,
+  withoutUnits,
+} from '../../src/scoring/public-values.ts'
 
 const least = { root: 1, timeType: { month: 'M' }, firstPage: 0, rows: { others: 'children' } }
 const map = (more: Record<string, unknown> = {}) => readPublicReportMap(JSON.stringify({ ...least, ...more }))
@@ -121,6 +129,18 @@ describe('an answer that was made without data', () => {
     expect(fellToNothing(answer(1, 2, 3, 4), answer(1, 2, 0, 4))).toBe(false)
     expect(fellToNothing(answer(0, 0, 0), answer(0, 0, 0))).toBe(false)
     expect(fellToNothing(answer(0, 1, 1, 1), answer(2, 0, 0, 0))).toBe(false)
+  })
+
+  it('or in which all that is mapped did', () => {
+    const [sync] = map({
+      figures: [{ ...figure, in: 'answer', numerator: 'overview.n', denominator: 'overview.all' }],
+    }).figures
+    const told = (n: number, all: number, other: number) => [{ overview: { n, all, other } }]
+    expect(mappedFell([sync!], 1, told(3, 4, 1), told(0, 0, 2))).toBe(true)
+    expect(mappedFell([sync!], 1, told(3, 4, 1), [{}])).toBe(true)
+    expect(mappedFell([sync!], 1, told(3, 4, 1), told(0, 4, 2))).toBe(false)
+    expect(mappedFell([sync!], 1, told(0, 0, 1), told(0, 0, 0))).toBe(false)
+    expect(mappedFell([], 1, told(3, 4, 1), told(0, 0, 0))).toBe(false)
   })
 
   it('or from which units are gone, but not one in another order', () => {
