@@ -66,6 +66,8 @@ const kinds = {
   'pull-failed': z.strictObject({ kind: z.literal('pull-failed'), ...common }),
   /** The daily comparison with the portal, which once ran, has proved nothing for longer than this. */
   'not-compared': z.strictObject({ kind: z.literal('not-compared'), seconds, ...common }),
+  /** The portal's public figures, which were asked for within a month, were not fetched for longer than this. */
+  'figures-old': z.strictObject({ kind: z.literal('figures-old'), seconds, ...common }),
 } as const
 
 const AlertRule = z.discriminatedUnion('kind', [
@@ -79,6 +81,7 @@ const AlertRule = z.discriminatedUnion('kind', [
   kinds['destination-down'],
   kinds['pull-failed'],
   kinds['not-compared'],
+  kinds['figures-old'],
 ])
 export type AlertRule = z.output<typeof AlertRule>
 export type RuleKind = AlertRule['kind']
@@ -100,6 +103,7 @@ const defaults: Readonly<Record<string, z.input<typeof AlertRule>>> = {
   'destination-down': { kind: 'destination-down', for: 10 * minute },
   'catalogue-not-pulled': { kind: 'pull-failed', for: 2 * hour },
   'not-compared-daily': { kind: 'not-compared', seconds: 2 * day },
+  'public-figures-stale': { kind: 'figures-old', seconds: 2 * day },
 }
 
 export const defaultAlertRules: AlertRules = new Map(
@@ -234,6 +238,16 @@ export const ruleWords: Readonly<Record<RuleKind, RuleWords>> = {
     [
       'For long no comparison with the portal was finished.',
       'Look at the page "Reconciliation": where the last run stands; check the look-up of the portal.',
+    ],
+  ),
+  'figures-old': words(
+    [
+      'Đã lâu chưa tải được đủ số liệu công khai của Cổng.',
+      'Xem vì sao ở trang "Điểm 766" hoặc "dvcqg public-figures show".',
+    ],
+    [
+      "The portal's public figures were not fetched whole for long.",
+      'The page "Score 766", or "dvcqg public-figures show", says why.',
     ],
   ),
   'pull-failed': words(

@@ -604,6 +604,68 @@ export const failures = {
       'Set lookUp.service in the dialect if the portal has it.',
     ],
   ),
+  'figures-off': failure(
+    409,
+    ['Chưa cấu hình báo cáo công khai của Cổng.', 'Đặt PUBLIC_REPORT_URL và PUBLIC_REPORT_MAP.'],
+    ['The public report of the portal is not configured.', 'Set PUBLIC_REPORT_URL and PUBLIC_REPORT_MAP.'],
+  ),
+  'figures-unreachable': failure(
+    502,
+    ['Không tới được báo cáo công khai của Cổng.', 'Kiểm tra mạng ra ngoài, DNS và PUBLIC_REPORT_URL.'],
+    [
+      'The public report of the portal cannot be reached.',
+      'Check the network to the outside, DNS and PUBLIC_REPORT_URL.',
+    ],
+  ),
+  'figures-blocked': failure(
+    502,
+    [
+      'Tường lửa của Cổng từ chối, hoặc Cổng đang bận.',
+      'Không cần làm gì: sẽ thử lại sau. Nếu kéo dài, báo quản trị Cổng kèm mã hỗ trợ.',
+    ],
+    [
+      "The portal's firewall turned us away, or the portal is busy.",
+      'Nothing: it is tried again later. If it lasts, tell the administrators of the portal the support id.',
+    ],
+  ),
+  'figures-unreadable': failure(
+    502,
+    [
+      'Câu trả lời của báo cáo công khai không đọc được.',
+      'Kiểm tra PUBLIC_REPORT_URL; nếu đúng, Cổng có thể đã đổi định dạng.',
+    ],
+    [
+      'An answer of the public report cannot be read.',
+      'Check PUBLIC_REPORT_URL; if it is right, the portal may have changed the form.',
+    ],
+  ),
+  'figures-refused': failure(
+    502,
+    ['Cổng không chấp nhận câu hỏi về số liệu công khai.', 'Đọc lời của Cổng; kiểm tra PUBLIC_REPORT_MAP.'],
+    ['The portal did not accept the question for its public figures.', 'Read its words; check PUBLIC_REPORT_MAP.'],
+  ),
+  'figures-incomplete': failure(
+    502,
+    [
+      'Số liệu công khai tải về không đủ trang, hoặc đổi giữa chừng; số đủ lần trước vẫn được giữ.',
+      'Không cần làm gì: sẽ thử lại sau.',
+    ],
+    [
+      'The public figures lack pages or changed while they were read; the last complete ones stay.',
+      'Nothing: it is tried again later.',
+    ],
+  ),
+  'figures-dropped': failure(
+    502,
+    [
+      'Số liệu công khai rơi về 0 hoặc mất nhiều đơn vị so với lần trước; số đủ lần trước vẫn được giữ.',
+      'Xem trên Cổng; nếu đúng là như vậy, chạy "dvcqg public-figures fetch --accept-drop".',
+    ],
+    [
+      'The public figures fell to 0 or lost many units; the last complete ones stay.',
+      'Look at the portal; if it is right, run "dvcqg public-figures fetch --accept-drop".',
+    ],
+  ),
   'list-shrunk': failure(
     409,
     [

@@ -50,6 +50,11 @@ export interface QuietWindow {
   readonly to: number
 }
 
+const timeOrOff = z.union([z.literal('off'), z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/)], {
+  error: 'must be a time such as 01:30, or off',
+})
+const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
+
 const minutesOf = (time: string) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3))
 const holds = ({ from, to }: QuietWindow, minute: number) =>
   from < to ? minute >= from && minute < to : minute >= from || minute < to
@@ -206,12 +211,7 @@ const table = {
     about: 'When the national catalogue is pulled (cron with seconds, Vietnam time), or off',
   },
   RECONCILE_AT: {
-    schema: defaulted(
-      z.union([z.literal('off'), z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/)], {
-        error: 'must be a time such as 01:30, or off',
-      }),
-      '01:30',
-    ),
+    schema: defaulted(timeOrOff, '01:30'),
     secret: false,
     shown: 'whole',
     about: 'When what was delivered is compared with the portal every day, Vietnam time, or off',
@@ -221,6 +221,37 @@ const table = {
     secret: false,
     shown: 'whole',
     about: 'Days within which each older dossier is compared once',
+  },
+  PUBLIC_REPORT_URL: {
+    schema: optional(
+      url('http:', 'https:')
+        .refine((value) => !URL.canParse(value) || accountOf(new URL(value)) === '', {
+          message: 'must not carry an account',
+        })
+        .refine(
+          (value) => {
+            const { protocol, hostname } = URL.canParse(value) ? new URL(value) : { protocol: 'https:', hostname: '' }
+            return protocol === 'https:' || loopback.test(hostname)
+          },
+          { message: 'must start with https://, but for this machine' },
+        ),
+    ),
+    secret: false,
+    shown: 'address',
+    about:
+      "The portal's public reporting API, up to /api/v1/reporting/evaluation. Not set: its figures are not compared",
+  },
+  PUBLIC_REPORT_MAP: {
+    schema: optional(z.string()),
+    secret: false,
+    shown: 'whole',
+    about: 'Path of a file (JSON): ids of the units at the portal, and where its figures stand. Required with it',
+  },
+  PUBLIC_REPORT_AT: {
+    schema: defaulted(timeOrOff, '06:00'),
+    secret: false,
+    shown: 'whole',
+    about: "When the portal's public figures are fetched every day, Vietnam time, or off",
   },
   STEPS_AFTER_REFUSED: {
     schema: defaulted(z.enum(['wait', 'go']), 'wait'),
@@ -338,6 +369,8 @@ export function readSettings(
       })
   if (values['PORTAL_URL'] !== undefined && values['PORTAL_UNIT'] === undefined)
     problems.push({ name: 'PORTAL_UNIT', problem: 'is required when PORTAL_URL is set' })
+  if (values['PUBLIC_REPORT_URL'] !== undefined && values['PUBLIC_REPORT_MAP'] === undefined)
+    problems.push({ name: 'PUBLIC_REPORT_MAP', problem: 'is required when PUBLIC_REPORT_URL is set' })
   if (problems.length > 0) throw new SettingsError(problems)
   return Object.freeze(values) as Settings
 }

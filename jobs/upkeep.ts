@@ -26,20 +26,33 @@ export interface Schedules {
   readonly reconcileAt: string
   /** The run of today was missed. */
   readonly reconcileNow: boolean
+  /** `HH:mm`, or `off`. */
+  readonly publicFiguresAt: string
+  readonly publicFiguresNow: boolean
 }
 
 const zone = 'Asia/Ho_Chi_Minh'
 
-type Times = Pick<Schedules, 'cataloguePull' | 'reconcileAt'>
+type Times = Pick<Schedules, 'cataloguePull' | 'reconcileAt' | 'publicFiguresAt'>
 
 /** The pattern of each task; null: it is switched off. */
-function patternsOf({ cataloguePull, reconcileAt }: Times): Readonly<Record<ScheduledTask, string | null>> {
-  const [hour, minute] = reconcileAt.split(':')
+function patternsOf({
+  cataloguePull,
+  reconcileAt,
+  publicFiguresAt,
+}: Times): Readonly<Record<ScheduledTask, string | null>> {
   return {
     'pull-catalogue': cataloguePull === 'off' ? null : cataloguePull,
-    reconcile: minute === undefined ? null : `0 ${Number(minute)} ${Number(hour)} * * *`,
+    reconcile: dailyAt(reconcileAt),
+    'public-figures': dailyAt(publicFiguresAt),
     rotate: '0 30 3 * * *',
   }
+}
+
+/** `HH:mm`, or `off`. */
+function dailyAt(time: string): string | null {
+  const [hour, minute] = time.split(':')
+  return minute === undefined ? null : `0 ${Number(minute)} ${Number(hour)} * * *`
 }
 
 /** When each task is due around a moment, by the same patterns and the same reader of patterns that the queue has. */
@@ -58,22 +71,30 @@ function turnsOf(pattern: string | null, now: Date): Plan['turns'] {
   }
 }
 
-/** A portal that is down at night is asked again until the morning. */
-const untilItWorks = { attempts: 600, backoff: { type: 'fixed', delay: 60_000 } }
+/** How often a task that failed is tried again; the others wait for their next turn. */
+const retries: Readonly<Partial<Record<ScheduledTask, JobSchedulerTemplateOptions>>> = {
+  // A portal that is down at night is asked again until the morning.
+  'pull-catalogue': { attempts: 600, backoff: { type: 'fixed', delay: 60_000 } },
+  // A public site that turns us away is left in peace for a while, and asked until the evening.
+  'public-figures': { attempts: 24, backoff: { type: 'fixed', delay: 1_800_000 } },
+}
 
 /** Makes the schedules in Redis what the configuration says; run at start and whenever Redis was emptied. */
 export async function reconcileSchedules(queue: Queue, schedules: Schedules): Promise<void> {
-  const { pullNow, reconcileNow } = schedules
   const patterns = patternsOf(schedules)
+  const now: Readonly<Partial<Record<ScheduledTask, boolean>>> = {
+    'pull-catalogue': schedules.pullNow,
+    reconcile: schedules.reconcileNow,
+    'public-figures': schedules.publicFiguresNow,
+  }
   for (const task of scheduledTasks) {
     const pattern = patterns[task]
+    const options = retries[task] ?? {}
     if (pattern === null) await queue.removeJobScheduler(task)
-    else await keepSchedule(queue, task, pattern, task === 'pull-catalogue' ? untilItWorks : {})
+    else await keepSchedule(queue, task, pattern, options)
+    if (pattern !== null && now[task] === true) await queue.add(task, {}, { ...options, deduplication: { id: task } })
   }
   await queue.removeJobScheduler('cull-bodies')
-  const pull = 'pull-catalogue'
-  if (patterns[pull] !== null && pullNow) await queue.add(pull, {}, { ...untilItWorks, deduplication: { id: pull } })
-  if (reconcileNow) await queue.add('reconcile', {}, { deduplication: { id: 'reconcile' } })
 }
 
 /**

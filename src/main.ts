@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { createPortal } from '../adapters/portal/portal.ts'
+import { createPublicReport } from '../adapters/public-report/report.ts'
 import { createSender } from '../adapters/webhooks/sender.ts'
 import { AlertRulesError, defaultAlertRules, readAlertRules, type AlertRules } from '../config/alerts.ts'
 import { dialectInForce, type Dialect, type DialectInForce } from '../config/dialects.ts'
@@ -17,6 +18,14 @@ import {
   type RetryPolicy,
   type WatchPolicy,
 } from '../config/retry.ts'
+import {
+  publicReportLimits,
+  publicReportPace,
+  PublicReportMapError,
+  readPublicReportMap,
+  type PublicReportMap,
+  type PublicReportPace,
+} from '../config/public-figures.ts'
 import { replayLimits } from '../config/replays.ts'
 import { describeSettings, readSettings, SettingsError, type Settings } from '../config/settings.ts'
 import { startAlertLoop, startEventLoop } from '../jobs/events.ts'
@@ -99,7 +108,10 @@ import { registerReportRoutes } from './reconciliation/routes.ts'
 import { limitOf } from './reconciliation/selection.ts'
 import { takeSnapshot } from './reconciliation/snapshots.ts'
 import { newestDay } from './reconciliation/store.ts'
+import { fetchOrFail } from './scoring/public-fetch.ts'
 import { addScorePages } from './scoring/pages.ts'
+import type { PublicReport } from './scoring/public-report.ts'
+import { isPublicFetchMissed, isPublicFetchOwed, publicFiguresAge, publicMonths } from './scoring/public-store.ts'
 import { registerScoreRoutes } from './scoring/routes.ts'
 import { scoredContent } from './scoring/rules.ts'
 
@@ -109,6 +121,7 @@ export interface Policies {
   readonly lease: LeasePolicy
   readonly watch: WatchPolicy
   readonly events: EventPolicy
+  readonly publicReport: PublicReportPace
 }
 
 /** What every role and every command stands on: servers, ledger, vault, catalogue, and the way to the portal. */
@@ -132,7 +145,15 @@ export interface Ground {
   /** The way to the province's own systems. */
   readonly sender: Sender
   readonly alertRules: AlertRules
+  /** Null when PUBLIC_REPORT_URL is not set. */
+  readonly publicReport: PublicSource | null
   close(): Promise<void>
+}
+
+/** The portal's public report, and what is known of its figures. */
+export interface PublicSource {
+  readonly report: PublicReport
+  readonly map: PublicReportMap
 }
 
 export function loadSettings(): Settings {
@@ -151,6 +172,7 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
   const inForce = dialectInForce(settings.PORTAL_DIALECT, (path) => readFileSync(path, 'utf8'))
   const { dialect } = inForce
   const alertRules = loadAlertRules(settings)
+  const publicReport = connectPublicReport(settings, { ...publicReportPace, ...options.policies?.publicReport })
   const needed = { database: settings.DATABASE_URL === undefined, redis: settings.REDIS_URL === undefined }
   const embedded =
     needed.database || needed.redis
@@ -184,6 +206,7 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
     lease: defaultLeasePolicy,
     watch: defaultWatchPolicy,
     events: defaultEventPolicy,
+    publicReport: publicReportPace,
     ...options.policies,
   }
   const pace = createPace({
@@ -218,6 +241,7 @@ export async function prepareGround(settings: Settings, options: GroundOptions =
     policies,
     sender: createSender(settings.EVENT_ALLOWED_NETWORKS ?? []),
     alertRules,
+    publicReport,
     close,
   }
 }
@@ -229,6 +253,20 @@ function loadAlertRules({ ALERT_RULES: path }: Settings): AlertRules {
   } catch (error) {
     const problem = error instanceof AlertRulesError ? error.message : 'names a file that cannot be read'
     throw new SettingsError([{ name: 'ALERT_RULES', problem }])
+  }
+}
+
+function connectPublicReport(
+  { PUBLIC_REPORT_URL: baseUrl, PUBLIC_REPORT_MAP: path }: Settings,
+  pace: PublicReportPace,
+): PublicSource | null {
+  if (baseUrl === undefined || path === undefined) return null
+  try {
+    const map = readPublicReportMap(readFileSync(path, 'utf8'))
+    return { map, report: createPublicReport({ baseUrl, map, ...pace, ...publicReportLimits }) }
+  } catch (error) {
+    const problem = error instanceof PublicReportMapError ? error.message : 'names a file that cannot be read'
+    throw new SettingsError([{ name: 'PUBLIC_REPORT_MAP', problem }])
   }
 }
 
@@ -334,6 +372,13 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
       'pull-catalogue': noting(sql, 'pull-catalogue', (alive: () => void) =>
         pullOrFail({ sql, portal, keep: (exchanges) => (alive(), keep(exchanges)), details: 10_000 }),
       ),
+      'public-figures': noting(sql, 'public-figures', async (alive: () => void) => {
+        const { publicReport } = ground
+        const at = settings.PUBLIC_REPORT_AT
+        // A try that comes after somebody's success has nothing left to do.
+        if (publicReport && at !== 'off' && (await isPublicFetchOwed(sql, at)))
+          await fetchOrFail({ sql, ...publicReport }, { by: 'schedule', alive })
+      }),
       reconcile: noting(sql, 'reconcile', () => startDaily(sql, settings.RECONCILE_EVERY_DAYS)),
       rotate: noting(sql, 'rotate', async () => {
         await rotate(sql, {
@@ -380,10 +425,11 @@ function observe(metrics: Metrics, { service, class: meaning, requestIn, request
     metrics.portalSeconds.observe({ service, part: 'portal' }, (responseIn.getTime() - requestOut.getTime()) / 1000)
 }
 
-/** Without a look-up nothing can be compared. */
-const timesOf = (settings: Settings, portal: Portal) => ({
+const timesOf = ({ settings, publicReport }: Pick<Ground, 'settings' | 'publicReport'>, portal: Portal) => ({
   cataloguePull: settings.CATALOGUE_PULL,
+  // Without a look-up nothing can be compared.
   reconcileAt: portal.canLookUp ? settings.RECONCILE_AT : 'off',
+  publicFiguresAt: publicReport ? settings.PUBLIC_REPORT_AT : 'off',
 })
 
 function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[] {
@@ -393,7 +439,7 @@ function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[
   const queues = { fresh: openQueue(pushQueues.fresh, options), backfill: openQueue(pushQueues.backfill, options) }
   const upkeep = openQueue('upkeep', options)
   const runs = openQueue('reconcile', options)
-  const { cataloguePull, reconcileAt } = timesOf(settings, portal)
+  const { cataloguePull, reconcileAt, publicFiguresAt } = timesOf(ground, portal)
   const feeder = startRunFeeder({ due: () => dueRuns(sql), queue: runs, every: 2_000, log })
   const relay = startRelay({
     sql,
@@ -415,6 +461,8 @@ function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[
         pullNow: catalogue.last().national.size === 0,
         reconcileAt,
         reconcileNow: reconcileAt !== 'off' && (await isDailyMissed(sql, reconcileAt)),
+        publicFiguresAt,
+        publicFiguresNow: publicFiguresAt !== 'off' && (await isPublicFetchMissed(sql, publicFiguresAt)),
       }),
     beat: () => pulse.beat('scheduler', 'relay'),
     log,
@@ -538,6 +586,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, que
   registerScoreRoutes(app, {
     sql,
     vault,
+    publicMap: ground.publicReport?.map ?? null,
     catalogue: () => catalogue.current(),
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
@@ -571,7 +620,11 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, que
   })
   const console = createConsole({ authority, sessions: createSessions(sql, spelling), publicUrl: settings.PUBLIC_URL })
   addOverview(console, { sql, delivery: () => deliveryState(ground, backlog) })
-  addReportPages(console, { sql })
+  const { publicReport } = ground
+  addReportPages(console, {
+    sql,
+    publicCounts: publicReport && ((period) => publicMonths(sql, publicReport.map, period)),
+  })
   addDossierList(console, { sql, write: (format, table) => lists.write(format, table) })
   addDossierPages(console, {
     sql,
@@ -585,7 +638,11 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, que
   addRegisterPages(console, { sql, write: (format, table) => lists.write(format, table) })
   addDiscrepancyPages(console, { sql, resend, canCompare })
   addDeliveryPages(console, { sql, pace: () => pace.state(), movement: () => movementOf(ground) })
-  addScorePages(console, { sql, newestDay: (agencies) => newestDay(sql, limitOf(agencies)) })
+  addScorePages(console, {
+    sql,
+    newestDay: (agencies) => newestDay(sql, limitOf(agencies)),
+    publicMap: publicReport?.map ?? null,
+  })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   addAdministration(console, ground, queues)
@@ -601,7 +658,7 @@ function addAdministration(console: Console, ground: Ground, queues: QueueDesk):
     dialect: ground.dialectInForce,
     rules,
     alerts: () => listAlerts(sql, rules),
-    plans: () => (portal === null ? null : plansAt(timesOf(settings, portal))),
+    plans: () => (portal === null ? null : plansAt(timesOf(ground, portal))),
     silentSeconds: silentAfter(policies),
   })
   addAuditPage(console, { sql })
@@ -670,6 +727,8 @@ async function collectCatalogue(sql: Sql, metrics: Metrics): Promise<void> {
 async function collectReconciliation(sql: Sql, metrics: Metrics): Promise<void> {
   const { age } = await dailyState(sql)
   if (age !== null) metrics.reconciliationAge.set(age)
+  const figuresAge = await publicFiguresAge(sql)
+  if (figuresAge !== null) metrics.publicFiguresAge.set(figuresAge)
   metrics.discrepancies.reset()
   for (const { side, kind, state, count } of await sumDiscrepancies(sql))
     metrics.discrepancies.set({ side, kind, state }, count)

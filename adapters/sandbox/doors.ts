@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { reportVisitOf } from './public-report.ts'
 import { codeOf, isItem } from './rules.ts'
 import type { PortalCall } from './services.ts'
 
@@ -48,7 +49,7 @@ export function visitOf(request: FastifyRequest): Visit | null {
     }
   if (first === 'api' && rest[0] === 'SynsTTHCC')
     return { ...visit, forwarded: false, call: gatewayCall(service, query, request.body, bytes) }
-  return null
+  return reportVisitOf(request, path)
 }
 
 function loginCall(body: unknown, bytes: number): PortalCall {

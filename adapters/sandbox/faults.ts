@@ -75,6 +75,8 @@ const Rule = z.discriminatedUnion('kind', [
     z.strictObject({ items: z.number().int().min(0).optional(), bytes: z.number().int().min(0).optional() }),
   ),
   plain('mixed-url'),
+  plain('zeros'),
+  plain('missing-page'),
   valued('suffixed-codes', z.string().min(1)),
 ])
 export type Fault = z.output<typeof Rule>

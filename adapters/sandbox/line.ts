@@ -90,6 +90,8 @@ export function textPage(status: number, body: string): Page {
   return { status, type: 'text/plain; charset=utf-8', body, counted: `http-${status}` }
 }
 
+export const jsonPage = (body: string): Page => ({ status: 200, type: json, body, counted: 'OK' })
+
 /** The answer as text, in whatever clothes the faults put it. */
 export function pageOf(
   answer: PortalAnswer,

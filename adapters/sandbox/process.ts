@@ -4,7 +4,7 @@ import { SandboxOptions } from './settings.ts'
 // A sandbox of its own process: options as JSON in DVCQG_SANDBOX, addresses to the parent, gone when the parent is.
 const options = SandboxOptions.parse(JSON.parse(process.env['DVCQG_SANDBOX'] ?? '{}'))
 const sandbox = await startSandbox(options).catch(giveUp)
-const { url, gatewayUrl, controlUrl } = sandbox
+const { url, gatewayUrl, reportUrl, controlUrl } = sandbox
 
 let ending: Promise<void> | undefined
 function end(): void {
@@ -15,7 +15,7 @@ function end(): void {
 process.once('disconnect', end)
 process.once('SIGTERM', end)
 process.once('SIGINT', end)
-process.send?.({ url, gatewayUrl, controlUrl })
+process.send?.({ url, gatewayUrl, reportUrl, controlUrl })
 
 /** The parent says why; a stack would tell nobody more. */
 async function giveUp(error: Error): Promise<never> {

@@ -5,8 +5,9 @@ import { addControl, type SandboxParts } from './control.ts'
 import { destinationOf, visitOf, type Visit } from './doors.ts'
 import { Faults, type Strike } from './faults.ts'
 import { History } from './history.ts'
-import { busyPage, delayOf, hang, pageOf, standIn, textPage, write, type Page } from './line.ts'
+import { busyPage, delayOf, hang, jsonPage, pageOf, standIn, textPage, write, type Page } from './line.ts'
 import { Meter } from './meter.ts'
+import { reportAnswer } from './public-report.ts'
 import { answer, isService } from './services.ts'
 import { Sessions } from './sessions.ts'
 import { SandboxOptions, type SandboxSettings } from './settings.ts'
@@ -18,6 +19,8 @@ export interface Sandbox {
   readonly url: string
   /** Base of the provincial gateways, which have no forwarder in front. */
   readonly gatewayUrl: string
+  /** Base of the public report. */
+  readonly reportUrl: string
   readonly controlUrl: string
   readonly store: DossierStore
   readonly faults: Faults
@@ -52,6 +55,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   return {
     url: `${root}/XrdAdapter/RestService/forward`,
     gatewayUrl: root,
+    reportUrl: `${root}/api/v1/reporting/evaluation`,
     controlUrl: `${root}/sandbox`,
     ...parts,
     settings: configuration,
@@ -76,7 +80,7 @@ async function serve(parts: SandboxParts, request: FastifyRequest, reply: Fastif
   reply.hijack()
   if (!visit) return send(reply, textPage(404, 'Not found'))
   const { call } = visit
-  const counted = isService(call.service) ? call.service : 'other'
+  const counted = isService(call.service) ? call.service : call.door === 'reporting' ? 'reporting' : 'other'
   parts.meter.arrived(counted)
   parts.history?.arrived(counted)
   const strike = parts.faults.strike(call)
@@ -106,7 +110,7 @@ async function respond(
 ): Promise<Page | 'cut' | 'timeout'> {
   const misdirected = visit.forwarded ? destinationProblem(parts, request) : undefined
   if (misdirected) return misdirected
-  if (strike.nothing) return pageOf(answer(parts, visit.call, strike), strike, visit)
+  if (strike.nothing) return told(parts, visit, strike)
   if (strike.ceiling) {
     const { status, retryAfter } = strike.ceiling.value
     parts.history?.sentAway(retryAfter)
@@ -124,9 +128,14 @@ async function respond(
 function processed(parts: SandboxParts, request: FastifyRequest, visit: Visit, strike: Strike): Page {
   const instead = standIn(strike, request.url)
   if (instead && !instead.stored) return instead.page
-  const told = answer(parts, visit.call, strike)
-  return instead?.page ?? pageOf(told, strike, visit)
+  const page = told(parts, visit, strike)
+  return instead?.page ?? page
 }
+
+const told = (parts: SandboxParts, visit: Visit, strike: Strike): Page =>
+  visit.call.door === 'reporting'
+    ? jsonPage(reportAnswer(parts, visit.call, strike))
+    : pageOf(answer(parts, visit.call, strike), strike, visit)
 
 async function pause(strike: Strike): Promise<void> {
   const delay = delayOf(strike)

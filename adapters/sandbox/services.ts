@@ -8,8 +8,8 @@ import type { DossierStore } from './store.ts'
 
 /** A call as the portal understands it, whichever door it came through. */
 export interface PortalCall extends Target {
-  /** `envelope` calls carry a session; gateways hold it for the caller. */
-  readonly door: 'login' | 'envelope' | 'gateway'
+  /** `envelope` calls carry a session; gateways hold it for the caller; `reporting` is open to everybody. */
+  readonly door: 'login' | 'envelope' | 'gateway' | 'reporting'
   readonly fields: Readonly<Record<string, unknown>>
   /** Items of a write; undefined when the call carries none. */
   readonly items?: readonly unknown[] | undefined

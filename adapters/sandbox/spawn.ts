@@ -8,11 +8,12 @@ import type { SandboxOptions } from './settings.ts'
 export interface SpawnedSandbox {
   readonly url: string
   readonly gatewayUrl: string
+  readonly reportUrl: string
   readonly controlUrl: string
   stop(): Promise<void>
 }
 
-const Addresses = z.object({ url: z.string(), gatewayUrl: z.string(), controlUrl: z.string() })
+const Addresses = z.object({ url: z.string(), gatewayUrl: z.string(), reportUrl: z.string(), controlUrl: z.string() })
 const FirstWord = z.union([Addresses, z.object({ failed: z.string() })])
 const patience = 5_000
 

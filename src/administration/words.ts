@@ -5,6 +5,7 @@ import type { Turn } from './store.ts'
 export const taskWords: Readonly<Record<ScheduledTask, Words>> = {
   'pull-catalogue': { vi: 'Tải danh mục quốc gia', en: 'Pull of the national catalogue' },
   reconcile: { vi: 'Đối soát hằng ngày', en: 'Daily reconciliation' },
+  'public-figures': { vi: 'Lấy số liệu công khai của Cổng', en: "Fetch of the portal's public figures" },
   rotate: { vi: 'Dọn dữ liệu cũ và chụp tỷ lệ trong ngày', en: "Rotation of old data and the day's snapshot" },
 }
 

@@ -50,6 +50,8 @@ function look({ sql, movement }: SightingDeps, rule: AlertRule): Promise<readonl
       return pullsFailed(sql)
     case 'not-compared':
       return notCompared(sql, rule)
+    case 'figures-old':
+      return publicFiguresOld(sql, rule)
     default:
       return rule satisfies never
   }
@@ -188,4 +190,14 @@ async function notCompared(sql: Sql, { seconds }: Rule<'not-compared'>): Promise
       select coalesce(max(started_at) filter (where state = 'finished'), min(started_at)) as at
       from reconciliation_runs where scope ? 'daily'
     ) newest where at < now() - ${seconds} * interval '1 second'`
+}
+
+/** Once nobody asks any more, nobody needs to be told. */
+async function publicFiguresOld(sql: Sql, { seconds }: Rule<'figures-old'>): Promise<Found[]> {
+  return sql<Found[]>`
+    select coalesce((select failure from public_fetches where failure is not null order by id desc limit 1), 'no-progress') as code,
+      1 as count, null as sample
+    from (
+      select coalesce(max(finished_at) filter (where state = 'complete'), min(started_at)) as at, max(started_at) as asked from public_fetches
+    ) newest where at < now() - ${seconds} * interval '1 second' and asked > now() - interval '1 month'`
 }

@@ -108,6 +108,11 @@ export function createMetrics() {
       help: 'Seconds since the last finished daily comparison with the portal began',
       registers,
     }),
+    publicFiguresAge: new Gauge({
+      name: 'dvcqg_public_figures_age_seconds',
+      help: "Seconds since the last complete fetch of the portal's public figures",
+      registers,
+    }),
     discrepancies: new Gauge({
       name: 'dvcqg_discrepancies',
       help: 'Dossiers that disagree with the portal or the register (side), waiting for somebody (open) or for another look (acted)',

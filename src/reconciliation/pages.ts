@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import type { Console } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
-import { address, both, html } from '../console/html.ts'
+import { address, both, html, type Html } from '../console/html.ts'
 import { periodForm } from '../console/forms.ts'
 import { sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import { tableFormats } from '../platform/files.ts'
 import { trendSections } from './charts.ts'
 import type { SyncRateReport } from './model.ts'
+import { publicCountSection, type PublicCounts } from './public-counts.ts'
 import { renderReportPage, reportBody } from './page.ts'
 import { reportWorkbook } from './report-file.ts'
 import { limitOf, selection, shownPeriod } from './selection.ts'
@@ -15,8 +16,14 @@ import { trendsOf, type Trends } from './snapshots.ts'
 import { sampleCodes, syncRate } from './store.ts'
 import { onlyWords, periodWords, reportWords, sumWords } from './words.ts'
 
+export interface ReportPageDeps {
+  readonly sql: Sql
+  /** Null where the portal's public report is not fetched. */
+  readonly publicCounts: PublicCounts | null
+}
+
 /** The sync rate as a page of the console. A person sees their own agencies. */
-export function addReportPages(console: Console, { sql }: { readonly sql: Sql }): void {
+export function addReportPages(console: Console, { sql, publicCounts }: ReportPageDeps): void {
   console.page({
     path: 'report',
     right: 'reports:read',
@@ -36,7 +43,12 @@ export function addReportPages(console: Console, { sql }: { readonly sql: Sql })
       // Days are kept by agency: what is narrowed otherwise has no past to show.
       const hasPast = query.level === undefined && query.procedure === undefined
       const trends = hasPast ? await trendsOf(sql, withinLimit(agencies, query.agency)) : null
-      return reportPage(language, report, { samples, mayMap, trends })
+      const isWhole = agencies === undefined && Object.values(report.only).every((limit) => limit === null)
+      // The portal's months are whole ones; a period that nobody cut ends with the newest dossier.
+      const months = { from: report.period.from, to: query.to ?? '9999-12-31' }
+      const counts = isWhole && publicCounts ? await publicCounts(months) : []
+      const publics = publicCountSection(language, report, counts)
+      return reportPage(language, report, { samples, mayMap, trends, publics })
     },
   })
   console.file({
@@ -70,10 +82,17 @@ function fileAddress({ period, only }: SyncRateReport, format: 'xlsx' | 'html'):
   return address('report-file', { ...period, ...Object.fromEntries(limits), format })
 }
 
+interface ReportExtras {
+  readonly samples: Readonly<Record<string, string[]>>
+  readonly mayMap: boolean
+  readonly trends: Trends | null
+  readonly publics: Html
+}
+
 function reportPage(
   language: Language,
   report: SyncRateReport,
-  { samples, mayMap, trends }: { samples: Record<string, string[]>; mayMap: boolean; trends: Trends | null },
+  { samples, mayMap, trends, publics }: ReportExtras,
 ): Page {
   const say = sayIn(language)
   const only = onlyWords(report.only)
@@ -97,7 +116,7 @@ function reportPage(
               ...(mayMap ? { mappingAt: 'mapping' } : {}),
             })
       }
-      ${trends && trendSections(language, trends)}
+      ${publics} ${trends && trendSections(language, trends)}
       <footer><p>${both(sumWords(report))}</p></footer>`,
   }
 }

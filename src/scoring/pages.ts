@@ -7,8 +7,12 @@ import type { Page } from '../console/frame.ts'
 import { address, html, trusted, type Html } from '../console/html.ts'
 import { countWords, dayWords, momentWords, percentWords, sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
+import type { PublicReportMap } from '../../config/public-figures.ts'
+import { blank } from '../platform/http.ts'
 import type { IndicatorFigures } from './figures.ts'
 import { outcomeOf } from './model.ts'
+import { addPublicPages, publicSection } from './public-page.ts'
+import { publicFigures, type PublicFigures } from './public-store.ts'
 import { behindQuery, scoreQuery, selectionOf, versionQuery } from './selection.ts'
 import { dossiersBehind, scoreReport, type BehindLine, type Gain, type ScorePart, type ScoreReport } from './store.ts'
 import {
@@ -27,22 +31,28 @@ export interface ScorePageDeps {
   readonly sql: Sql
   /** The day until which dossiers of these agencies are shown when nobody names a period. */
   readonly newestDay: (agencies: readonly string[]) => Promise<Date>
+  /** How the portal's public figures are read; null: they are not fetched. */
+  readonly publicMap: PublicReportMap | null
 }
 
 /** The preview of the index, and the dossiers behind its numbers. A person sees their own agencies. */
-export function addScorePages(console: Console, { sql, newestDay }: ScorePageDeps): void {
+export function addScorePages(console: Console, { sql, newestDay, publicMap }: ScorePageDeps): void {
   console.page({
     path: 'score',
     right: 'reports:read',
     allAgencies: false,
     menu: { vi: 'Điểm 766', en: 'Score 766' },
-    query: z.strictObject({ ...scoreQuery, version: versionQuery }),
-    async show({ language, person }, { version, ...query }) {
+    query: z.strictObject({ ...scoreQuery, version: versionQuery, public: blank(z.string().max(10)) }),
+    async show({ language, person }, { version, public: publicPeriod, ...query }) {
       const isAsked = query.from !== undefined || query.to !== undefined
       const day = isAsked ? undefined : await newestDay(person.agencies)
-      return scorePage(language, await scoreReport(sql, selectionOf(query, person.agencies, day), version))
+      const selection = selectionOf(query, person.agencies, day)
+      const { agency, agencies } = selection
+      const publics = publicMap && (await publicFigures(sql, publicMap, { agency, agencies, period: publicPeriod }))
+      return scorePage(language, await scoreReport(sql, selection, version), publics)
     },
   })
+  if (publicMap) addPublicPages(console, { sql, map: publicMap })
   console.page({
     path: 'score-dossiers',
     right: 'reports:read',
@@ -65,7 +75,7 @@ const kept = ({ period, agency }: ScoreReport): Record<string, string> => ({
   ...(agency === null ? {} : { agency }),
 })
 
-function scorePage(language: Language, report: ScoreReport): Page {
+function scorePage(language: Language, report: ScoreReport, publics: PublicFigures | null): Page {
   const say = sayIn(language)
   const { total, version, agency } = report
   return {
@@ -91,7 +101,7 @@ function scorePage(language: Language, report: ScoreReport): Page {
           ${gainSection(language, report.gains)} ${agency === null && partSection(language, report, 'byAgency')}
           ${partSection(language, report, 'byMonth')}`
     }
-    ${conflictSection(language)}`,
+    ${publics && publicSection(language, publics)} ${conflictSection(language)}`,
   }
 }
 

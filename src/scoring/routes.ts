@@ -8,6 +8,7 @@ import {
   scoreVersions,
   type ScoreIndicator,
 } from '../../config/score-766.ts'
+import type { PublicReportMap } from '../../config/public-figures.ts'
 import type { ScoreReasonCode } from '../../config/score-reasons.ts'
 import { code } from '../dossiers/model.ts'
 import { speaksFor, type ApiClient } from '../platform/auth.ts'
@@ -16,6 +17,7 @@ import type { Sql } from '../platform/database.ts'
 import { ProblemDocument, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Catalogue } from '../procedures/model.ts'
+import { registerPublic } from './public-routes.ts'
 import { reasonOf } from './model.ts'
 import { behindQuery, scoreQuery, selectionOf, versionQuery } from './selection.ts'
 import { dossiersBehind, readDossierScore, scoreReport } from './store.ts'
@@ -25,6 +27,8 @@ export interface ScoreRouteDeps {
   readonly vault: Vault
   /** At most a second old. */
   readonly catalogue: () => Promise<Catalogue>
+  /** How the portal's public figures are read; null: they are not fetched. */
+  readonly publicMap: PublicReportMap | null
   /** Throws a refusal when the request may not; `*` among the agencies = all of them. */
   readonly authorise: (
     request: FastifyRequest,
@@ -130,6 +134,7 @@ export function registerScoreRoutes(app: Http, deps: ScoreRouteDeps): void {
   registerReport(app, deps)
   registerBehind(app, deps)
   registerDossier(app, deps)
+  registerPublic(app, deps)
 }
 
 function registerReport(app: Http, { sql, authorise }: ScoreRouteDeps): void {

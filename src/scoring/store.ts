@@ -113,6 +113,19 @@ export interface ScoreReport {
   readonly gains: readonly Gain[]
 }
 
+async function countCells(tx: Tx, selection: ScoreSelection, now: Date): Promise<Cell[]> {
+  // Left to itself, PostgreSQL expects as many cells as dossiers and sorts them all.
+  await tx`select set_config('enable_sort', 'off', true), set_config('parallel_tuple_cost', '0.01', true)`
+  const counted = await tx<Cell[]>`
+    select agency_code as agency, to_char(received_at at time zone interval '7 hours', 'YYYY-MM') as month, marks, count(*) as count
+    from (${told(tx, selection, now)}) as told group by 1, 2, 3`
+  return [...counted]
+}
+
+/** The sums that all figures of a selection are made of. */
+export const scoreCells = (sql: Sql, selection: ScoreSelection, now: Date): Promise<Cell[]> =>
+  atLength(sql, (tx) => countCells(tx, selection, now))
+
 export async function scoreReport(
   sql: Sql,
   selection: ScoreSelection,
@@ -120,12 +133,8 @@ export async function scoreReport(
   now = new Date(),
 ): Promise<ScoreReport> {
   const { cells, gains } = await atLength(sql, async (tx) => {
-    // Left to itself, PostgreSQL expects as many cells as dossiers and sorts them all.
-    await tx`select set_config('enable_sort', 'off', true), set_config('parallel_tuple_cost', '0.01', true)`
-    const counted = await tx<Cell[]>`
-      select agency_code as agency, to_char(received_at at time zone interval '7 hours', 'YYYY-MM') as month, marks, count(*) as count
-      from (${told(tx, selection, now)}) as told group by 1, 2, 3`
-    return { cells: [...counted], gains: await readGains(tx, selection, gainful(counted, version), now) }
+    const counted = await countCells(tx, selection, now)
+    return { cells: counted, gains: await readGains(tx, selection, gainful(counted, version), now) }
   })
   const names = await sql<{ code: string; name: string }[]>`
     select code, name from agencies where code = any(${[...new Set(cells.map(({ agency }) => agency))]}::text[])`

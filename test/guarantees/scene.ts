@@ -42,6 +42,7 @@ export interface Scene extends Province {
 }
 
 export interface SceneOptions extends ProvinceOptions {
+  readonly settings?: Readonly<Record<string, string>>
   /** Deadline of one portal call in milliseconds. */
   readonly deadline?: number
 }

@@ -44,7 +44,7 @@ export interface Province {
 }
 
 export interface ProvinceOptions {
-  readonly settings?: Readonly<Record<string, string>>
+  readonly settings?: Readonly<Record<string, string>> | ((sandbox: SpawnedSandbox) => Record<string, string>)
   readonly sandbox?: SandboxOptions
   readonly policies?: Partial<Policies>
 }
@@ -53,7 +53,8 @@ export interface ProvinceOptions {
 export async function startProvince(options: ProvinceOptions = {}): Promise<Province> {
   const servers = await startServers({ tables: 'perhaps' })
   const sandbox = await spawnSandbox(options.sandbox ?? {})
-  const environment = environmentOf(servers, sandbox, options.settings)
+  const extra = typeof options.settings === 'function' ? options.settings(sandbox) : options.settings
+  const environment = environmentOf(servers, sandbox, extra)
   const settings = readSettings(environment, () => '')
   const log = createLog(process.env['TEST_LOG'] ?? 'silent')
   const breaker = { failures: 5, pauses: [200, 500] }

@@ -38,6 +38,11 @@ describe('settings', () => {
     ['QUEUE_PREFIX', ['A', 'a b', 'a:b', 'x'.repeat(41)]],
     ['PORTAL_MAX_CALLS_PER_SECOND', ['0', '-1', '10001', 'many']],
     ['PORTAL_URL', ['ftp://x', 'http://user:secret@ss.example.invalid/forward']],
+    [
+      'PUBLIC_REPORT_URL',
+      ['http://portal.example.invalid', 'https://a:b@x.invalid', 'http://127.0.0.1.example.invalid'],
+    ],
+    ['PUBLIC_REPORT_AT', ['6:00', '24:00', 'never']],
     ['PORTAL_BATCH_SIZE', ['0', '1001']],
     ['PORTAL_CALLS_PER_DAY', ['0', '1.5', 'many']],
     ['PORTAL_QUIET_HOURS', ['22:00', '24:00-05:00', '5:00-6:00', '05:00-05:00', '00:00-12:00,12:00-00:00']],
@@ -61,6 +66,8 @@ describe('settings', () => {
     expect(problemsOf({ DATABASE_URL: 'postgres://localhost/x' })).toEqual(['ENCRYPTION_KEYS'])
     expect(problemsOf({ DATABASE_URL: 'postgres://localhost/x', ENCRYPTION_KEYS: key })).toEqual([])
     expect(problemsOf({ PORTAL_URL: 'http://localhost' })).toEqual(['PORTAL_UNIT'])
+    expect(problemsOf({ PUBLIC_REPORT_URL: 'http://127.0.0.1:1/x' })).toEqual(['PUBLIC_REPORT_MAP'])
+    expect(problemsOf({ PUBLIC_REPORT_URL: 'https://x.invalid', PUBLIC_REPORT_MAP: '/x' })).toEqual([])
     expect(problemsOf({ PORTAL_URL: 'http://localhost', PORTAL_UNIT: '000.00.00.H34' })).toEqual([])
   })
 

@@ -30,13 +30,19 @@ export function addSandbox(program: Command): void {
     })
 }
 
-const addressesOf = ({ url, gatewayUrl, controlUrl }: Sandbox) => ({ url, gatewayUrl, controlUrl })
+const addressesOf = ({ url, gatewayUrl, reportUrl, controlUrl }: Sandbox) => ({
+  url,
+  gatewayUrl,
+  reportUrl,
+  controlUrl,
+})
 
-const describe = ({ url, gatewayUrl, controlUrl }: Sandbox) =>
+const describe = ({ url, gatewayUrl, reportUrl, controlUrl }: Sandbox) =>
   `The sandbox portal is running.
 
   portal (forwarder)    ${url}
   portal (gateway)      ${gatewayUrl}
+  public report         ${reportUrl}
   control               ${controlUrl}
 
 Point the service at it:

@@ -1,0 +1,65 @@
+import { address, html, type Html } from '../console/html.ts'
+import { countWords, dayWords, sayIn, type Language } from '../console/words.ts'
+import type { SyncRateReport } from './model.ts'
+
+/** What the portal itself counts as received in a month and held by it, where its public report is fetched. */
+export interface PublicCount {
+  /** `yyyy-MM`. */
+  readonly month: string
+  /** Vietnam date of the fetch. */
+  readonly day: string
+  readonly count: number
+}
+
+/** Counts of whole months within a period, for the whole province; empty where there are none. */
+export type PublicCounts = (period: { readonly from: string; readonly to: string }) => Promise<readonly PublicCount[]>
+
+/** The fourth count beside those of the report: three that we know of, and one that the portal publishes. */
+export function publicCountSection(language: Language, report: SyncRateReport, counts: readonly PublicCount[]): Html {
+  const say = sayIn(language)
+  const rows = counts.flatMap((one) => {
+    const ours = report.byMonth.find(({ key }) => key === one.month)
+    return ours ? [{ ...one, ours }] : []
+  })
+  if (rows.length === 0) return html``
+  const number = (value: number) => countWords(value)[language]
+  const title = say('Cổng tự đếm', 'As the portal counts itself')
+  const head = (text: string) => html`<th scope="col" class="number">${text}</th>`
+  return html`<section>
+    <h2>${title}</h2>
+    <p class="soft">
+      ${say(
+        'Theo báo cáo công khai của Cổng, của ngày được ghi; sổ của ta là lúc này. Lệch chưa chắc là lỗi: Cổng có thể đã nhận thêm hồ sơ không qua bộ chuyển đổi.',
+        "By the portal's public report, as of the day that is named; the ledger is as of now. A difference need not be a fault: the portal may have dossiers that did not come through this service.",
+      )}
+    </p>
+    <div class="scroll" tabindex="0" role="region" aria-label="${title}">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">${say('Tháng', 'Month')}</th>
+            ${head(say('Tiếp nhận (sổ)', 'Received (ledger)'))}${head(say('Đã có ở Cổng (sổ)', 'At the portal (ledger)'))}
+            ${head(say('Cổng đếm', 'The portal counts'))}${head(say('Lệch', 'Difference'))}
+          </tr>
+        </thead>
+        <tbody>
+          ${rows.map(({ month, day, count, ours }) => {
+            const difference = count - ours.atPortal
+            return html`<tr>
+              <th scope="row">${month.split('-').toReversed().join('/')}</th>
+              <td class="number">${number(ours.received)}</td>
+              <td class="number">${number(ours.atPortal)}</td>
+              <td class="number">
+                <a href="${`${address('score', { public: month })}#public`}">${number(count)}</a><br /><span
+                  class="soft"
+                  >${dayWords(day)}</span
+                >
+              </td>
+              <td class="number">${difference > 0 ? '+' : difference < 0 ? '−' : ''}${number(Math.abs(difference))}</td>
+            </tr>`
+          })}
+        </tbody>
+      </table>
+    </div>
+  </section>`
+}
