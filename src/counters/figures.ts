@@ -1,7 +1,7 @@
 import type { Counters } from '../../config/dialects.ts'
 import { oneNotation, unitOf, type Agency, type UnitAnswer } from '../organisations/model.ts'
 import { unitOn, type Catalogue } from '../procedures/model.ts'
-import { unplacedReasons, type MonthSpan, type UnplacedReason } from './model.ts'
+import { unplacedReasons, type MonthSpan, type SentFigures, type SentUnit, type UnplacedReason } from './model.ts'
 import type { Cell, CellQuery } from './store.ts'
 
 /** From cells to the figures of units: pure. */
@@ -68,7 +68,7 @@ export function figuresOf(cells: readonly Cell[]): Figures {
       waiting: countOf(own.filter(({ waiting }) => waiting)),
     }
   }
-  const { waiting: _, ...handled } = timed('handled')
+  const { waiting: _waiting, ...handled } = timed('handled')
   const unplaced = Object.fromEntries(
     unplacedReasons.map((reason) => [reason, countOf(cells.filter((cell) => cell.reason === reason))]),
   ) as Record<UnplacedReason, number>
@@ -205,22 +205,6 @@ export const belongsTo: Readonly<Record<CounterPart, (cell: Cell) => boolean>> =
   'pending-untold': (cell) => cell.place === 'pending' && untold(cell),
   'pending-waiting': ({ place, waiting }) => place === 'pending' && waiting,
   unplaced: ({ place }) => place === 'unplaced',
-}
-
-/** What is sent for one unit: nothing is left untold. */
-export interface SentFigures {
-  readonly received: number
-  readonly carried: number
-  readonly handledInTime: number
-  readonly handledLate: number
-  readonly pendingInTime: number
-  readonly pendingLate: number
-}
-
-export interface SentUnit {
-  readonly code: string
-  readonly name: string
-  readonly figures: SentFigures
 }
 
 /** Null: some dossiers stand where nobody can tell, and the dialect does not say what to do with them. */

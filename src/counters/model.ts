@@ -205,3 +205,19 @@ function given(pauses: readonly Span[], at: number): number {
   }
   return sum
 }
+
+/** What is sent for one unit: nothing is left untold. */
+export interface SentFigures {
+  readonly received: number
+  readonly carried: number
+  readonly handledInTime: number
+  readonly handledLate: number
+  readonly pendingInTime: number
+  readonly pendingLate: number
+}
+
+export interface SentUnit {
+  readonly code: string
+  readonly name: string
+  readonly figures: SentFigures
+}
