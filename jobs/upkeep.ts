@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { JobSchedulerTemplateOptions, Queue } from 'bullmq'
 import { z } from 'zod'
+import { countersHour } from '../config/counters.ts'
 import { openWorker, type QueueWorker, type WorkerOptions } from './queues.ts'
 
-const tasks = ['pull-catalogue', 'reconcile', 'rotate'] as const
+const tasks = ['pull-catalogue', 'reconcile', 'counters', 'rotate'] as const
 type Task = (typeof tasks)[number]
 
 export type Upkeep = Readonly<Record<Task, (alive: () => void) => Promise<unknown>>>
@@ -27,6 +28,8 @@ export interface Schedules {
   readonly reconcileAt: string
   /** The run of today was missed. */
   readonly reconcileNow: boolean
+  /** Whether monthly counters are sent by themselves. */
+  readonly counters: boolean
 }
 
 /** A portal that is down at night is asked again until the morning. */
@@ -40,6 +43,7 @@ export async function reconcileSchedules(queue: Queue, schedules: Schedules): Pr
   else await keepSchedule(queue, name, cataloguePull, untilItWorks)
   if (cataloguePull !== 'off' && pullNow) await queue.add(name, {}, { ...untilItWorks, deduplication: { id: name } })
   await keepDaily(queue, schedules)
+  await keepCounters(queue, schedules)
   await queue.removeJobScheduler('cull-bodies')
   await keepSchedule(queue, 'rotate', '0 30 3 * * *', {})
 }
@@ -50,6 +54,14 @@ async function keepDaily(queue: Queue, { reconcileAt, reconcileNow }: Schedules)
   if (minute === undefined) await queue.removeJobScheduler(name)
   else await keepSchedule(queue, name, `0 ${Number(minute)} ${Number(hour)} * * *`, {})
   if (reconcileNow) await queue.add(name, {}, { deduplication: { id: name } })
+}
+
+/** Every day, and at every start: whether a month is due, the ledger says, so that a day on which no process ran is caught up. */
+async function keepCounters(queue: Queue, { counters }: Schedules): Promise<void> {
+  const name = 'counters'
+  if (!counters) return void (await queue.removeJobScheduler(name))
+  await keepSchedule(queue, name, `0 0 ${countersHour} * * *`, {})
+  await queue.add(name, {}, { deduplication: { id: name } })
 }
 
 /**

@@ -19,6 +19,7 @@ import {
 } from '../config/retry.ts'
 import { replayLimits } from '../config/replays.ts'
 import { describeSettings, readSettings, SettingsError, type Settings } from '../config/settings.ts'
+import { startCounterLoop } from '../jobs/counters.ts'
 import { startAlertLoop, startEventLoop } from '../jobs/events.ts'
 import { openQueue, openRedis, pushQueues, QueueDesk } from '../jobs/queues.ts'
 import { startPushWorkers } from '../jobs/push.ts'
@@ -27,6 +28,10 @@ import { startRelay } from '../jobs/relay.ts'
 import { reconcileSchedules, startUpkeepWorker } from '../jobs/upkeep.ts'
 import { createConsole } from './console/console.ts'
 import { createSessions } from './console/sessions.ts'
+import { sendScheduled, type CounterDeps } from './counters/month.ts'
+import { addCounterPages } from './counters/pages.ts'
+import { carryReports, type CarryDeps } from './counters/reports.ts'
+import { registerCounterRoutes } from './counters/routes.ts'
 import { expectedAtPortal } from './delivery/expected.ts'
 import { checkMovement, collectDelivery, type Movement } from './delivery/health.ts'
 import { createPulse, type Pulse } from './delivery/heartbeats.ts'
@@ -323,6 +328,9 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
       'pull-catalogue': (alive) =>
         pullOrFail({ sql, portal, keep: (exchanges) => (alive(), keep(exchanges)), details: 10_000 }),
       reconcile: () => startDaily(sql, settings.RECONCILE_EVERY_DAYS),
+      counters: async () => {
+        if (settings.COUNTERS_DAY !== 'off') await sendScheduled(openCounters(ground), settings.COUNTERS_DAY)
+      },
       rotate: async () => {
         await rotate(sql, {
           bodyDays: settings.EXCHANGE_BODY_DAYS,
@@ -337,6 +345,11 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
     { ...common, concurrency: 1, patience: patienceWithoutLease },
   )
   const stopping = new AbortController()
+  const counters = startCounterLoop({
+    carry: (stop) => carryReports(counterCarrier(ground, portal, onExchange), { stop }),
+    every: 2_000,
+    log,
+  })
   const reconcile = startReconcileWorker(
     (runId, alive) => {
       const expected = async (ids: number[]) => {
@@ -352,7 +365,7 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
   return [
     () => {
       stopping.abort()
-      return Promise.all([...push, upkeep, reconcile].map((worker) => worker.close()))
+      return Promise.all([counters.stop(), ...[...push, upkeep, reconcile].map((worker) => worker.close())])
     },
   ]
 }
@@ -397,6 +410,7 @@ function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[
         pullNow: catalogue.last().national.size === 0,
         reconcileAt,
         reconcileNow: reconcileAt !== 'off' && (await isDailyMissed(sql, reconcileAt)),
+        counters: settings.COUNTERS_DAY !== 'off',
       }),
     beat: () => pulse.beat('scheduler', 'relay'),
     log,
@@ -446,6 +460,40 @@ export const lookAtDossiers =
   ({ catalogue }: Pick<Ground, 'catalogue'>): Look =>
   async (tx, localCodes) =>
     releaseForeseen(tx, await catalogue.within(tx), { localCodes })
+
+/** The monthly counters, as this province counts and sends them. */
+export const openCounters = ({
+  sql,
+  catalogue,
+  dialect,
+  settings,
+  portal,
+}: Pick<Ground, 'sql' | 'catalogue' | 'dialect' | 'settings' | 'portal'>): CounterDeps => ({
+  sql,
+  catalogue: () => catalogue.current(),
+  reading: dialect.counters,
+  since: settings.COUNTERS_SINCE,
+  hasPortal: portal !== null,
+})
+
+/** How what was asked for gets to the portal. */
+export const counterCarrier = (
+  { sql, vault }: Pick<Ground, 'sql' | 'vault'>,
+  portal: Portal,
+  onExchange: (exchange: Exchange) => void = () => undefined,
+): CarryDeps => ({
+  sql,
+  portal,
+  held: createHoldWatch(sql),
+  keep: (exchanges) => {
+    exchanges.forEach(onExchange)
+    return keepEvidence(
+      sql,
+      vault,
+      exchanges.map((exchange) => ({ exchange, lanes: [] })),
+    )
+  },
+})
 
 /** The province's units as they are now. */
 export const openUnits = ({ sql, catalogue, settings }: Pick<Ground, 'sql' | 'catalogue' | 'settings'>) =>
@@ -510,6 +558,11 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
     catalogue: () => catalogue.current(),
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
+  const counters = openCounters(ground)
+  registerCounterRoutes(app, {
+    ...counters,
+    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
+  })
   const deliveryRoutes: DeliveryRouteDeps = {
     sql,
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
@@ -554,6 +607,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
   addDiscrepancyPages(console, { sql, resend, canCompare })
   addDeliveryPages(console, { sql, pace: () => pace.state(), movement: () => movementOf(ground) })
   addScorePages(console, { sql, newestDay: (agencies) => newestDay(sql, limitOf(agencies)) })
+  addCounterPages(console, { ...counters, write: (format, table) => lists.write(format, table) })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   await console.open(app)

@@ -24,6 +24,7 @@ const commands: Readonly<Record<string, () => Promise<Adder>>> = {
   audit: async () => (await import('./commands/audit.ts')).addAudit,
   report: async () => (await import('./commands/report.ts')).addReport,
   score: async () => (await import('./commands/score.ts')).addScore,
+  counters: async () => (await import('./commands/counters.ts')).addCounters,
   reconcile: async () => (await import('./commands/reconcile.ts')).addReconcile,
   discrepancies: async () => (await import('./commands/discrepancies.ts')).addDiscrepancies,
   resend: async () => (await import('./commands/resend.ts')).addResend,

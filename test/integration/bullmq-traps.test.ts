@@ -295,7 +295,13 @@ async function pretend(info: string): Promise<{ url: string; stop(): void }> {
 
 describe('a schedule', () => {
   let upkeep: Queue
-  const everySecond = { cataloguePull: '* * * * * *', pullNow: false, reconcileAt: 'off', reconcileNow: false }
+  const everySecond = {
+    cataloguePull: '* * * * * *',
+    pullNow: false,
+    reconcileAt: 'off',
+    reconcileNow: false,
+    counters: false,
+  }
   beforeAll(async () => {
     upkeep = openQueue('upkeep', { ...optionsOf(), prefix: `${scene.servers.queuePrefix}-schedules` })
     await upkeep.waitUntilReady()
@@ -340,11 +346,18 @@ describe('a schedule', () => {
       pullNow: false,
       reconcileAt: '01:30',
       reconcileNow: false,
+      counters: false,
     })
     expect(await upkeep.getJobScheduler('reconcile')).toMatchObject({ pattern: '0 30 1 * * *', tz: 'Asia/Ho_Chi_Minh' })
     expect(await upkeep.getJobScheduler('pull-catalogue')).toMatchObject({ pattern: '0 0 2 * * *' })
     expect(await pulls()).toHaveLength(1)
-    await reconcileSchedules(upkeep, { cataloguePull: 'off', pullNow: false, reconcileAt: 'off', reconcileNow: false })
+    await reconcileSchedules(upkeep, {
+      cataloguePull: 'off',
+      pullNow: false,
+      reconcileAt: 'off',
+      reconcileNow: false,
+      counters: false,
+    })
     expect(await pulls()).toHaveLength(0)
     expect(await upkeep.getJobScheduler('reconcile')).toBeUndefined()
   })

@@ -31,7 +31,8 @@ create table counter_reports (
   asked_by text not null,
   asked_at timestamptz not null default now(),
   next_at timestamptz not null default now(),
-  -- A call may be under way until then.
+  -- Whose call may be under way, until then.
+  claim uuid,
   carried_until timestamptz,
   -- The last answer: our code for it, then the portal's own.
   failure text,
