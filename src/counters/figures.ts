@@ -224,11 +224,16 @@ export function sentFigures(figures: Figures, reading: Counters): SentFigures | 
   }
 }
 
+interface SendQuestion extends Pick<MonthQuestion, 'catalogue' | 'month'> {
+  /** Units of which the portal has something: nothing is something to say as well, then. */
+  readonly sentBefore?: ReadonlySet<string>
+}
+
 /** The rows that a portal of this dialect gets, in the order of their codes; null where a unit cannot be told. */
 export function sentUnits(
   units: readonly UnitFigures[],
   reading: Counters,
-  { catalogue, month }: Pick<MonthQuestion, 'catalogue' | 'month'>,
+  { catalogue, month, sentBefore = new Set() }: SendQuestion,
 ): SentUnit[] | null {
   const known = units.filter(({ why }) => why === null)
   const lastDay = dayOf(month.end - 1)
@@ -244,7 +249,8 @@ export function sentUnits(
     return { code, name: nameOn(unitOf(catalogue.register, code)!, lastDay), figures: figuresOf(cells) }
   })
   const wanted = rows.filter(
-    ({ figures }) => figures.total + figures.unplaced.total > 0 || reading.zeroUnits === 'sent',
+    ({ code, figures }) =>
+      figures.total + figures.unplaced.total > 0 || reading.zeroUnits === 'sent' || sentBefore.has(code),
   )
   const sent = wanted.map(({ figures, ...unit }) => ({ ...unit, figures: sentFigures(figures, reading) }))
   return sent.every((one): one is SentUnit => one.figures !== null) ? sent : null

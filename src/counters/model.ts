@@ -142,9 +142,11 @@ export function placeIn(facts: Facts, month: MonthSpan, reading: Reading): Place
   if (endKind === 'unmapped') return { place: 'unplaced', reason: 'status-unmapped' }
   const carried = receivedAt < month.start
   if (endKind === 'open' || endKind === 'waiting') return pendingIn(facts, course, month, carried)
-  const end = course.endedAt ?? endByStep(facts)
-  // It had ended when its newest change was made.
-  if (end === null) return changedAt < month.start ? none : { place: 'unplaced', reason: 'end-unknown' }
+  // It had ended when its newest change was made, whatever its steps say.
+  const known = Math.max(changedAt, receivedAt)
+  if (course.endedAt === null && known < month.start) return none
+  const end = course.endedAt ?? endByStep(facts, known)
+  if (end === null) return { place: 'unplaced', reason: 'end-unknown' }
   if (stops.some((one) => one === endKind) && end < receivedAt) return none
   const endedAt = Math.max(end, receivedAt)
   if (endedAt < month.start) return none
@@ -153,11 +155,11 @@ export function placeIn(facts: Facts, month: MonthSpan, reading: Reading): Place
 }
 
 /** The first step that says so, after the last one that says otherwise: a dossier that was opened again ended later. */
-function endByStep({ steps }: Facts): number | null {
+function endByStep({ steps }: Facts, known: number): number | null {
   const goesOn = steps.flatMap(({ at, status }) => (status !== null && !ends.includes(status) ? at : []))
   const since = Math.max(-Infinity, ...goesOn)
   const told = steps.flatMap(({ at, status }) => (status !== null && ends.includes(status) && at >= since ? at : []))
-  return told.length === 0 ? null : Math.min(...told)
+  return told.length === 0 ? null : Math.min(...told, known)
 }
 
 function pendingIn(facts: Facts, course: Course, month: MonthSpan, carried: boolean): Place {

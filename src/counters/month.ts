@@ -93,10 +93,11 @@ export async function monthReport(
   const { sql, reading, since } = deps
   const span = spanOf(month, now)
   const [{ units, catalogue }, reports] = await Promise.all([count(deps, span), readReports(sql, month)])
-  const sent = reading && sentUnits(units, reading, { catalogue, month: span })
   const kind = reading?.kind ?? null
+  const newest = kind === null ? new Map<string, Report>() : newestOf(reports, kind)
+  const sent = reading && sentUnits(units, reading, { catalogue, month: span, sentBefore: new Set(newest.keys()) })
   const found = obstaclesOf(deps, { month, span, now, untold: sent === null && reading !== null })
-  const lines = linesOf(units, sent ?? [], kind === null ? new Map() : newestOf(reports, kind))
+  const lines = linesOf(units, sent ?? [], newest)
   const mine = (code: string) => agencies === undefined || agencies.includes(code)
   const own = lines.filter(({ unit }) => mine(unit.code))
   return {

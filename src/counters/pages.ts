@@ -8,7 +8,7 @@ import { vietnamToday } from '../dossiers/model.ts'
 import { reasonOf } from '../platform/http.ts'
 import type { Table } from '../platform/table.ts'
 import { behindPage } from './behind-page.ts'
-import { monthAfter, type CounterPart, type UnitFigures } from './figures.ts'
+import { monthAfter, type CounterPart, type Timed, type UnitFigures } from './figures.ts'
 import { fileOf } from './month-file.ts'
 import {
   dossiersBehind,
@@ -143,32 +143,49 @@ function opens(language: Language, month: string, part: CounterPart, count: numb
   return html`<a href="${address('counter-dossiers', query)}">${text}</a>`
 }
 
-const share = (count: number, total: number) =>
-  percentWords(total === 0 ? null : Math.round((count * 1000) / total) / 10)
+interface Marks {
+  readonly share?: number | null
+  readonly kind?: string
+}
+
+/** Two that make a hundred, where nothing is left untold. */
+function sharesOf({ inTime, late, untold, total }: Timed & { readonly total: number }) {
+  const share = (count: number) => (total === 0 ? null : Math.round((count * 1000) / total) / 10)
+  const first = share(inTime)
+  return { inTime: first, late: untold === 0 && first !== null ? 100 - first : share(late) }
+}
 
 function totals(language: Language, { month, total }: MonthReport): Html {
   const say = sayIn(language)
-  const figure = (words: Words, part: CounterPart, count: number, { of, kind }: { of?: number; kind?: string } = {}) =>
+  const figure = (words: Words, part: CounterPart, count: number, { share, kind = '' }: Marks = {}) =>
     html`<div class="${kind}">
       <dt>${words[language]}</dt>
       <dd>${opens(language, month, part, count)}</dd>
-      ${of !== undefined && html`<dd class="soft">${share(count, of)[language]}</dd>`}
+      ${share !== undefined && html`<dd class="soft">${percentWords(share)[language]}</dd>`}
     </div>`
   const { handled, pending, unplaced } = total
+  const [ofHandled, ofPending] = [sharesOf(handled), sharesOf(pending)]
+  const gap = (count: number) => (count > 0 ? 'gap' : '')
   return html`<section>
     <h2>${counterWords.province[language]}</h2>
     <dl class="figures">
       ${figure(counterWords.received, 'received', total.received)}
       ${figure(counterWords.carried, 'carried', total.carried)} ${figure(counterWords.total, 'total', total.total)}
+      ${figure(partWords['pending-waiting'], 'pending-waiting', pending.waiting)}
     </dl>
+    <p class="soft">
+      ${say(
+        'Tổng số = nhận + tồn = đã xử lý + chưa xử lý. Hồ sơ không rõ đã kết thúc chưa đứng riêng, không nằm trong tổng số.',
+        'Total = received + carried over = handled + pending. Those of which nobody can say whether they ended stand apart.',
+      )}
+    </p>
     <dl class="figures">
       ${figure(counterWords.handled, 'handled', handled.total)}
-      ${figure(counterWords.inTime, 'handled-in-time', handled.inTime, { of: handled.total, kind: 'good' })}
-      ${figure(counterWords.late, 'handled-late', handled.late, { of: handled.total, kind: handled.late > 0 ? 'gap' : '' })}
+      ${figure(counterWords.inTime, 'handled-in-time', handled.inTime, { share: ofHandled.inTime, kind: 'good' })}
+      ${figure(counterWords.late, 'handled-late', handled.late, { share: ofHandled.late, kind: gap(handled.late) })}
       ${figure(counterWords.pending, 'pending', pending.total)}
-      ${figure(counterWords.within, 'pending-in-time', pending.inTime, { of: pending.total, kind: 'good' })}
-      ${figure(counterWords.late, 'pending-late', pending.late, { of: pending.total, kind: pending.late > 0 ? 'gap' : '' })}
-      ${figure(partWords['pending-waiting'], 'pending-waiting', pending.waiting)}
+      ${figure(counterWords.within, 'pending-in-time', pending.inTime, { share: ofPending.inTime, kind: 'good' })}
+      ${figure(counterWords.late, 'pending-late', pending.late, { share: ofPending.late, kind: gap(pending.late) })}
     </dl>
     ${
       isUntold(total) &&
@@ -180,10 +197,6 @@ function totals(language: Language, { month, total }: MonthReport): Html {
       </p>`
     }
     <p class="soft">
-      ${say(
-        'Tổng số = nhận + tồn = đã xử lý + chưa xử lý. Hồ sơ không rõ đã kết thúc chưa đứng riêng, không nằm trong tổng số.',
-        'Total = received + carried over = handled + pending. Those of which nobody can say whether they ended stand apart.',
-      )}
       ${say('Lưu thành tệp', 'Keep it as a file')}:
       <a href="${address('counters-file', { month, format: 'xlsx' })}">Excel</a>,
       <a href="${address('counters-file', { month, format: 'csv' })}">CSV</a>
@@ -192,16 +205,26 @@ function totals(language: Language, { month, total }: MonthReport): Html {
 }
 
 function unitTable(language: Language, { month, lines }: MonthReport): Html {
-  const head = (words: Words) => html`<th scope="col" class="number">${words[language]}</th>`
+  const say = sayIn(language)
+  const head = (text: string) => html`<th scope="col" class="number">${text}</th>`
+  const all = say('Tổng', 'All')
+  const late = counterWords.late[language]
   return html`<section>
-    <h2>${sayIn(language)('Theo cơ quan', 'By unit')}</h2>
+    <h2>${say('Theo cơ quan', 'By unit')}</h2>
     <div class="scroll" tabindex="0" role="region" aria-label="${counterWords.unit[language]}">
       <table>
         <thead>
           <tr>
-            <th scope="col">${counterWords.unit[language]}</th>
-            ${(['received', 'carried', 'handled', 'inTime', 'late', 'pending', 'within', 'late', 'untold'] as const).map((one) => head(counterWords[one]))}
-            <th scope="col">${counterWords.state[language]}</th>
+            <th scope="col" rowspan="2">${counterWords.unit[language]}</th>
+            <th scope="col" rowspan="2" class="number">${say('Nhận', 'Received')}</th>
+            <th scope="col" rowspan="2" class="number">${say('Tồn', 'Carried')}</th>
+            <th scope="colgroup" colspan="3" class="number">${counterWords.handled[language]}</th>
+            <th scope="colgroup" colspan="3" class="number">${counterWords.pending[language]}</th>
+            <th scope="col" rowspan="2" class="number">${say('Chưa rõ', 'Untold')}</th>
+            <th scope="col" rowspan="2">${counterWords.state[language]}</th>
+          </tr>
+          <tr>
+            ${[all, counterWords.inTime[language], late, all, counterWords.within[language], late].map(head)}
           </tr>
         </thead>
         <tbody>
@@ -270,12 +293,14 @@ const definitions = (language: Language): Html =>
   html`<section>
     <details>
       <summary>${sayIn(language)('Cách tính', 'How it is counted')} (${countersVersion})</summary>
-      <dl>
+      <ul class="changes">
         ${Object.values(counterDefinitions).map(
           ({ name, means, source, date }) =>
-            html`<dt>${name[language]}</dt>
-              <dd>${means[language]} <span class="soft">${source} · ${dayWords(date)}</span></dd>`,
+            html`<li>
+              <strong>${name[language]}</strong>: ${means[language]}
+              <span class="soft">${source} · ${dayWords(date)}</span>
+            </li>`,
         )}
-      </dl>
+      </ul>
     </details>
   </section>`

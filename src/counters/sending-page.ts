@@ -139,46 +139,25 @@ export function historySection(language: Language, reports: readonly Report[]): 
   return html`<section>
     <details>
       <summary>${say(`Các lần gửi (${reports.length})`, `What was sent (${reports.length})`)}</summary>
-      <div class="scroll" tabindex="0" role="region" aria-label="${say('Các lần gửi', 'What was sent')}">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">${counterWords.unit[language]}</th>
-              <th scope="col">${say('Lần', 'Version')}</th>
-              <th scope="col">${say('Kết quả', 'Outcome')}</th>
-              <th scope="col">${say('Ai, lúc nào', 'Who, when')}</th>
-              <th scope="col">${say('Số liệu', 'Figures')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${reports.slice(0, shownReports).map((one) => historyRow(language, one))}
-          </tbody>
-        </table>
-      </div>
-      ${reports.length > shownReports && html`<p class="soft">${say(`${shownReports} dòng đầu`, `The first ${shownReports}`)}</p>`}
+      <ul class="changes">
+        ${reports.slice(0, shownReports).map((one) => historyLine(language, one))}
+      </ul>
+      ${reports.length > shownReports && html`<p class="soft">${say(`${shownReports} lần đầu`, `The first ${shownReports}`)}</p>`}
     </details>
   </section>`
 }
 
-const historyRow = (language: Language, report: Report): Html =>
-  html`<tr>
-    <th scope="row">
-      ${report.name}
-      <div class="soft"><code>${report.code}</code></div>
-    </th>
-    <td>
-      ${report.version}
-      <div class="soft">${report.kind} · ${report.rules}</div>
-    </td>
-    <td>
-      ${reportWords(report)[language]}
-      <div class="soft">${answerWords(language, report)}</div>
-      ${report.exchange !== null && html`<div class="soft">${sayIn(language)('lượt gọi', 'call')} ${report.exchange}</div>`}
-    </td>
-    <td>
-      ${report.askedBy}
-      <div class="soft">${momentWords(report.askedAt)}</div>
-      ${report.decided && html`<div class="soft">${report.decided.by} ${momentWords(report.decided.at)}: ${report.decided.why}</div>`}
-    </td>
-    <td>${beside(language, report.figures)}</td>
-  </tr>`
+function historyLine(language: Language, report: Report): Html {
+  const say = sayIn(language)
+  const { name, code, version, kind, rules, askedBy, askedAt, exchange, decided } = report
+  return html`<li>
+    <strong>${name}</strong> <code>${code}</code> · ${say(`lần ${version}`, `version ${version}`)} ·
+    ${reportWords(report)[language]} ${answerWords(language, report)}
+    <div>${beside(language, report.figures)}</div>
+    <div class="soft">
+      ${askedBy} ${momentWords(askedAt)} · ${say('loại', 'kind')} ${kind} · ${say('cách tính', 'counted by')} ${rules}
+      ${exchange !== null && html`· ${say('lượt gọi', 'call')} ${exchange}`}
+    </div>
+    ${decided && html`<div class="soft">${decided.by} ${momentWords(decided.at)}: ${decided.why}</div>`}
+  </li>`
+}

@@ -35,6 +35,7 @@ const at = (instant: number) => new Date(instant).toISOString()
 /** Each dossier that the month concerns, with its place. */
 function placed(sql: Tx, { month, reading, changes, byProcedure }: CellQuery): Fragment {
   const [start, until] = [at(month.start), at(month.until)]
+  const seeksEnd = sql`(d.course_revision = ${courseRevision} and d.ended_at is null and d.end_kind = any(${[...ends]}::text[])) is true`
   return sql`
     select f.id, f.code, f.agency_code as agency, f.procedure_code, f.received_at, f.promised_at, p.ended_at, p.place, p.reason,
       f.received_at < ${start} as carried,
@@ -45,9 +46,10 @@ function placed(sql: Tx, { month, reading, changes, byProcedure }: CellQuery): F
       case when p.place <> 'unplaced' then t.timing end as timing
     from (
       select d.*, case when d.course_revision = ${courseRevision} then d.end_kind end as kind,
-        (d.course_revision = ${courseRevision}) is true and d.ended_at is null and d.end_kind = any(${[...ends]}::text[]) as seeks_end
+        ${seeksEnd} as seeks_end, greatest(d.changed_at, d.received_at) as known_at
       from dossiers d
       where d.received_at < ${until} and coalesce(d.ended_at, 'infinity'::timestamptz) >= ${start}
+        and not (${seeksEnd} and greatest(d.changed_at, d.received_at) < ${start})
         ${reading.ministries === 'left-out' ? sql`and coalesce(d.level, (select level from agencies a where a.code = d.agency_code)) is distinct from 'ministry'` : sql``}
     ) f
     ${endsByStep(sql)}
@@ -60,11 +62,11 @@ function placed(sql: Tx, { month, reading, changes, byProcedure }: CellQuery): F
 
 /** Where the content does not say when it ended: the first step that does, after the last one that says otherwise. */
 const endsByStep = (sql: Tx): Fragment => sql`
-  left join lateral (
-    select min(s.at) as ended_at from steps s
-    where s.dossier_id = f.id and s.status = any(${[...ends]}::text[]) and s.at >= coalesce((
+  cross join lateral (
+    select case when count(*) > 0 then least(min(s.at), f.known_at) end as ended_at from steps s
+    where f.seeks_end and s.dossier_id = f.id and s.status = any(${[...ends]}::text[]) and s.at >= coalesce((
       select max(o.at) from steps o where o.dossier_id = f.id and o.status <> all(${[...ends]}::text[])), '-infinity')
-  ) e on f.seeks_end`
+  ) e`
 
 function place(
   sql: Tx,
@@ -77,7 +79,7 @@ function place(
     when f.kind = 'new' or ${refused} then 'none'
     when f.kind = 'unmapped' then 'unplaced'
     when f.kind in ('open', 'waiting') then 'pending'
-    when ${told} is null then case when f.changed_at < ${start} then 'none' else 'unplaced' end
+    when ${told} is null then 'unplaced'
     when f.kind = any(${[...stops]}::text[]) and ${told} < f.received_at then 'none'
     when greatest(${told}, f.received_at) < ${start} then 'none'
     when greatest(${told}, f.received_at) >= ${until} then 'pending'
@@ -88,16 +90,20 @@ const reason = (sql: Tx): Fragment => sql`case
   when q.place <> 'unplaced' then null when f.kind is null then 'not-judged'
   when f.kind = 'unmapped' then 'status-unmapped' else 'end-unknown' end`
 
-/** The citizen's time by the content, else by steps: from the one that asks until the next one. */
+/**
+ * The citizen's time by the content, else by steps: from the one that asks until the next one. Of what was handled before its promise nobody
+ * needs it.
+ */
 const pausesOf = (sql: Tx): Fragment => sql`
-  left join lateral (
+  cross join lateral (
     select range_agg(tstzrange(at, next)) filter (where asks and next > at) as told,
       max(at) filter (where next is null) as last_at, bool_or(asks) filter (where next is null) as last_asks
     from (
       select at, status = 'supplement-requested' as asks, lead(at) over (order by at, id) as next
-      from steps where dossier_id = f.id and status is not null
+      from steps
+      where f.pauses is null and (p.place = 'pending' or p.ended_at > f.promised_at) and dossier_id = f.id and status is not null
     ) s
-  ) y on f.pauses is null and p.place in ('handled', 'pending')
+  ) y
   cross join lateral (
     select
       case when f.pauses is not null then f.pauses

@@ -50,8 +50,8 @@ export const obstacleWords: Readonly<Record<Obstacle, Words>> = {
     en: 'The month is not over: counted until now, not to be sent yet.',
   },
   untold: {
-    vi: 'Còn hồ sơ không xác định được; mở số ở cột "Không xác định", bổ sung hoặc quy định cách tính trong phương ngữ (counters.untoldEnd, counters.untoldTime).',
-    en: 'Some dossiers cannot be told: open the number under "Cannot be told", complete them, or say in the dialect how they count (counters.untoldEnd, counters.untoldTime).',
+    vi: 'Còn hồ sơ không xác định được; mở các số không xác định, bổ sung hoặc quy định cách tính trong phương ngữ (counters.untoldEnd, counters.untoldTime).',
+    en: 'Some dossiers cannot be told: open the numbers that cannot be told, complete them, or say in the dialect how they count (counters.untoldEnd, counters.untoldTime).',
   },
 }
 

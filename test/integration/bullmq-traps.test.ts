@@ -346,10 +346,13 @@ describe('a schedule', () => {
       pullNow: false,
       reconcileAt: '01:30',
       reconcileNow: false,
-      counters: false,
+      counters: true,
     })
     expect(await upkeep.getJobScheduler('reconcile')).toMatchObject({ pattern: '0 30 1 * * *', tz: 'Asia/Ho_Chi_Minh' })
     expect(await upkeep.getJobScheduler('pull-catalogue')).toMatchObject({ pattern: '0 0 2 * * *' })
+    // Whether a month is due, and whether its day was missed, the ledger says at every start.
+    expect(await upkeep.getJobScheduler('counters')).toMatchObject({ pattern: '0 0 7 * * *', tz: 'Asia/Ho_Chi_Minh' })
+    expect((await upkeep.getJobs(['waiting'])).map(({ name }) => name)).toContain('counters')
     expect(await pulls()).toHaveLength(1)
     await reconcileSchedules(upkeep, {
       cataloguePull: 'off',
@@ -360,6 +363,7 @@ describe('a schedule', () => {
     })
     expect(await pulls()).toHaveLength(0)
     expect(await upkeep.getJobScheduler('reconcile')).toBeUndefined()
+    expect(await upkeep.getJobScheduler('counters')).toBeUndefined()
   })
 })
 

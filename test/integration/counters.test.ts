@@ -331,6 +331,13 @@ describe('monthly counters', () => {
       pending: { total: 1 },
     })
     expect(of('H34.02')).toMatchObject({ total: 0, handedOver: 1 })
+    expect(lines.find(({ unit }) => unit.code === 'H34.02')).toMatchObject({ toSend: null })
+    // Where the portal has something of it, it has to learn that there is nothing.
+    const figures = { ...second, received: 0 }
+    await askFor(sql, { month, kind: '1', units: [{ code: 'H34.02', name: 'Sở Xây dựng', figures }], by: 'test' })
+    await settled()
+    const again = (await monthReport(deps, month)).lines.find(({ unit }) => unit.code === 'H34.02')
+    expect(again).toMatchObject({ fate: 'again', toSend: { figures: { received: 0, carried: 0, handledInTime: 0 } } })
     const [june, july] = [await monthReport(deps, '2020-06'), lines]
     for (const { unit } of july) {
       const then = june.lines.find((one) => one.unit.code === unit.code && one.unit.why === unit.why)?.unit
