@@ -31,6 +31,31 @@ const ListService = z.strictObject({
 })
 export type ListService = z.output<typeof ListService>
 
+/** The monthly counters. What each field counts is in config/counters.ts; what this portal reads otherwise is here. */
+const Counters = z.strictObject({
+  service: z.string(),
+  endpoint: z.enum(['share', 'integration']),
+  /** `LoaiThongKe`, whose values are not public; null = not known: counters are shown and never sent. */
+  kind: z.string().nullable(),
+  decimal: z.enum(['.', ',']),
+  decimals: z.number().int().min(0).max(4),
+  /** The percentage of nothing. */
+  zeroOfZero: z.string(),
+  /** Whether the figures of a unit hold those of the units under it, by their codes. */
+  children: z.enum(['own', 'included']),
+  /** Units of the list that have nothing to count. */
+  zeroUnits: z.enum(['sent', 'left-out']),
+  /** Dossiers of ministries' systems. */
+  ministries: z.enum(['counted', 'left-out']),
+  /** Dossiers that were not accepted: ended, or never received. */
+  notAccepted: z.enum(['handled', 'never-received']),
+  /** Dossiers of which nobody can say whether they ended. `refuse`: nothing is sent as long as there are any. */
+  untoldEnd: z.enum(['refuse', 'left-out']),
+  /** Dossiers of which nobody can say whether they are in time. */
+  untoldTime: z.enum(['refuse', 'in-time', 'late']),
+})
+export type Counters = z.output<typeof Counters>
+
 export const Dialect = z.strictObject({
   name: z.string(),
   /** Path after the adapter's base, per kind of call. `{service}` is replaced by the service's name. */
@@ -89,6 +114,8 @@ export const Dialect = z.strictObject({
     /** The portal's online services, null = not asked. */
     services: ListService.nullable(),
   }),
+  /** Null: this portal is not known to take them. */
+  counters: Counters.nullable(),
   batch: z.strictObject({
     dossiers: z.number().int().min(1).max(1000),
     steps: z.number().int().min(1).max(10),
@@ -132,6 +159,22 @@ const unitProcedures: ListService = {
 }
 const services: ListService = { service: 'LayDVC', endpoint: 'integration', fields: {}, optional: true }
 
+/** One system shows the service; its values of `LoaiThongKe` are not known. */
+const counters: Counters = {
+  service: 'DongBoThongKeHoSo',
+  endpoint: 'integration',
+  kind: null,
+  decimal: '.',
+  decimals: 2,
+  zeroOfZero: '0',
+  children: 'own',
+  zeroUnits: 'left-out',
+  ministries: 'counted',
+  notAccepted: 'handled',
+  untoldEnd: 'refuse',
+  untoldTime: 'refuse',
+}
+
 const xrd2022: Dialect = {
   name: 'xrd-2022',
   paths: { login: 'mapi/login', share: 'mapi/g', integration: 'mapi/g', create: null, update: null, steps: null },
@@ -153,6 +196,7 @@ const xrd2022: Dialect = {
   },
   lookUp: { service: 'TraCuuHoSo', comparable: [], stepsColumn: null },
   catalogue: { publishedColumn: null, endsColumn: null, openValues: ['1'], unitProcedures: null, services },
+  counters,
   batch: { dossiers: 1, steps: 10, mixDossiersInStepCalls: true },
   timeouts: { call: 30_000, login: 15_000 },
   followRedirects: 0,
@@ -184,6 +228,7 @@ const builtIn: Dialect[] = [
     createOrUpdate: 'path',
     reads: { method: 'GET', encoding: 'double-in-message' },
     catalogue: { ...xrd2022.catalogue, unitProcedures, services: null },
+    counters: null,
     payload: { ...xrd2022.payload, missing: 'null', nested: 'typed' },
   },
   {
@@ -202,6 +247,7 @@ const builtIn: Dialect[] = [
     body: 'bare',
     createOrUpdate: 'query',
     catalogue: { ...xrd2022.catalogue, services: null },
+    counters: null,
     payload: { ...xrd2022.payload, generation: '2019', missing: 'absent' },
   },
   {
@@ -239,12 +285,20 @@ const builtIn: Dialect[] = [
       unitProcedures,
       services,
     },
+    counters: { ...counters, kind: '1' },
     batch: { dossiers: 50, steps: 10, mixDossiersInStepCalls: true },
     timeouts: { call: 10_000, login: 5_000 },
   },
 ]
 
 export const dialects: ReadonlyMap<string, Dialect> = new Map(builtIn.map((dialect) => [dialect.name, dialect]))
+
+/** A group may be given in part; one that may be missing as a whole as null. */
+function partOf(shape: z.ZodType): z.ZodType {
+  if (shape instanceof z.ZodNullable && shape.unwrap() instanceof z.ZodObject)
+    return (shape.unwrap() as z.ZodObject).partial().nullable().optional()
+  return shape instanceof z.ZodObject ? shape.partial().optional() : shape.optional()
+}
 
 /** A province's own dialect file: the built-in one it extends, and what differs (one level deep). */
 export const DialectFile = z.strictObject({
@@ -253,7 +307,7 @@ export const DialectFile = z.strictObject({
   ...Object.fromEntries(
     Object.entries(Dialect.shape)
       .filter(([key]) => key !== 'name')
-      .map(([key, shape]) => [key, shape instanceof z.ZodObject ? shape.partial().optional() : shape.optional()]),
+      .map(([key, shape]) => [key, partOf(shape)]),
   ),
 })
 
@@ -320,7 +374,7 @@ export function readDialectFile(text: string): Dialect {
       const change = file[key]
       const isGroup = typeof value === 'object' && value !== null && !Array.isArray(value)
       if (change === undefined) return [key, value]
-      return [key, isGroup && typeof change === 'object' ? { ...value, ...change } : change]
+      return [key, isGroup && typeof change === 'object' && change !== null ? { ...value, ...change } : change]
     }),
   )
   return Dialect.parse(merged)

@@ -701,6 +701,49 @@ export const failures = {
     ['Quyết định này đã được hoàn tác.', 'Không cần làm gì thêm.'],
     ['This decision was undone before.', 'Nothing needs to be done.'],
   ),
+  'counters-not-set': failure(
+    409,
+    [
+      'Thống kê tháng chưa gửi được vì còn thiếu một thiết lập; chưa gửi gì.',
+      'Đặt thiết lập được nêu tên (docs/counters.md) rồi gửi lại.',
+    ],
+    [
+      'Monthly counters cannot be sent yet because a setting is missing; nothing was sent.',
+      'Set what is named (docs/counters.md) and send again.',
+    ],
+  ),
+  'counters-month': failure(
+    409,
+    [
+      'Tháng này chưa hết, hoặc sớm hơn tháng đầu tiên mà sổ có đủ hồ sơ; chưa gửi gì.',
+      'Chọn tháng khác, hoặc sửa COUNTERS_SINCE.',
+    ],
+    [
+      'The month is not over, or the ledger does not hold it whole; nothing was sent.',
+      'Choose another month, or correct COUNTERS_SINCE.',
+    ],
+  ),
+  'counters-untold': failure(
+    409,
+    [
+      'Còn hồ sơ không xác định được đã kết thúc hay đúng hạn chưa; chưa gửi gì.',
+      'Mở danh sách các hồ sơ đó và bổ sung, hoặc quy định cách tính chúng trong phương ngữ (counters).',
+    ],
+    [
+      'Of some dossiers nobody can tell whether they ended or were in time; nothing was sent.',
+      'Open their list and complete them, or say in the dialect (counters) how they count.',
+    ],
+  ),
+  'counters-changed': failure(
+    409,
+    ['Số liệu đã thay đổi so với bản xem trước; chưa gửi gì.', 'Xem trước lại rồi gửi.'],
+    ['The figures changed since the preview; nothing was sent.', 'Look at the preview again, then send.'],
+  ),
+  'counters-decided': failure(
+    409,
+    ['Lần gửi này không chờ ai quyết định, hoặc đang trên đường đi.', 'Tải lại trang thống kê tháng.'],
+    ['This sending does not wait for a decision, or is under way.', 'Look at the page of the monthly counters again.'],
+  ),
 
   // Flags: stored and shown, never a refusal.
   'illegal-status-move': failure(

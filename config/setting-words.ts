@@ -27,6 +27,9 @@ export const settingWords: Readonly<Record<keyof Settings, string>> = {
   CATALOGUE_PULL: 'Lịch tải danh mục quốc gia (cron có giây, giờ Việt Nam), hoặc off',
   RECONCILE_AT: 'Giờ đối soát hằng ngày với Cổng, giờ Việt Nam, hoặc off',
   RECONCILE_EVERY_DAYS: 'Trong từng này ngày, mỗi hồ sơ cũ được đối soát một lần',
+  COUNTERS_SINCE:
+    'Tháng đầu tiên (2026-07) mà từ đầu tháng hệ thống này có đủ hồ sơ đang mở. Chưa đặt: không gửi số liệu tháng',
+  COUNTERS_DAY: 'Ngày trong tháng mà từ đó số liệu tháng trước được tự gửi, giờ Việt Nam, hoặc off',
   PUBLIC_REPORT_URL: 'Địa chỉ gốc của số liệu công khai của Cổng. Chưa đặt: không lấy',
   PUBLIC_REPORT_AT: 'Giờ lấy số liệu công khai hằng ngày, giờ Việt Nam, hoặc off',
   PUBLIC_REPORT_MAP: 'Đường dẫn tệp (JSON) cho biết mã đơn vị và chỗ của từng số liệu trong câu trả lời của Cổng',

@@ -253,6 +253,24 @@ const table = {
     shown: 'whole',
     about: "When the portal's public figures are fetched every day, Vietnam time, or off",
   },
+  COUNTERS_SINCE: {
+    schema: optional(
+      z.string().regex(/^(?:19|20)\d\d-(?:0[1-9]|1[0-2])$/, { error: 'must be a month such as 2026-07' }),
+    ),
+    secret: false,
+    shown: 'whole',
+    about:
+      'First month (2026-07) from whose start the ledger holds every open dossier. Not set: monthly counters are not sent',
+  },
+  COUNTERS_DAY: {
+    schema: defaulted(
+      z.union([z.literal('off'), whole(1, 28)], { error: 'must be a day of the month from 1 to 28, or off' }),
+      'off',
+    ),
+    secret: false,
+    shown: 'whole',
+    about: 'Day from which the monthly counters of the month before are sent by themselves, Vietnam time, or off',
+  },
   STEPS_AFTER_REFUSED: {
     schema: defaulted(z.enum(['wait', 'go']), 'wait'),
     secret: false,

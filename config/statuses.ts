@@ -19,6 +19,12 @@ export const statuses = [
 
 export type Status = (typeof statuses)[number]
 
+/** Ends of a dossier that are no result. */
+export const stops: readonly Status[] = ['stopped', 'not-accepted', 'withdrawn']
+
+/** With any of them a dossier has ended. */
+export const ends: readonly Status[] = ['finished', 'returned', ...stops]
+
 const running: readonly Status[] = [
   'processing',
   'supplement-requested',

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { JobSchedulerTemplateOptions, Queue } from 'bullmq'
 import { CronExpressionParser } from 'cron-parser'
 import { z } from 'zod'
+import { countersHour } from '../config/counters.ts'
 import { scheduledTasks, type Plan, type ScheduledTask } from '../src/administration/model.ts'
 import { openWorker, type QueueWorker, type WorkerOptions } from './queues.ts'
 
@@ -29,22 +30,26 @@ export interface Schedules {
   /** `HH:mm`, or `off`. */
   readonly publicFiguresAt: string
   readonly publicFiguresNow: boolean
+  /** Whether monthly counters are sent by themselves. */
+  readonly counters: boolean
 }
 
 const zone = 'Asia/Ho_Chi_Minh'
 
-type Times = Pick<Schedules, 'cataloguePull' | 'reconcileAt' | 'publicFiguresAt'>
+type Times = Pick<Schedules, 'cataloguePull' | 'reconcileAt' | 'publicFiguresAt' | 'counters'>
 
 /** The pattern of each task; null: it is switched off. */
 function patternsOf({
   cataloguePull,
   reconcileAt,
   publicFiguresAt,
+  counters,
 }: Times): Readonly<Record<ScheduledTask, string | null>> {
   return {
     'pull-catalogue': cataloguePull === 'off' ? null : cataloguePull,
     reconcile: dailyAt(reconcileAt),
     'public-figures': dailyAt(publicFiguresAt),
+    counters: counters ? `0 0 ${countersHour} * * *` : null,
     rotate: '0 30 3 * * *',
   }
 }
@@ -86,6 +91,8 @@ export async function reconcileSchedules(queue: Queue, schedules: Schedules): Pr
     'pull-catalogue': schedules.pullNow,
     reconcile: schedules.reconcileNow,
     'public-figures': schedules.publicFiguresNow,
+    // At every start as well: whether a month is due, the ledger says, so that a day on which no process ran is caught up.
+    counters: schedules.counters,
   }
   for (const task of scheduledTasks) {
     const pattern = patterns[task]

@@ -28,6 +28,7 @@ import {
 } from '../config/public-figures.ts'
 import { replayLimits } from '../config/replays.ts'
 import { describeSettings, readSettings, SettingsError, type Settings } from '../config/settings.ts'
+import { startCounterLoop } from '../jobs/counters.ts'
 import { startAlertLoop, startEventLoop } from '../jobs/events.ts'
 import { asksByItself, createBoard } from '../jobs/board.ts'
 import { openQueue, openRedis, pushQueues, QueueDesk } from '../jobs/queues.ts'
@@ -41,6 +42,10 @@ import { addSettingsPage } from './administration/settings-pages.ts'
 import { noting } from './administration/store.ts'
 import { createConsole, type Console } from './console/console.ts'
 import { createSessions } from './console/sessions.ts'
+import { sendScheduled, type CounterDeps } from './counters/month.ts'
+import { addCounterPages } from './counters/pages.ts'
+import { carryReports, type CarryDeps } from './counters/reports.ts'
+import { registerCounterRoutes } from './counters/routes.ts'
 import { expectedAtPortal } from './delivery/expected.ts'
 import { checkMovement, collectDelivery, type Movement } from './delivery/health.ts'
 import { createPulse, type Pulse } from './delivery/heartbeats.ts'
@@ -380,6 +385,9 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
           await fetchOrFail({ sql, ...publicReport }, { by: 'schedule', alive })
       }),
       reconcile: noting(sql, 'reconcile', () => startDaily(sql, settings.RECONCILE_EVERY_DAYS)),
+      counters: noting(sql, 'counters', async () => {
+        if (settings.COUNTERS_DAY !== 'off') await sendScheduled(openCounters(ground), settings.COUNTERS_DAY)
+      }),
       rotate: noting(sql, 'rotate', async () => {
         await rotate(sql, {
           bodyDays: settings.EXCHANGE_BODY_DAYS,
@@ -395,6 +403,11 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
     { ...common, concurrency: 1, patience: patienceWithoutLease },
   )
   const stopping = new AbortController()
+  const counters = startCounterLoop({
+    carry: (stop) => carryReports(counterCarrier(ground, portal, onExchange), { stop }),
+    every: 2_000,
+    log,
+  })
   const reconcile = startReconcileWorker(
     (runId, alive) => {
       const expected = async (ids: number[]) => {
@@ -410,7 +423,7 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
   return [
     () => {
       stopping.abort()
-      return Promise.all([...push, upkeep, reconcile].map((worker) => worker.close()))
+      return Promise.all([counters.stop(), ...[...push, upkeep, reconcile].map((worker) => worker.close())])
     },
   ]
 }
@@ -430,6 +443,7 @@ const timesOf = ({ settings, publicReport }: Pick<Ground, 'settings' | 'publicRe
   // Without a look-up nothing can be compared.
   reconcileAt: portal.canLookUp ? settings.RECONCILE_AT : 'off',
   publicFiguresAt: publicReport ? settings.PUBLIC_REPORT_AT : 'off',
+  counters: settings.COUNTERS_DAY !== 'off',
 })
 
 function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[] {
@@ -439,7 +453,7 @@ function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[
   const queues = { fresh: openQueue(pushQueues.fresh, options), backfill: openQueue(pushQueues.backfill, options) }
   const upkeep = openQueue('upkeep', options)
   const runs = openQueue('reconcile', options)
-  const { cataloguePull, reconcileAt, publicFiguresAt } = timesOf(ground, portal)
+  const { cataloguePull, reconcileAt, publicFiguresAt, counters } = timesOf(ground, portal)
   const feeder = startRunFeeder({ due: () => dueRuns(sql), queue: runs, every: 2_000, log })
   const relay = startRelay({
     sql,
@@ -463,6 +477,7 @@ function startScheduler(ground: Ground, pulse: Pulse): (() => Promise<unknown>)[
         reconcileNow: reconcileAt !== 'off' && (await isDailyMissed(sql, reconcileAt)),
         publicFiguresAt,
         publicFiguresNow: publicFiguresAt !== 'off' && (await isPublicFetchMissed(sql, publicFiguresAt)),
+        counters,
       }),
     beat: () => pulse.beat('scheduler', 'relay'),
     log,
@@ -512,6 +527,40 @@ export const lookAtDossiers =
   ({ catalogue }: Pick<Ground, 'catalogue'>): Look =>
   async (tx, localCodes) =>
     releaseForeseen(tx, await catalogue.within(tx), { localCodes })
+
+/** The monthly counters, as this province counts and sends them. */
+export const openCounters = ({
+  sql,
+  catalogue,
+  dialect,
+  settings,
+  portal,
+}: Pick<Ground, 'sql' | 'catalogue' | 'dialect' | 'settings' | 'portal'>): CounterDeps => ({
+  sql,
+  catalogue: () => catalogue.current(),
+  reading: dialect.counters,
+  since: settings.COUNTERS_SINCE,
+  hasPortal: portal !== null,
+})
+
+/** How what was asked for gets to the portal. */
+export const counterCarrier = (
+  { sql, vault }: Pick<Ground, 'sql' | 'vault'>,
+  portal: Portal,
+  onExchange: (exchange: Exchange) => void = () => undefined,
+): CarryDeps => ({
+  sql,
+  portal,
+  held: createHoldWatch(sql),
+  keep: (exchanges) => {
+    exchanges.forEach(onExchange)
+    return keepEvidence(
+      sql,
+      vault,
+      exchanges.map((exchange) => ({ exchange, lanes: [] })),
+    )
+  },
+})
 
 /** The province's units as they are now. */
 export const openUnits = ({ sql, catalogue, settings }: Pick<Ground, 'sql' | 'catalogue' | 'settings'>) =>
@@ -590,6 +639,11 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, que
     catalogue: () => catalogue.current(),
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
+  const counters = openCounters(ground)
+  registerCounterRoutes(app, {
+    ...counters,
+    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
+  })
   const deliveryRoutes: DeliveryRouteDeps = {
     sql,
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
@@ -643,6 +697,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, que
     newestDay: (agencies) => newestDay(sql, limitOf(agencies)),
     publicMap: publicReport?.map ?? null,
   })
+  addCounterPages(console, { ...counters, write: (format, table) => lists.write(format, table) })
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   addAdministration(console, ground, queues)

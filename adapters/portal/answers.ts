@@ -104,7 +104,7 @@ function leaf(value: unknown): string | null {
   return text(isRecord(inner) ? inner['#text'] : inner)
 }
 
-export type Purpose = 'create' | 'update' | 'steps' | 'read' | 'login'
+export type Purpose = 'create' | 'update' | 'steps' | 'counters' | 'read' | 'login'
 
 export interface Verdict {
   readonly class: AnswerClass | 'session-expired'
@@ -153,11 +153,11 @@ function ruled(means: AnswerRule['means'], purpose: Purpose): Verdict {
   const unrecognised: Verdict = { class: 'unrecognised', failure: 'portal-unrecognised' }
   switch (means) {
     case 'exists':
-      // "It is there" is what an update and a step wish for, and says nothing about a read.
+      // "It is there" is what an update and a step wish for, and says nothing about a read. Of counters nobody knows what it would mean.
       if (purpose === 'create') return { class: 'exists' }
       return purpose === 'update' || purpose === 'steps' ? { class: 'ok' } : unrecognised
     case 'absent':
-      return purpose === 'create' || purpose === 'login' ? unrecognised : { class: 'absent' }
+      return purpose === 'create' || purpose === 'login' || purpose === 'counters' ? unrecognised : { class: 'absent' }
     case 'refused':
       return { class: 'refused', failure: 'portal-refused' }
     case 'transient':

@@ -9,6 +9,7 @@ import type {
   LookUpAnswer,
   Pace,
   Portal,
+  PortalCounters,
   PortalDossier,
   PortalStep,
   PullAnswer,
@@ -28,7 +29,7 @@ import { addressOf, bodiesOf, headersOf, methodOf } from './request.ts'
 import type { Operation } from './request.ts'
 import { ageOf, createSessions } from './session.ts'
 import type { LoggedIn, NoSession } from './session.ts'
-import { dossierPayload, problems, stepPayload } from './wire.ts'
+import { countersPayload, dossierPayload, problems, stepPayload } from './wire.ts'
 
 export interface PortalOptions {
   /** The forwarder's base, for example `http://adapter:8080/XrdAdapter/RestService/forward`, or the gateway's. */
@@ -79,6 +80,7 @@ export function createPortal(options: PortalOptions): Portal {
     extras: extraLists(dialect),
     pull: (what, call) => pullList(exchange, options, what, call),
     pullProcedure: (code, call) => pullProcedure(exchange, options, code, call),
+    sendCounters: (counters, call) => sendCounters(exchange, dialect, counters, call),
     checkLogin: (call) => exchange.checkLogin(call),
   }
 }
@@ -120,6 +122,20 @@ async function lookUp(exchange: Exchanger, dialect: Dialect, code: string, call:
   const fields = isRecord(row) ? row : {}
   const steps = stepsColumn === null ? undefined : value(fields, stepsColumn)
   return { ...answer, record: { fields, ...(Array.isArray(steps) ? { steps: steps.filter(isRecord) } : {}) } }
+}
+
+async function sendCounters(
+  exchange: Exchanger,
+  dialect: Dialect,
+  counters: PortalCounters,
+  call: Call,
+): Promise<Answer> {
+  if (dialect.counters === null)
+    return { class: 'busy', failure: 'portal-unrecognised', message: 'no monthly counters here', exchanges: [] }
+  const { service, endpoint } = dialect.counters
+  const data = [countersPayload(counters, dialect, dialect.counters)]
+  const operation: Operation = { service, purpose: 'counters', endpoint, fields: {}, data, items: 1, personal: [] }
+  return (await exchange.work(operation, call)).answer
 }
 
 async function pullList<K extends keyof CatalogueRows>(
@@ -285,8 +301,9 @@ function createExchange(options: PortalOptions) {
     const first = await attempt(operation, call, trail)
     if (!first.ok) return { answer: busy(first, trail), rows: [] }
     const isExpired = first.outcome.verdict.class === 'session-expired'
-    if (first.session === null || !(isExpired || isSuspect(first.outcome, first.session, suspectAfter)))
-      return answered(first.outcome, trail)
+    // Nothing shows afterwards how often counters were taken: they go again only when they were certainly not.
+    const isSuspected = operation.purpose !== 'counters' && isSuspect(first.outcome, first.session, suspectAfter)
+    if (first.session === null || !(isExpired || isSuspected)) return answered(first.outcome, trail)
     const second = await attempt(operation, call, trail, first.session.generation)
     // A readable answer that was only suspected stands, when the second try brought none.
     const broughtNone = !second.ok || ['busy', 'session-expired'].includes(second.outcome.verdict.class)
@@ -304,7 +321,8 @@ function createExchange(options: PortalOptions) {
   return { work, checkLogin }
 }
 
-function isSuspect({ verdict }: Outcome, session: KnownSession, suspectAfter: number): boolean {
+function isSuspect({ verdict }: Outcome, session: KnownSession | null, suspectAfter: number): boolean {
+  if (session === null) return false
   return verdict.class === 'unrecognised' && ageOf(session) > suspectAfter
 }
 

@@ -38,7 +38,7 @@ export function addressOf(peer: Peer, operation: Operation, withQuery: boolean):
 
 function pathOf({ paths }: Dialect, { purpose, endpoint }: Operation): string {
   if (purpose === 'login') return paths.login ?? ''
-  if (purpose === 'read') return endpoint === 'share' ? paths.share : paths.integration
+  if (purpose === 'read' || purpose === 'counters') return endpoint === 'share' ? paths.share : paths.integration
   return paths[purpose] ?? paths.integration
 }
 

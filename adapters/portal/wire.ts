@@ -1,7 +1,7 @@
-import type { Dialect } from '../../config/dialects.ts'
+import type { Counters, Dialect } from '../../config/dialects.ts'
 import type { Status } from '../../config/statuses.ts'
 import type { DossierContent } from '../../src/dossiers/model.ts'
-import type { PortalDossier, PortalProblem, PortalStep } from '../../src/delivery/portal.ts'
+import type { PortalCounters, PortalDossier, PortalProblem, PortalStep } from '../../src/delivery/portal.ts'
 
 /**
  * Plain words to the portal's words. Nothing is made up: a value we do not have goes out as the dialect's missing value,
@@ -61,6 +61,48 @@ export function stepPayload({ dossierCode, step, status }: PortalStep, dialect: 
     NgayBatDau: wireTime(step.startedAt),
     NgayKetThucTheoQuyDinh: wireTime(step.dueAt),
   })
+}
+
+/** Every value is text, numbers as well (spec 5.7). */
+export function countersPayload(
+  { month, code, name, kind, figures }: PortalCounters,
+  dialect: Dialect,
+  counters: Counters,
+): WireRecord {
+  const { received, carried, handledInTime, handledLate, pendingInTime, pendingLate } = figures
+  const [handled, pending] = [handledInTime + handledLate, pendingInTime + pendingLate]
+  const [ofHandled, ofPending] = [shares(handledInTime, handled, counters), shares(pendingInTime, pending, counters)]
+  const [year, number] = month.split('-')
+  return scalars(dialect, {
+    Thang: String(Number(number)),
+    Nam: year,
+    SoNhanTrongKy: String(received),
+    SoTonKyTruoc: String(carried),
+    TongSoXuLy: String(received + carried),
+    TongDaXuLy: String(handled),
+    TongXuLyDungHan: String(handledInTime),
+    PhanTramXuLyDungHan: ofHandled.inTime,
+    TongXuLyTreHan: String(handledLate),
+    PhanTramXuLyTreHan: ofHandled.late,
+    TongChuaXuLy: String(pending),
+    TongChuaXuLyTrongHan: String(pendingInTime),
+    PhanTramChuaXuLyTrongHan: ofPending.inTime,
+    TongChuaXuLyTreHan: String(pendingLate),
+    PhanTramChuaXuLyTreHan: ofPending.late,
+    GhiChu: undefined,
+    Madonvi: code,
+    TenDonVi: name,
+    LoaiThongKe: kind,
+  })
+}
+
+/** Two percentages that make a hundred however they are rounded. */
+function shares(inTime: number, total: number, { decimal, decimals, zeroOfZero }: Counters) {
+  if (total === 0) return { inTime: zeroOfZero, late: zeroOfZero }
+  const whole = 100 * 10 ** decimals
+  const share = Math.round((inTime * whole) / total)
+  const written = (units: number) => (units / 10 ** decimals).toFixed(decimals).replace('.', decimal)
+  return { inTime: written(share), late: written(whole - share) }
 }
 
 function identity({ code, procedure }: PortalDossier): Scalars {

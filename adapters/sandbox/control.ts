@@ -35,7 +35,7 @@ export function addControl(server: FastifyInstance, parts: SandboxParts): void {
   addSwitches(server, parts)
 }
 
-function addFigures(server: FastifyInstance, { store, meter, sessions, faults }: SandboxParts): void {
+function addFigures(server: FastifyInstance, { store, counters, meter, sessions, faults }: SandboxParts): void {
   server.get('/sandbox/stats', () => ({
     dossiers: store.size,
     creates: store.creates,
@@ -46,6 +46,7 @@ function addFigures(server: FastifyInstance, { store, meter, sessions, faults }:
     ...meter.figures(),
     faults: faults.list(),
   }))
+  server.get('/sandbox/counters', () => counters.all())
   server.delete('/sandbox/stats', (_request, reply) => {
     meter.reset()
     return done(reply)

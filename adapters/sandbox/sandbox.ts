@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Catalogue } from './catalogue.ts'
 import { addControl, type SandboxParts } from './control.ts'
+import { CounterStore } from './counters.ts'
 import { destinationOf, visitOf, type Visit } from './doors.ts'
 import { Faults, type Strike } from './faults.ts'
 import { History } from './history.ts'
@@ -43,6 +44,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     history,
     catalogue: new Catalogue(configuration.publishedOn),
     store: new DossierStore(history),
+    counters: new CounterStore(),
     sessions: new Sessions(configuration.seed),
     faults: new Faults(configuration.seed),
     meter: new Meter(),

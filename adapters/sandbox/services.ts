@@ -1,6 +1,7 @@
 import { hashed } from './chance.ts'
 import { fullRow, type Catalogue } from './catalogue.ts'
 import type { Faults, Strike, Target } from './faults.ts'
+import type { CounterStore } from './counters.ts'
 import { codeOf, isItem, judgeDossier, judgeStep, movesBackward, provinceOf, type Refusal } from './rules.ts'
 import type { Sessions } from './sessions.ts'
 import type { SandboxConfiguration } from './settings.ts'
@@ -30,6 +31,7 @@ export interface PortalParts {
   readonly configuration: SandboxConfiguration
   readonly catalogue: Catalogue
   readonly store: DossierStore
+  readonly counters: CounterStore
   readonly sessions: Sessions
   readonly faults: Faults
 }
@@ -61,6 +63,7 @@ function stores(strike: Strike): boolean {
 function judge(parts: PortalParts, call: PortalCall, strike: Strike): PortalAnswer {
   if (call.service === 'DongBoHoSoMC') return syncDossiers(parts, call, strike)
   if (call.service === 'CapNhatTienDoHoSoMC') return addSteps(parts, call, strike)
+  if (call.service === 'DongBoThongKeHoSo') return parts.counters.take(call.items, parts.configuration.strict)
   const read = reads.get(call.service)
   return read ? read(parts, call.fields, strike) : refused('Dịch vụ không được hỗ trợ')
 }
@@ -232,7 +235,7 @@ const reads: ReadonlyMap<string, Read> = new Map(
   }),
 )
 
-const others: ReadonlySet<string> = new Set(['login', 'DongBoHoSoMC', 'CapNhatTienDoHoSoMC'])
+const others: ReadonlySet<string> = new Set(['login', 'DongBoHoSoMC', 'CapNhatTienDoHoSoMC', 'DongBoThongKeHoSo'])
 
 export function isService(name: string): boolean {
   return others.has(name) || reads.has(name)

@@ -1,7 +1,7 @@
 /** What whoever looks after the service is shown, and the ports by which it is asked for. */
 
 /** A task that is done by the clock. */
-export const scheduledTasks = ['pull-catalogue', 'reconcile', 'public-figures', 'rotate'] as const
+export const scheduledTasks = ['pull-catalogue', 'reconcile', 'public-figures', 'counters', 'rotate'] as const
 export type ScheduledTask = (typeof scheduledTasks)[number]
 
 /** When a task is due by its pattern; null: it is switched off. */

@@ -6,6 +6,7 @@ export const taskWords: Readonly<Record<ScheduledTask, Words>> = {
   'pull-catalogue': { vi: 'Tải danh mục quốc gia', en: 'Pull of the national catalogue' },
   reconcile: { vi: 'Đối soát hằng ngày', en: 'Daily reconciliation' },
   'public-figures': { vi: 'Lấy số liệu công khai của Cổng', en: "Fetch of the portal's public figures" },
+  counters: { vi: 'Gửi số liệu tháng', en: 'Sending of monthly counters' },
   rotate: { vi: 'Dọn dữ liệu cũ và chụp tỷ lệ trong ngày', en: "Rotation of old data and the day's snapshot" },
 }
 

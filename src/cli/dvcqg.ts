@@ -25,6 +25,7 @@ const commands: Readonly<Record<string, () => Promise<Adder>>> = {
   report: async () => (await import('./commands/report.ts')).addReport,
   score: async () => (await import('./commands/score.ts')).addScore,
   'public-figures': async () => (await import('./commands/public-figures.ts')).addPublicFigures,
+  counters: async () => (await import('./commands/counters.ts')).addCounters,
   reconcile: async () => (await import('./commands/reconcile.ts')).addReconcile,
   discrepancies: async () => (await import('./commands/discrepancies.ts')).addDiscrepancies,
   resend: async () => (await import('./commands/resend.ts')).addResend,

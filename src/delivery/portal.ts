@@ -1,3 +1,4 @@
+import type { SentUnit } from '../counters/model.ts'
 import type { Level } from '../organisations/model.ts'
 import type { Status } from '../../config/statuses.ts'
 import type { DossierContent, Step } from '../dossiers/model.ts'
@@ -27,6 +28,8 @@ export interface Portal {
   readonly extras: readonly ExtraList[]
   pull<K extends keyof CatalogueRows>(what: K, call: Call): Promise<PullAnswer<CatalogueRows[K]>>
   pullProcedure(code: string, call: Call): Promise<PullAnswer<CatalogueRows['procedures']>>
+  /** The counters of one unit for one month. Nothing looks them up: an unknown outcome stays one until a person decides. */
+  sendCounters(counters: PortalCounters, call: Call): Promise<Answer>
   /** Logs in and forgets the session: for `doctor`. */
   checkLogin(call: Call): Promise<Answer>
 }
@@ -70,6 +73,13 @@ export interface Call {
    * throws is passed on to the caller unchanged.
    */
   readonly lastCheck?: () => Promise<void>
+}
+
+export interface PortalCounters extends SentUnit {
+  /** `yyyy-MM`. */
+  readonly month: string
+  /** What the portal calls the kind of counting. */
+  readonly kind: string
 }
 
 /**

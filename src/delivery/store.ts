@@ -443,10 +443,13 @@ function evidenceCte(sql: Sql, vault: Vault, evidence: readonly Evidence[]) {
 
 const base64 = (bytes: Buffer): string => bytes.toString('base64')
 
-/** Keeps calls that decided nothing for their lanes, and calls that carried none (logins, catalogue pulls). */
-export async function keepEvidence(sql: Sql, vault: Vault, evidence: readonly Evidence[]): Promise<void> {
-  if (evidence.length === 0) return
-  await persistently(() => sql`with ${evidenceCte(sql, vault, evidence)} select count(*) from call`)
+/** Keeps calls that decided nothing for their lanes, and calls that carried none (logins, catalogue pulls); their ids, in their order. */
+export async function keepEvidence(sql: Sql, vault: Vault, evidence: readonly Evidence[]): Promise<number[]> {
+  if (evidence.length === 0) return []
+  const rows = await persistently(
+    () => sql<{ id: number }[]>`with ${evidenceCte(sql, vault, evidence)} select id from call order by call`,
+  )
+  return rows.map(({ id }) => id)
 }
 
 /** What the portal took (or was seen to hold) of a lane in a worker's hands. */

@@ -1,4 +1,5 @@
 import type { Status } from '../../config/statuses.ts'
+import type { CourseColumns } from '../counters/model.ts'
 import { speaksFor, type ApiClient, type Spelling } from '../platform/auth.ts'
 import type { Vault } from '../platform/crypto.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
@@ -58,6 +59,7 @@ export interface IntakeDeps {
 export interface Scored {
   readonly outcomes: string
   readonly dueAt: string | null
+  readonly course: CourseColumns
 }
 
 /** Clocks of one-stop systems are allowed to run ahead this much. A time in the far future would make every later change look old. */
@@ -351,7 +353,7 @@ const asDossier = ({ scored }: IntakeDeps, { item, row, agencyCode, status, chan
   hash: item.hash,
   changeId,
   flags,
-  ...(scored?.(item.content, status) ?? { outcomes: null, dueAt: null }),
+  ...(scored?.(item.content, status) ?? { outcomes: null, dueAt: null, course: null }),
 })
 
 function asChange(vault: Vault, { item, row, verdict, changeId, number, flags, status }: Judged): NewChange {

@@ -1,4 +1,5 @@
 import type { Status } from '../../config/statuses.ts'
+import type { CourseColumns } from '../counters/model.ts'
 import type { LaneState } from '../delivery/model.ts'
 import type { Sql, Tx } from '../platform/database.ts'
 
@@ -38,6 +39,8 @@ export interface NewDossier {
   /** What its content means for the index, null where nobody judges. */
   readonly outcomes: string | null
   readonly dueAt: string | null
+  /** What it says of its course, likewise. */
+  readonly course: CourseColumns | null
 }
 
 export interface NewChange {
@@ -107,11 +110,12 @@ export async function insertDossiers(tx: Tx, rows: readonly NewDossier[]): Promi
   const sorted = [...rows].sort((a, b) => (a.code < b.code ? -1 : 1))
   const created = await tx`
     insert into dossiers (id, code, source, agency_code, level, procedure_code, status, source_status, channel, received_at,
-      promised_at, finished_at, changed_at, version, hash, change_id, intake_agency_code, receiving_agency_code, outcomes, due_at)
+      promised_at, finished_at, changed_at, version, hash, change_id, intake_agency_code, receiving_agency_code, outcomes, due_at,
+      course_revision, end_kind, ended_at, pauses, pauses_untold_from)
     overriding system value
     select r.id, r.code, r.source, r.agency_code, r.level, r.procedure_code, r.status, r.source_status, r.channel, r.received_at,
       r.promised_at, r.finished_at, r.changed_at, r.version, decode(r.hash, 'hex'), r.change_id, r.intake_agency_code, r.receiving_agency_code,
-      r.outcomes, r.due_at
+      r.outcomes, r.due_at, r.course_revision, r.end_kind, r.ended_at, r.pauses::tstzmultirange, r.pauses_untold_from
     from ${rowsOf(tx, sorted)}
     on conflict (code) do nothing`
   return created.count
@@ -128,6 +132,8 @@ export async function updateDossiers(tx: Tx, rows: readonly (NewDossier & { isCh
         finished_at = r.finished_at, changed_at = r.changed_at, version = coalesce(r.version, d.version),
         hash = decode(r.hash, 'hex'), change_id = r.change_id, intake_agency_code = r.intake_agency_code,
         receiving_agency_code = r.receiving_agency_code, outcomes = r.outcomes, due_at = r.due_at,
+        course_revision = r.course_revision, end_kind = r.end_kind, ended_at = r.ended_at, pauses = r.pauses::tstzmultirange,
+        pauses_untold_from = r.pauses_untold_from,
         flags = (select coalesce(array_agg(distinct flag), '{}') from unnest(d.flags || string_to_array(nullif(r.flags, ''), ',')) flag),
         changes = d.changes + 1, updated_at = now()
       from ${rowsOf(tx, changes)} where d.id = r.id`
@@ -140,6 +146,7 @@ export async function updateDossiers(tx: Tx, rows: readonly (NewDossier & { isCh
 
 function rowsOf(tx: Tx, rows: readonly NewDossier[]) {
   const column = <K extends keyof NewDossier>(key: K) => rows.map((row) => row[key])
+  const course = <K extends keyof CourseColumns>(key: K) => rows.map((row) => row.course?.[key] ?? null)
   return tx`unnest(
     ${plain(column('id'))}::bigint[], ${column('code')}::text[], ${column('source')}::text[], ${column('agencyCode')}::text[],
     ${column('level')}::text[], ${column('procedureCode')}::text[], ${column('status')}::text[],
@@ -148,9 +155,12 @@ function rowsOf(tx: Tx, rows: readonly NewDossier[]) {
     ${plain(column('changedAt'))}::timestamptz[], ${plain(column('version'))}::bigint[],
     ${hex(column('hash'))}::text[], ${plain(column('changeId'))}::bigint[], ${flagged(rows)}::text[],
     ${column('intakeAgencyCode')}::text[], ${column('receivingAgencyCode')}::text[],
-    ${plain(column('outcomes'))}::text[], ${plain(column('dueAt'))}::timestamptz[]
+    ${plain(column('outcomes'))}::text[], ${plain(column('dueAt'))}::timestamptz[],
+    ${plain(course('courseRevision'))}::smallint[], ${plain(course('endKind'))}::text[], ${plain(course('endedAt'))}::timestamptz[],
+    ${course('pauses')}::text[], ${plain(course('pausesUntoldFrom'))}::timestamptz[]
   ) as r(id, code, source, agency_code, level, procedure_code, status, source_status, channel, received_at, promised_at,
-    finished_at, changed_at, version, hash, change_id, flags, intake_agency_code, receiving_agency_code, outcomes, due_at)`
+    finished_at, changed_at, version, hash, change_id, flags, intake_agency_code, receiving_agency_code, outcomes, due_at,
+    course_revision, end_kind, ended_at, pauses, pauses_untold_from)`
 }
 
 export async function insertChanges(tx: Tx, rows: readonly NewChange[]): Promise<void> {

@@ -3,11 +3,12 @@ import type { DossierContent } from '../dossiers/model.ts'
 import type { Vault } from '../platform/crypto.ts'
 import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
 import { statusOf, type Catalogue } from '../procedures/model.ts'
+import { courseRevision, type CourseColumns } from '../counters/model.ts'
 import { placeOf, reasonOf, rulesRevision } from './model.ts'
 import { scoredContent } from './rules.ts'
 
 /**
- * Judges what was stored before there were scores, under older rules, or with a status word that was mapped since. It opens contents page by page and keeps only letters; whatever
+ * Judges what was stored before there were scores or monthly counters, under older rules, or with a status word that was mapped since. It opens contents page by page and keeps only letters and times; whatever
  * was done stays done, so that it may be stopped and started again at any time, beside a running service.
  */
 export interface RecomputeProgress {
@@ -48,7 +49,7 @@ export async function recomputeScores(
 const unmapped = reasonOf('status-unmapped').mark
 
 function isOpen(sql: Sql | Tx, { statuses }: Catalogue): Fragment {
-  return sql`outcomes is null or left(outcomes, 1) <> ${rulesRevision} or (
+  return sql`outcomes is null or left(outcomes, 1) <> ${rulesRevision} or course_revision is distinct from ${courseRevision} or (
     substr(outcomes, ${placeOf('onTime')}::int, 1) = ${unmapped} and source || '|' || source_status = any(${[...statuses.keys()]}::text[]))`
 }
 
@@ -90,11 +91,23 @@ function opened(vault: Vault, code: string, content: Buffer): DossierContent | n
   }
 }
 
-async function keep(tx: Tx, judged: readonly { id: number; outcomes: string; dueAt: string | null }[]): Promise<void> {
+interface Judged {
+  readonly id: number
+  readonly outcomes: string
+  readonly dueAt: string | null
+  readonly course: CourseColumns
+}
+
+async function keep(tx: Tx, judged: readonly Judged[]): Promise<void> {
   if (judged.length === 0) return
+  const column = <K extends keyof Judged>(key: K) => judged.map((one) => one[key])
+  const course = <K extends keyof CourseColumns>(key: K) => judged.map((one) => one.course[key])
   await tx`
-    update dossiers d set outcomes = r.outcomes, due_at = r.due_at
-    from unnest(${judged.map(({ id }) => id)}::bigint[], ${judged.map(({ outcomes }) => outcomes)}::text[],
-      ${judged.map(({ dueAt }) => dueAt)}::timestamptz[]) as r(id, outcomes, due_at)
+    update dossiers d set outcomes = r.outcomes, due_at = r.due_at, course_revision = r.course_revision, end_kind = r.end_kind,
+      ended_at = r.ended_at, pauses = r.pauses::tstzmultirange, pauses_untold_from = r.pauses_untold_from
+    from unnest(${column('id')}::bigint[], ${column('outcomes')}::text[], ${column('dueAt')}::timestamptz[],
+      ${course('courseRevision')}::smallint[], ${course('endKind')}::text[], ${course('endedAt')}::timestamptz[],
+      ${course('pauses')}::text[], ${course('pausesUntoldFrom')}::timestamptz[])
+      as r(id, outcomes, due_at, course_revision, end_kind, ended_at, pauses, pauses_untold_from)
     where d.id = r.id`
 }

@@ -1,13 +1,11 @@
-import type { Status } from '../../config/statuses.ts'
+import { stops, type Status } from '../../config/statuses.ts'
 import type { ScoreReasonCode } from '../../config/score-reasons.ts'
 import { indicators } from '../../config/score-766.ts'
+import { courseColumns, courseOf } from '../counters/model.ts'
 import type { DossierContent } from '../dossiers/model.ts'
 import { marksOf, reasonOf, type ContentReasons, type IndicatorOutcome, type ScoreFacts } from './model.ts'
 
 /** The rules of the note for one dossier: pure and total. What no field tells is unknown, never won and never lost. */
-
-/** Ends of a dossier that are no result. */
-export const stops: readonly Status[] = ['stopped', 'not-accepted', 'withdrawn']
 
 export interface ContentJudgement {
   readonly reasons: ContentReasons
@@ -209,8 +207,8 @@ function populationData(content: DossierContent): ScoreReasonCode {
   return (content.databases ?? []).length > 0 ? 'database-unknown' : 'no-population-data'
 }
 
-/** As the ledger keeps it. */
+/** As the ledger keeps it: letters for the index, and the course for counting past months. */
 export function scoredContent(content: DossierContent, status: Status | null) {
   const { reasons, dueAt } = judgeContent(content, status)
-  return { outcomes: marksOf(reasons), dueAt }
+  return { outcomes: marksOf(reasons), dueAt, course: courseColumns(courseOf(content, status)) }
 }

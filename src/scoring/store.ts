@@ -1,6 +1,6 @@
 import type { Indicator, ScoreVersionId } from '../../config/score-766.ts'
 import { scoreReasons, type Outcome, type ScoreReasonCode } from '../../config/score-reasons.ts'
-import type { Status } from '../../config/statuses.ts'
+import { stops, type Status } from '../../config/statuses.ts'
 import type { DossierContent } from '../dossiers/model.ts'
 import type { Vault } from '../platform/crypto.ts'
 import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
@@ -16,7 +16,7 @@ import {
   unjudged,
   type IndicatorOutcome,
 } from './model.ts'
-import { scoreDossier, stops } from './rules.ts'
+import { scoreDossier } from './rules.ts'
 
 /** Sums over the clear columns: no content is opened for them. */
 

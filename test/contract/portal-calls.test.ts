@@ -575,3 +575,112 @@ describe('reads', () => {
     expect(await portal.lookUp(code, call)).toMatchObject({ class: 'unrecognised', exchanges: [] })
   })
 })
+
+describe('monthly counters', () => {
+  const figures = { received: 100, carried: 5, handledInTime: 88, handledLate: 2, pendingInTime: 14, pendingLate: 1 }
+  const counters = { month: '2020-07', code: unit, name: 'UBND tỉnh Ví Dụ', kind: '1', figures }
+  const backfill = { ...call, urgency: 'backfill' as const }
+  const nothing = { received: 0, carried: 0, handledInTime: 0, handledLate: 0, pendingInTime: 0, pendingLate: 0 }
+  const reading = dialects.get('xrd-2022')!.counters!
+
+  const sent = async (wish: Partial<typeof counters> = {}, setup: Setup = {}) => {
+    const { portal } = ready(setup)
+    let body: Record<string, unknown> = {}
+    data((one: Record<string, unknown>) => {
+      body = one
+      return true
+    }).reply(200, ok)
+    const answer = await portal.sendCounters({ ...counters, ...wish }, backfill)
+    return { body, answer, row: (body['data'] as Record<string, string>[])[0]! }
+  }
+
+  it('go out as the field shows them: every value a text, under its own name', async () => {
+    const { body, answer, row } = await sent()
+    expect(Object.keys(body)).toEqual(['session', 'madonvi', 'service', 'data'])
+    expect(body).toMatchObject({ madonvi: unit, service: 'DongBoThongKeHoSo' })
+    expect(row).toEqual({
+      Thang: '7',
+      Nam: '2020',
+      SoNhanTrongKy: '100',
+      SoTonKyTruoc: '5',
+      TongSoXuLy: '105',
+      TongDaXuLy: '90',
+      TongXuLyDungHan: '88',
+      PhanTramXuLyDungHan: '97.78',
+      TongXuLyTreHan: '2',
+      PhanTramXuLyTreHan: '2.22',
+      TongChuaXuLy: '15',
+      TongChuaXuLyTrongHan: '14',
+      PhanTramChuaXuLyTrongHan: '93.33',
+      TongChuaXuLyTreHan: '1',
+      PhanTramChuaXuLyTreHan: '6.67',
+      GhiChu: '',
+      Madonvi: unit,
+      TenDonVi: 'UBND tỉnh Ví Dụ',
+      LoaiThongKe: '1',
+    })
+    expect(answer).toMatchObject({ class: 'ok', exchanges: [{ service: 'DongBoThongKeHoSo', items: 1, class: 'ok' }] })
+    expect(answer.exchanges[0]!.requestBody).not.toContain('SESSION')
+  })
+
+  it.each([
+    [1, 3, '33.33', '66.67'],
+    [1, 6, '16.67', '83.33'],
+    [1, 200_000, '0.00', '100.00'],
+    [0, 7, '0.00', '100.00'],
+    [7, 7, '100.00', '0.00'],
+  ])('%i of %i in time are percentages that make a hundred', async (inTime, total, share, rest) => {
+    const { row } = await sent({ figures: { ...figures, handledInTime: inTime, handledLate: total - inTime } })
+    expect([row['PhanTramXuLyDungHan'], row['PhanTramXuLyTreHan']]).toEqual([share, rest])
+  })
+
+  it('leave the sign, the decimals and the percentage of nothing to the dialect', async () => {
+    expect((await sent({ figures: nothing })).row).toMatchObject({ PhanTramXuLyDungHan: '0', PhanTramXuLyTreHan: '0' })
+    const change = { counters: { ...reading, decimal: ',' as const, decimals: 1, zeroOfZero: '' } }
+    expect((await sent({}, { change })).row).toMatchObject({ PhanTramXuLyDungHan: '97,8', PhanTramXuLyTreHan: '2,2' })
+    expect((await sent({ figures: nothing }, { change })).row).toMatchObject({ PhanTramXuLyDungHan: '' })
+  })
+
+  it('go to the endpoint of their dialect, after a new login when the session is over', async () => {
+    const change = {
+      counters: { ...reading, service: 'ThongKe', endpoint: 'share' as const },
+      paths: { ...dialects.get('xrd-2022')!.paths, share: 'mapi/{service}' },
+      ...withRules(expiryRule),
+    }
+    const { portal } = ready({ change })
+    nock(host).post(`${base}/mapi/ThongKe${query}`).reply(200, expired)
+    login('SESSION-TWO')
+    nock(host)
+      .post(`${base}/mapi/ThongKe${query}`, (body: Record<string, unknown>) => body['session'] === 'SESSION-TWO')
+      .reply(200, ok)
+    const answer = await portal.sendCounters(counters, backfill)
+    expect(answer.class).toBe('ok')
+    expect(answer.exchanges.map(({ service }) => service)).toEqual(['ThongKe', 'login', 'ThongKe'])
+  })
+
+  it('are judged by the rules of the dialect; what no rule knows stays open', async () => {
+    const change = withRules({ services: ['DongBoThongKeHoSo'], codes: ['-10'], means: 'refused' })
+    const { portal } = ready({ change })
+    data().reply(200, { error_code: '-10', message: 'Thiếu trường' })
+    expect(await portal.sendCounters(counters, backfill)).toMatchObject({ class: 'refused', code: '-10' })
+    data().reply(200, { error_code: '7', message: '?' })
+    expect(await portal.sendCounters(counters, backfill)).toMatchObject({ class: 'unrecognised' })
+    data().reply(500, 'oops')
+    expect(await portal.sendCounters(counters, backfill)).toMatchObject({ class: 'unknown' })
+  })
+
+  it('never go twice on the suspicion that the session was at fault', async () => {
+    const sessions = new MemorySessions()
+    sessions.put('SESSION-OLD', 120_000)
+    const { portal } = setUp({ sessions })
+    data().reply(200, { error_code: '7', message: '?' })
+    expect(await portal.sendCounters(counters, backfill)).toMatchObject({ class: 'unrecognised', code: '7' })
+  })
+
+  it('do not leave where the dialect has no such service, or the gate is closed', async () => {
+    const none = ready({ change: { counters: null } })
+    expect(await none.portal.sendCounters(counters, backfill)).toMatchObject({ class: 'busy', exchanges: [] })
+    const { portal } = ready({ closed: ['DongBoThongKeHoSo'] })
+    expect(await portal.sendCounters(counters, backfill)).toMatchObject({ class: 'busy', failure: 'portal-pace' })
+  })
+})

@@ -257,3 +257,60 @@ describe('gateways', () => {
     expect(await read.json()).toMatchObject({ result: [{ MaHoSo: codeOf(1) }] })
   })
 })
+
+describe('the monthly counters', () => {
+  const row = {
+    Thang: '7',
+    Nam: '2020',
+    SoNhanTrongKy: '100',
+    SoTonKyTruoc: '5',
+    TongSoXuLy: '105',
+    TongDaXuLy: '90',
+    TongXuLyDungHan: '88',
+    PhanTramXuLyDungHan: '97.78',
+    TongXuLyTreHan: '2',
+    PhanTramXuLyTreHan: '2.22',
+    TongChuaXuLy: '15',
+    TongChuaXuLyTrongHan: '14',
+    PhanTramChuaXuLyTrongHan: '93.33',
+    TongChuaXuLyTreHan: '1',
+    PhanTramChuaXuLyTreHan: '6.67',
+    GhiChu: '',
+    Madonvi: unit,
+    TenDonVi: 'UBND tỉnh Ví Dụ',
+    LoaiThongKe: '1',
+  }
+  const held = async () => (await (await fetch(`${sandbox.controlUrl}/counters`)).json()) as unknown[]
+
+  it('are taken, and the newest ones kept', async () => {
+    expect(await client.call('DongBoThongKeHoSo', { data: [row] })).toMatchObject({ error_code: '0' })
+    const newer = { ...row, TenDonVi: 'UBND tỉnh Ví Dụ (mới)' }
+    expect(await client.call('DongBoThongKeHoSo', { data: [newer] })).toMatchObject({ error_code: '0' })
+    expect(await held()).toEqual([{ row: newer, times: 2 }])
+  })
+
+  it.each([
+    ['a number', { SoNhanTrongKy: 100 }],
+    ['a sum that does not hold', { TongSoXuLy: '104' }],
+    ['percentages that make no hundred', { PhanTramXuLyTreHan: '2.23' }],
+    [
+      'a percentage of nothing',
+      {
+        SoNhanTrongKy: '90',
+        SoTonKyTruoc: '0',
+        TongSoXuLy: '90',
+        TongChuaXuLy: '0',
+        TongChuaXuLyTrongHan: '0',
+        TongChuaXuLyTreHan: '0',
+      },
+    ],
+    ['no month', { Thang: '13' }],
+    ['no kind', { LoaiThongKe: '' }],
+    ['a unit under another name', { MaDonVi: unit, Madonvi: undefined }],
+  ])('are refused with %s', async (_what, change) => {
+    const before = await held()
+    const answer = await client.call('DongBoThongKeHoSo', { data: [{ ...row, ...change }] })
+    expect(answer).toMatchObject({ error_code: '-10' })
+    expect(await held()).toEqual(before)
+  })
+})

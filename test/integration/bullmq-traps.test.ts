@@ -302,6 +302,7 @@ describe('a schedule', () => {
     reconcileAt: 'off',
     reconcileNow: false,
     ...noFigures,
+    counters: false,
   }
   beforeAll(async () => {
     upkeep = openQueue('upkeep', { ...optionsOf(), prefix: `${scene.servers.queuePrefix}-schedules` })
@@ -349,6 +350,7 @@ describe('a schedule', () => {
       reconcileNow: false,
       publicFiguresAt: '06:00',
       publicFiguresNow: false,
+      counters: true,
     })
     expect(await upkeep.getJobScheduler('reconcile')).toMatchObject({ pattern: '0 30 1 * * *', tz: 'Asia/Ho_Chi_Minh' })
     expect(await upkeep.getJobScheduler('public-figures')).toMatchObject({
@@ -356,6 +358,9 @@ describe('a schedule', () => {
       tz: 'Asia/Ho_Chi_Minh',
     })
     expect(await upkeep.getJobScheduler('pull-catalogue')).toMatchObject({ pattern: '0 0 2 * * *' })
+    // Whether a month is due, and whether its day was missed, the ledger says at every start.
+    expect(await upkeep.getJobScheduler('counters')).toMatchObject({ pattern: '0 0 7 * * *', tz: 'Asia/Ho_Chi_Minh' })
+    expect((await upkeep.getJobs(['waiting'])).map(({ name }) => name)).toContain('counters')
     expect(await pulls()).toHaveLength(1)
     await reconcileSchedules(upkeep, {
       cataloguePull: 'off',
@@ -363,10 +368,12 @@ describe('a schedule', () => {
       reconcileAt: 'off',
       reconcileNow: false,
       ...noFigures,
+      counters: false,
     })
     expect(await pulls()).toHaveLength(0)
     expect(await upkeep.getJobScheduler('reconcile')).toBeUndefined()
     expect(await upkeep.getJobScheduler('public-figures')).toBeUndefined()
+    expect(await upkeep.getJobScheduler('counters')).toBeUndefined()
   })
 })
 

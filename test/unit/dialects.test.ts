@@ -36,6 +36,15 @@ describe('a dialect file', () => {
   })
   it('that changes nothing but its name is as good as its base', () =>
     expect(read({ extends: 'xrd-2022', name: 'x' })).toEqual({ ...dialects.get('xrd-2022')!, name: 'x' }))
+  it('says in part how monthly counters are read, or that there are none', () => {
+    const base = dialects.get('xrd-2022')!.counters!
+    expect(base.kind).toBeNull()
+    const known = read({ extends: 'xrd-2022', name: 'ours', counters: { kind: '1', zeroUnits: 'sent' } })
+    expect(known.counters).toEqual({ ...base, kind: '1', zeroUnits: 'sent' })
+    expect(read({ extends: 'xrd-2022', name: 'ours', counters: null }).counters).toBeNull()
+    expect(read({ extends: 'gateway-paths', name: 'ours', counters: base }).counters).toEqual(base)
+    expect(() => read({ extends: 'gateway-paths', name: 'ours', counters: { kind: '1' } })).toThrow(Error)
+  })
   it('replaces a list as a whole', () => {
     const answers = [{ codes: ['7'], means: 'ok' }]
     expect(read({ extends: 'xrd-2022', name: 'ours', answers }).answers).toEqual(answers)

@@ -21,4 +21,4 @@ create table task_turns (
   finished_at timestamptz,
   failed boolean not null default false
 );
-insert into task_turns (task) values ('pull-catalogue'), ('reconcile'), ('public-figures'), ('rotate');
+insert into task_turns (task) values ('pull-catalogue'), ('reconcile'), ('public-figures'), ('counters'), ('rotate');
