@@ -541,7 +541,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch): Pr
   const console = createConsole({ authority, sessions: createSessions(sql, spelling), publicUrl: settings.PUBLIC_URL })
   addOverview(console, { sql, delivery: () => deliveryState(ground, backlog) })
   addReportPages(console, { sql })
-  addDossierList(console, { sql, write: (format, table) => lists.write(format, table) })
+  addDossierList(console, { sql })
   addDossierPages(console, {
     sql,
     vault,
