@@ -9,9 +9,12 @@ import { tableFormats } from '../platform/files.ts'
 import type { SyncRateReport } from './model.ts'
 import { renderReportPage, reportBody } from './page.ts'
 import { reportWorkbook } from './report-file.ts'
+import { paperReport } from './report-paper.ts'
 import { limitOf, selection, shownPeriod } from './selection.ts'
 import { sampleCodes, syncRate } from './store.ts'
 import { onlyWords, periodWords, reportWords, sumWords } from './words.ts'
+
+const formats = ['pdf', 'xlsx', 'html'] as const
 
 /** The sync rate as a page of the console. A person sees their own agencies. */
 export function addReportPages(console: Console, { sql }: { readonly sql: Sql }): void {
@@ -38,13 +41,14 @@ export function addReportPages(console: Console, { sql }: { readonly sql: Sql })
     path: 'report-file',
     right: 'reports:read',
     allAgencies: false,
-    query: z.strictObject({ ...selection, format: z.enum(['xlsx', 'html']) }),
+    query: z.strictObject({ ...selection, format: z.enum(formats) }),
     async give({ language, person }, { format, ...query }) {
       const agencies = limitOf(person.agencies)
       const chosen = { ...query, ...(await shownPeriod(sql, query, agencies)), agencies }
       const report = await syncRate(sql, chosen)
       const name = `ty-le-dong-bo-${report.period.from}.${format}`
       if (format === 'xlsx') return { name, type: tableFormats.xlsx, bytes: await reportWorkbook(report, language) }
+      if (format === 'pdf') return { name, type: 'application/pdf', bytes: await paperReport(report, language) }
       const samples = await sampleCodes(
         sql,
         chosen,
@@ -56,7 +60,7 @@ export function addReportPages(console: Console, { sql }: { readonly sql: Sql })
   })
 }
 
-function fileAddress({ period, only }: SyncRateReport, format: 'xlsx' | 'html'): string {
+function fileAddress({ period, only }: SyncRateReport, format: (typeof formats)[number]): string {
   const limits = Object.entries(only).flatMap(([key, value]) => (value === null ? [] : [[key, value]]))
   return address('report-file', { ...period, ...Object.fromEntries(limits), format })
 }
@@ -73,7 +77,8 @@ function reportPage(
     body: html`${periodForm(say, 'report', report.period)}
       <p>${both(periodWords(report.period))}${only && html` · ${both(only)}`}</p>
       <p class="soft">
-        ${say('Lưu thành tệp', 'Keep it as a file')}: <a href="${fileAddress(report, 'xlsx')}">Excel</a>,
+        ${say('Lưu thành tệp', 'Keep it as a file')}: <a href="${fileAddress(report, 'pdf')}">PDF</a>,
+        <a href="${fileAddress(report, 'xlsx')}">Excel</a>,
         <a href="${fileAddress(report, 'html')}">HTML</a>
       </p>
       ${
