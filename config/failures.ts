@@ -570,13 +570,10 @@ export const failures = {
       'Make several files of it, or import it on the server with "dvcqg import mappings".',
     ],
   ),
-  'file-too-long': failure(
-    422,
-    ['Quá nhiều hồ sơ cho một tệp Excel (tối đa 50.000).', 'Tải tệp CSV, hoặc chọn kỳ ngắn hơn hay một cơ quan.'],
-    [
-      'There are too many dossiers for one Excel file (at most 50,000).',
-      'Download them as CSV, or choose a shorter period or one agency.',
-    ],
+  'downloads-busy': failure(
+    503,
+    ['Đang có nhiều người tải tệp lớn cùng lúc.', 'Thử lại sau vài phút.'],
+    ['Several long files are being downloaded at this moment.', 'Try again in some minutes.'],
   ),
   'unknown-mapping': failure(
     404,

@@ -679,7 +679,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, que
     sql,
     publicCounts: publicReport && ((period) => publicMonths(sql, publicReport.map, period)),
   })
-  addDossierList(console, { sql, write: (format, table) => lists.write(format, table) })
+  addDossierList(console, { sql })
   addDossierPages(console, {
     sql,
     vault,
@@ -689,7 +689,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, que
     },
   })
   addRunPages(console, { sql, canCompare, readColumns: (bytes, columns) => lists.readColumns(bytes, columns) })
-  addRegisterPages(console, { sql, write: (format, table) => lists.write(format, table) })
+  addRegisterPages(console, { sql })
   addDiscrepancyPages(console, { sql, resend, canCompare })
   addDeliveryPages(console, { sql, pace: () => pace.state(), movement: () => movementOf(ground) })
   addScorePages(console, {

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import { finished, Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import cookie from '@fastify/cookie'
 import multipart from '@fastify/multipart'
@@ -108,6 +108,8 @@ export interface ConsoleDeps {
 
 const longestForm = 1024 * 1024
 const largestFile = 20 * 1024 * 1024
+/** Streamed files that one process hands out at once. */
+const mostStreams = 3
 const languageCookie = 'dvcqg_language'
 const language = z.enum(['vi', 'en'])
 
@@ -145,6 +147,7 @@ class ConsoleServer {
   readonly #menu: readonly MenuEntry[]
   readonly #secure: boolean
   readonly #cookie: string
+  #streams = 0
 
   constructor(deps: ConsoleDeps, wishes: Wishes) {
     this.#deps = deps
@@ -196,16 +199,37 @@ class ConsoleServer {
         return this.#send(request, reply, await show(visit, parsed(query, asked)), visit)
       })
     this.#keepAlive(app)
+    this.#giveFiles(app)
+  }
+
+  /** Not to HEAD, which would have a file made and thrown away. */
+  #giveFiles(app: FastifyInstance): void {
     for (const { path, query, give, ...guarded } of this.#wishes.files)
-      app.get(`/${path}`, { schema: { hide: true } }, async (request, reply) => {
+      app.get(`/${path}`, { schema: { hide: true }, exposeHeadRoute: false }, async (request, reply) => {
         const visit = await this.#visit(request, guarded)
         if (!visit) return reply.redirect('sign-in', 303)
         const { name, type, bytes } = await give(visit, parsed(query, ownQuery(request.query)))
         return reply
           .headers({ 'cache-control': 'no-store', 'content-disposition': `attachment; filename="${name}"` })
           .type(type)
-          .send(bytes)
+          .send(bytes instanceof Readable ? this.#inTurn(bytes) : bytes)
       })
+  }
+
+  /**
+   * Long files read the ledger for minutes: a few at once, so that everything else goes on. What nobody reads any more is ended by the server's
+   * time-out of connections.
+   */
+  #inTurn(bytes: Readable): Readable {
+    if (this.#streams >= mostStreams) {
+      bytes.destroy()
+      throw new Refusal('downloads-busy', `${mostStreams} long files are being downloaded`)
+    }
+    this.#streams += 1
+    finished(bytes, () => {
+      this.#streams -= 1
+    })
+    return bytes
   }
 
   /** As server-sent events, each one the whole content: whoever missed some is right again with the next. */

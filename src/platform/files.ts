@@ -9,17 +9,8 @@ import {
   type TableResult,
   type TableShape,
 } from './table.ts'
-import {
-  dayFault,
-  isOldWorkbook,
-  isWorkbook,
-  numberFault,
-  openWorkbook,
-  WorkbookError,
-  writeXlsx,
-  xlsxBytes,
-  type Workbook,
-} from './xlsx.ts'
+import { dayFault, isOldWorkbook, isWorkbook, numberFault, openWorkbook, WorkbookError, type Workbook } from './xlsx.ts'
+import { sheetOf, workbookBytes, writeWorkbook } from './workbook-writer.ts'
 
 /** Rows down to which a sheet's header is looked for: offices put titles above it. */
 const titles = 20
@@ -102,9 +93,12 @@ export const tableFormats = {
 } as const
 export type TableFormat = keyof typeof tableFormats
 
+/** The name of a sheet that stands alone. */
+const onlySheet = 'Danh sách'
+
 /** A list as the file it is handed out as: a workbook, or CSV that a spreadsheet opens rightly. */
 export const tableBytes = (format: TableFormat, { headers, rows }: Table): Promise<Buffer> =>
-  format === 'xlsx' ? xlsxBytes(headers, rows) : csvBytes(headers, rows)
+  format === 'xlsx' ? workbookBytes([sheetOf(onlySheet, headers, rows)]) : csvBytes(headers, rows)
 
 /** Writes a list: a workbook where the name ends in `.xlsx`, else CSV. */
 export async function writeTable(
@@ -113,6 +107,6 @@ export async function writeTable(
   rows: readonly (readonly (string | number)[])[],
   { excel }: { excel: boolean },
 ): Promise<void> {
-  if (/\.xlsx$/i.test(file)) await writeXlsx(file, headers, rows)
+  if (/\.xlsx$/i.test(file)) await writeWorkbook(file, [sheetOf(onlySheet, headers, rows)])
   else await writeCsv(file, headers, [rows], { excel })
 }

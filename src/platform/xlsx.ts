@@ -1,6 +1,5 @@
 import { strFromU8, unzipSync } from 'fflate'
 import { XMLParser } from 'fast-xml-parser'
-import writeExcelFile from 'write-excel-file/node'
 import type { Cells } from './table.ts'
 
 /**
@@ -272,47 +271,3 @@ function shownOf(serial: number, { from1904, times }: Pick<Reading, 'from1904' |
   const [day, time] = new Date(epoch + seconds * 1000).toISOString().split('T') as [string, string]
   return hasTime ? `${day} ${time.slice(0, 8)}` : day
 }
-
-type Rows = readonly (readonly (string | number)[])[]
-
-export interface Sheet {
-  readonly name: string
-  readonly headers: readonly string[]
-  readonly rows: Rows
-}
-
-/** Cells are text or numbers as they are given; the header stays in sight. */
-function sheetOf(headers: readonly string[], rows: Rows) {
-  const head = headers.map((value) => ({ value, type: String, fontWeight: 'bold' as const }))
-  const body = rows.map((row) =>
-    row.map((value) => (typeof value === 'number' ? { value, type: Number } : { value, type: String, format: '@' })),
-  )
-  const widths = headers.map((header, place) => ({
-    width: Math.min(
-      60,
-      Math.max(header.length, ...rows.slice(0, 200).map((row) => String(row[place] ?? '').length)) + 2,
-    ),
-  }))
-  return { data: [head, ...body], columns: widths, stickyRowsCount: 1 }
-}
-
-/** A workbook of one sheet. */
-function workbookOf(headers: readonly string[], rows: Rows) {
-  const { data, ...options } = sheetOf(headers, rows)
-  return writeExcelFile(data, options)
-}
-
-/** A workbook of several sheets; names are cut to what spreadsheets take. */
-export const sheetsBytes = (sheets: readonly Sheet[]): Promise<Buffer> =>
-  writeExcelFile(
-    sheets.map(({ name, headers, rows }) => ({
-      ...sheetOf(headers, rows),
-      sheet: name.replace(/[\\/?*[\]:]/g, ' ').slice(0, 31),
-    })),
-  ).toBuffer()
-
-export const writeXlsx = (file: string, headers: readonly string[], rows: Rows): Promise<void> =>
-  workbookOf(headers, rows).toFile(file)
-
-export const xlsxBytes = (headers: readonly string[], rows: Rows): Promise<Buffer> =>
-  workbookOf(headers, rows).toBuffer()

@@ -1,11 +1,11 @@
 import { renderFile } from '../console/frame.ts'
 import { html, miniBar, type Html } from '../console/html.ts'
-import { countWords, dayWords, percentWords, sayIn, type Language } from '../console/words.ts'
+import { countWords, dayWords, momentWords, percentWords, sayIn, type Language } from '../console/words.ts'
 import { vietnamToday } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
-import { sheetsBytes } from '../platform/xlsx.ts'
+import { sheetOf, workbookBytes, type Row } from '../platform/workbook-writer.ts'
 import { matchAudit } from './audit.ts'
-import { auditSheets, figureLines, targetWords, type AuditSheet, type Cell } from './audit-sheets.ts'
+import { auditSheets, targetWords, type AuditSheet, type Cell } from './audit-sheets.ts'
 import type { Catalogue } from './model.ts'
 import { officeAudit } from './office-audit.ts'
 
@@ -24,26 +24,37 @@ export async function readAudits(sql: Sql, catalogue: Catalogue, period: Period)
   return auditSheets(match, await officeAudit(sql, catalogue, asked))
 }
 
-const textOf = (cell: Cell, language: Language): string | number => (typeof cell === 'object' ? cell[language] : cell)
+function textOf(cell: Cell, language: Language): string | number {
+  if (cell instanceof Date) return momentWords(cell.toISOString())
+  return typeof cell === 'object' ? cell[language] : cell
+}
 
 /** One sheet for the figures, and one for the rows of each audit. */
 export function auditWorkbook(sheets: readonly AuditSheet[], language: Language): Promise<Buffer> {
   const say = sayIn(language)
-  const summary = sheets.flatMap((sheet) =>
-    figureLines(sheet).map(([words, figure]) => [sheet.title[language], words[language], figure[language]]),
-  )
-  return sheetsBytes([
-    {
-      name: say('Tổng hợp', 'Summary'),
-      headers: [say('Nội dung', 'Audit'), say('Chỉ tiêu', 'Figure'), say('Giá trị', 'Value')],
-      rows: summary,
-    },
-    ...sheets.map(({ title, headers, rows }) => ({
-      name: title[language],
-      headers: headers.map((words) => words[language]),
-      rows: rows.map((row) => row.map((cell) => textOf(cell, language))),
-    })),
+  return workbookBytes([
+    sheetOf(
+      say('Tổng hợp', 'Summary'),
+      [say('Nội dung', 'Audit'), say('Chỉ tiêu', 'Figure'), say('Giá trị', 'Value')],
+      sheets.flatMap((sheet) => figureRows(sheet, language)),
+    ),
+    ...sheets.map(({ title, headers, rows }) =>
+      sheetOf(
+        title[language],
+        headers.map((words) => words[language]),
+        rows.map((row) => row.map((cell) => (cell instanceof Date ? cell : textOf(cell, language)))),
+      ),
+    ),
   ])
+}
+
+function figureRows({ title, rate, targets, figures }: AuditSheet, language: Language): Row[] {
+  const say = sayIn(language)
+  return [
+    ...(rate === null ? [] : [[title[language], say('Tỷ lệ', 'Rate'), { rate }]]),
+    ...targets.map((target) => [title[language], say('Yêu cầu', 'Asked for'), targetWords(target)[language]]),
+    ...figures.map(([words, count]) => [title[language], words[language], count]),
+  ]
 }
 
 /** All of it in one file that opens anywhere and loads nothing. */

@@ -11,7 +11,8 @@ import type { OfficeAudit, PublishedState } from './office-audit.ts'
 export const auditKeys = ['match', 'published', 'integrated', 'accounts', 'legal', 'content'] as const
 export type AuditKey = (typeof auditKeys)[number]
 
-export type Cell = string | number | Words
+/** A `Date` is a moment. */
+export type Cell = string | number | Words | Date
 
 export interface AuditSheet {
   readonly key: AuditKey
@@ -212,7 +213,7 @@ function legalSheet({ legal }: OfficeAudit): AuditSheet {
       column.dossiers,
     ],
     rows: legal.map((one) => [
-      momentWords(one.at),
+      new Date(one.at),
       one.nationalCode,
       one.name,
       one.before ?? '',

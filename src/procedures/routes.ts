@@ -13,7 +13,7 @@ import { levels } from '../organisations/model.ts'
 import { localProcedureCode, vietnamToday } from '../dossiers/model.ts'
 import { matchAudit } from './audit.ts'
 import { readAudits } from './audit-files.ts'
-import { auditKeys } from './audit-sheets.ts'
+import { auditKeys, type AuditSheet } from './audit-sheets.ts'
 import { importLocalProcedures } from './local-lists.ts'
 import { localCodes, standings } from './local.ts'
 import { onlineLevels } from './model.ts'
@@ -372,10 +372,16 @@ function registerOfficeAudits(app: Http, { sql, catalogue, authorise }: Procedur
     handler: async (request) => {
       unscoped(await authorise(request, 'mappings:read'))
       const audits = await readAudits(sql, await catalogue.fresh(), request.query)
-      return { audits } as z.output<typeof OfficeAudits>
+      return { audits: audits.map(withoutDates) as unknown as z.output<typeof OfficeAudits>['audits'] }
     },
   })
 }
+
+/** Moments as programs read them. */
+const withoutDates = (sheet: AuditSheet) => ({
+  ...sheet,
+  rows: sheet.rows.map((row) => row.map((cell) => (cell instanceof Date ? cell.toISOString() : cell))),
+})
 
 function registerLists(app: Http, { sql, authorise }: ProcedureRouteDeps): void {
   app.route({

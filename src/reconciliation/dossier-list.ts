@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Readable } from 'node:stream'
 import { statusNames, type Status } from '../../config/statuses.ts'
-import type { Console, Download } from '../console/console.ts'
+import type { Console } from '../console/console.ts'
 import { chooser } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
@@ -12,8 +12,7 @@ import { csvLines } from '../platform/csv.ts'
 import type { Sql } from '../platform/database.ts'
 import { blank } from '../platform/http.ts'
 import { tableFormats } from '../platform/files.ts'
-import { Refusal } from '../platform/problems.ts'
-import type { Table } from '../platform/table.ts'
+import { workbook } from '../platform/workbook-writer.ts'
 import { limitOf, selection, shownPeriod } from './selection.ts'
 import {
   allDossiers,
@@ -27,12 +26,6 @@ import {
 import { causeCodes } from './words.ts'
 
 /** The dossiers behind a number, or those somebody looks for: as a page and as a file. A person sees their own agencies. */
-
-export interface DossierListDeps {
-  readonly sql: Sql
-  /** Writes a workbook, in a thread of its own. */
-  readonly write: (format: 'xlsx', table: Table) => Promise<Buffer>
-}
 
 const search = {
   ...selection,
@@ -48,10 +41,8 @@ const FileQuery = z.strictObject({ ...search, format: z.enum(['xlsx', 'csv']) })
 type Search = Omit<z.output<typeof ListQuery>, 'cursor'>
 
 const perPage = 100
-/** Rows of a workbook, which is made in memory as a whole. */
-const mostInWorkbook = 50_000
 
-export function addDossierList(console: Console, { sql, write }: DossierListDeps): void {
+export function addDossierList(console: Console, { sql }: { readonly sql: Sql }): void {
   const place = { right: 'reports:read', allAgencies: false } as const
   console.page({
     path: 'dossiers',
@@ -68,9 +59,12 @@ export function addDossierList(console: Console, { sql, write }: DossierListDeps
     path: 'dossiers-file',
     ...place,
     query: FileQuery,
-    async give({ language, person }, { format, ...query }) {
-      const parts = allDossiers(sql, await filterOf(sql, query, person.agencies))
-      return format === 'csv' ? asCsv(language, parts) : asWorkbook(language, parts, write)
+    async give({ language, person, by }, { format, ...query }) {
+      const filter = await filterOf(sql, query, person.agencies)
+      const name = `ho-so-${vietnamToday()}.${format}`
+      const detail = { ...query, from: filter.from, to: filter.to, format }
+      const rows = rowsOf(language, recorded(sql, { by, name, detail }, allDossiers(sql, filter)))
+      return { name, type: tableFormats[format], bytes: fileOf[format](language, rows) }
     },
   })
 }
@@ -86,29 +80,55 @@ async function filterOf(sql: Sql, query: Search, agencies: readonly string[]) {
 
 type Filter = Omit<DossierFilter, 'limit'>
 
-const fileName = (format: string) => `ho-so-${vietnamToday()}.${format}`
+type Parts<T> = AsyncIterable<readonly T[]>
+type Cells = readonly (string | number | Date)[]
 
-type Parts = AsyncIterable<readonly DossierLine[]>
+interface Taken {
+  readonly by: string
+  /** Of the file. */
+  readonly name: string
+  /** The filter. */
+  readonly detail: Readonly<Record<string, unknown>>
+}
 
-function asCsv(language: Language, parts: Parts): Download {
-  const rows = async function* () {
-    for await (const part of parts) yield part.map((line) => cellsOf(language, line))
-  }
-  return {
-    name: fileName('csv'),
-    type: tableFormats.csv,
-    bytes: Readable.from(csvLines(headersIn(language), rows()), { objectMode: false }),
+/** Who took which dossiers away, and how many: also when a download breaks off. A file whose record fails is not ended. */
+async function* recorded(
+  sql: Sql,
+  { by, name, detail }: Taken,
+  parts: Parts<DossierLine>,
+): AsyncGenerator<readonly DossierLine[], void> {
+  let rows = 0
+  let whole = false
+  try {
+    for await (const part of parts) {
+      yield part
+      rows += part.length
+    }
+    whole = true
+  } finally {
+    const said = { ...detail, rows, whole }
+    await sql`
+      insert into audit (actor, action, subject, detail) values (${by}, 'dossiers.exported', ${name}, ${sql.json(said)})`
   }
 }
 
-async function asWorkbook(language: Language, parts: Parts, write: DossierListDeps['write']): Promise<Download> {
-  const rows: (string | number)[][] = []
-  for await (const part of parts) {
-    rows.push(...part.map((line) => cellsOf(language, line)))
-    if (rows.length > mostInWorkbook) throw new Refusal('file-too-long', `More than ${mostInWorkbook} dossiers fit`)
-  }
-  const bytes = await write('xlsx', { headers: headersIn(language), rows })
-  return { name: fileName('xlsx'), type: tableFormats.xlsx, bytes }
+async function* rowsOf(language: Language, parts: Parts<DossierLine>): AsyncGenerator<Cells[], void> {
+  for await (const part of parts) yield part.map((line) => cellsOf(language, line))
+}
+
+/** As they are read, so that a file of a million rows needs no more memory than a short one. */
+const fileOf = {
+  xlsx: (language: Language, rows: Parts<Cells>) =>
+    Readable.from(workbook([{ name: sayIn(language)('Hồ sơ', 'Dossiers'), headers: headersIn(language), rows }]), {
+      objectMode: false,
+    }),
+  csv: (language: Language, rows: Parts<Cells>) =>
+    Readable.from(csvLines(headersIn(language), inWords(rows)), { objectMode: false }),
+}
+
+async function* inWords(parts: Parts<Cells>) {
+  for await (const part of parts)
+    yield part.map((row) => row.map((cell) => (cell instanceof Date ? momentWords(cell.toISOString()) : cell)))
 }
 
 function headersIn(language: Language): string[] {
@@ -129,7 +149,7 @@ function headersIn(language: Language): string[] {
   ]
 }
 
-const cellsOf = (language: Language, line: DossierLine): (string | number)[] => [
+const cellsOf = (language: Language, line: DossierLine): Cells => [
   line.code,
   line.agencyCode,
   line.agencyName ?? '',
@@ -137,7 +157,7 @@ const cellsOf = (language: Language, line: DossierLine): (string | number)[] => 
   line.procedureCode,
   line.nationalCode ?? '',
   line.status === null ? line.sourceStatus : (statusNames[line.status as Status]?.[language] ?? line.status),
-  momentWords(line.receivedAt),
+  new Date(line.receivedAt),
   standingIn(language, line.cause),
   line.cause === null ? '' : causeWords(line.cause).next[language],
   line.cause ?? '',

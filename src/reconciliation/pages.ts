@@ -11,6 +11,7 @@ import type { SyncRateReport } from './model.ts'
 import { publicCountSection, type PublicCounts } from './public-counts.ts'
 import { renderReportPage, reportBody } from './page.ts'
 import { reportWorkbook } from './report-file.ts'
+import { paperReport } from './report-paper.ts'
 import { limitOf, selection, shownPeriod } from './selection.ts'
 import { trendsOf, type Trends } from './snapshots.ts'
 import { sampleCodes, syncRate } from './store.ts'
@@ -21,6 +22,8 @@ export interface ReportPageDeps {
   /** Null where the portal's public report is not fetched. */
   readonly publicCounts: PublicCounts | null
 }
+
+const formats = ['pdf', 'xlsx', 'html'] as const
 
 /** The sync rate as a page of the console. A person sees their own agencies. */
 export function addReportPages(console: Console, { sql, publicCounts }: ReportPageDeps): void {
@@ -55,13 +58,14 @@ export function addReportPages(console: Console, { sql, publicCounts }: ReportPa
     path: 'report-file',
     right: 'reports:read',
     allAgencies: false,
-    query: z.strictObject({ ...selection, format: z.enum(['xlsx', 'html']) }),
+    query: z.strictObject({ ...selection, format: z.enum(formats) }),
     async give({ language, person }, { format, ...query }) {
       const agencies = limitOf(person.agencies)
       const chosen = { ...query, ...(await shownPeriod(sql, query, agencies)), agencies }
       const report = await syncRate(sql, chosen)
       const name = `ty-le-dong-bo-${report.period.from}.${format}`
       if (format === 'xlsx') return { name, type: tableFormats.xlsx, bytes: await reportWorkbook(report, language) }
+      if (format === 'pdf') return { name, type: 'application/pdf', bytes: await paperReport(report, language) }
       const samples = await sampleCodes(
         sql,
         chosen,
@@ -77,7 +81,7 @@ export function addReportPages(console: Console, { sql, publicCounts }: ReportPa
 const withinLimit = (agencies: readonly string[] | undefined, chosen: string | undefined) =>
   chosen === undefined ? agencies : (agencies ?? [chosen]).filter((agency) => agency === chosen)
 
-function fileAddress({ period, only }: SyncRateReport, format: 'xlsx' | 'html'): string {
+function fileAddress({ period, only }: SyncRateReport, format: (typeof formats)[number]): string {
   const limits = Object.entries(only).flatMap(([key, value]) => (value === null ? [] : [[key, value]]))
   return address('report-file', { ...period, ...Object.fromEntries(limits), format })
 }
@@ -101,7 +105,8 @@ function reportPage(
     body: html`${periodForm(say, 'report', report.period)}
       <p>${both(periodWords(report.period))}${only && html` · ${both(only)}`}</p>
       <p class="soft">
-        ${say('Lưu thành tệp', 'Keep it as a file')}: <a href="${fileAddress(report, 'xlsx')}">Excel</a>,
+        ${say('Lưu thành tệp', 'Keep it as a file')}: <a href="${fileAddress(report, 'pdf')}">PDF</a>,
+        <a href="${fileAddress(report, 'xlsx')}">Excel</a>,
         <a href="${fileAddress(report, 'html')}">HTML</a>
       </p>
       ${

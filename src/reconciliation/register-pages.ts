@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { isStatus } from '../dossiers/model.ts'
 import { statusNames } from '../../config/statuses.ts'
-import type { Console, Download, Visit } from '../console/console.ts'
+import type { Console, Visit } from '../console/console.ts'
 import { chooser } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
@@ -12,7 +12,7 @@ import type { Sql } from '../platform/database.ts'
 import { tableFormats } from '../platform/files.ts'
 import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
-import type { Table } from '../platform/table.ts'
+import { workbook } from '../platform/workbook-writer.ts'
 import { kindWords } from './discrepancy-words.ts'
 import { registerKinds, type RegisterDifference } from './register-compare.ts'
 import { registerFields } from './register-row.ts'
@@ -20,23 +20,15 @@ import { nextStepWords, registerFieldWords, registerKindWords, unclearWords } fr
 import { allRegisterFindings, listRegisterFindings, type RegisterFinding } from './registers.ts'
 import { readRun, type RegisterCount, type Run } from './runs.ts'
 
-export interface RegisterPageDeps {
-  readonly sql: Sql
-  /** Writes a workbook, in a thread of its own. */
-  readonly write: (format: 'xlsx', table: Table) => Promise<Buffer>
-}
-
 const kind = blank(z.enum(registerKinds).exclude(['equal']))
 const field = blank(z.enum(registerFields))
 const outcome = blank(z.enum(['different', 'unclear']))
 const chosen = { run: z.coerce.number().int().min(1), kind, field, outcome }
 
 const perPage = 100
-/** Rows of a workbook, which is made in memory as a whole. */
-const mostInWorkbook = 50_000
 
 /** The rows behind the numbers of a register: as a page and as a file for the one-stop system's people. */
-export function addRegisterPages(console: Console, { sql, write }: RegisterPageDeps): void {
+export function addRegisterPages(console: Console, { sql }: { readonly sql: Sql }): void {
   const place = { right: 'reports:read', allAgencies: true } as const
   console.page({
     path: 'register-rows',
@@ -54,9 +46,8 @@ export function addRegisterPages(console: Console, { sql, write }: RegisterPageD
     query: z.strictObject({ ...chosen, format: z.enum(['xlsx', 'csv']) }),
     async give({ language }, { run: runId, format, ...filter }) {
       await runWithRegister(sql, runId)
-      const parts = allRegisterFindings(sql, { runId, ...filter })
-      const name = `so-tinh-${runId}.${format}`
-      return format === 'csv' ? asCsv(name, language, parts) : asWorkbook(name, language, { parts, write })
+      const rows = linesOf(language, allRegisterFindings(sql, { runId, ...filter }))
+      return { name: `so-tinh-${runId}.${format}`, type: tableFormats[format], bytes: fileOf[format](language, rows) }
     },
   })
 }
@@ -227,27 +218,23 @@ function cellsOf(language: Language, { code, kind, agencyCode, agencyName, field
   ])
 }
 
-type Parts = AsyncIterable<readonly RegisterFinding[]>
-
-function asCsv(name: string, language: Language, parts: Parts): Download {
-  const rows = async function* () {
-    for await (const part of parts) yield part.flatMap((one) => cellsOf(language, one))
-  }
-  const lines = csvLines(headersIn(sayIn(language)), rows())
-  return { name, type: tableFormats.csv, bytes: Readable.from(lines, { objectMode: false }) }
+async function* linesOf(
+  language: Language,
+  parts: AsyncIterable<readonly RegisterFinding[]>,
+): AsyncGenerator<string[][]> {
+  for await (const part of parts) yield part.flatMap((one) => cellsOf(language, one))
 }
 
-async function asWorkbook(
-  name: string,
-  language: Language,
-  { parts, write }: { readonly parts: Parts; readonly write: RegisterPageDeps['write'] },
-): Promise<Download> {
-  const rows: string[][] = []
-  for await (const part of parts) {
-    rows.push(...part.flatMap((one) => cellsOf(language, one)))
-    if (rows.length > mostInWorkbook) throw new Refusal('file-too-long', `More than ${mostInWorkbook} rows`)
-  }
-  return { name, type: tableFormats.xlsx, bytes: await write('xlsx', { headers: headersIn(sayIn(language)), rows }) }
+const fileOf = {
+  csv: (language: Language, rows: AsyncIterable<string[][]>) =>
+    Readable.from(csvLines(headersIn(sayIn(language)), rows), { objectMode: false }),
+  xlsx: (language: Language, rows: AsyncIterable<string[][]>) =>
+    Readable.from(
+      workbook([{ name: sayIn(language)('Sổ của tỉnh', 'Register'), headers: headersIn(sayIn(language)), rows }]),
+      {
+        objectMode: false,
+      },
+    ),
 }
 
 /** Register, ledger and portal beside each other; every part opens to its rows, and each column says of how many it speaks. */

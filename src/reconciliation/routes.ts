@@ -6,6 +6,7 @@ import { blank, ProblemDocument, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { findingKinds } from './agreement.ts'
 import { pagePolicy, renderReportPage } from './page.ts'
+import { paperReport } from './report-paper.ts'
 import {
   acts,
   DiscrepancyFilter,
@@ -153,6 +154,29 @@ function registerReport(app: Http, sql: Sql, seen: Seen): void {
       void reply.header('cache-control', 'no-store').type('text/html; charset=utf-8')
       // The page is text already; the server's JSON serialiser must not touch it.
       return reply.serializer(String).send(renderReportPage(report, { language: lang, samples, live: true }))
+    },
+  })
+  app.route({
+    method: 'GET',
+    url: '/v1/reports/sync-rate.pdf',
+    schema: {
+      tags,
+      summary:
+        'The same report on paper (A4), for the leadership: the 40 agencies with the largest gaps, the others as one row',
+      querystring: z.strictObject({ ...selection, lang: z.enum(['vi', 'en']).default('vi') }),
+      produces: ['application/pdf'],
+    },
+    handler: async (request, reply) => {
+      const { lang, ...query } = request.query
+      const report = await syncRate(sql, { ...query, ...chosenPeriod(query), agencies: await seen(request) })
+      const bytes = await paperReport(report, lang)
+      return reply
+        .headers({
+          'cache-control': 'no-store',
+          'content-disposition': `inline; filename="sync-rate-${report.period.from}.pdf"`,
+        })
+        .type('application/pdf')
+        .send(bytes)
     },
   })
 }

@@ -305,13 +305,16 @@ describe('dvcqg beside a running service', () => {
     await province.until(async () => (await stateOf(dossier.code))?.state === 'delivered', 'the delivery')
   })
 
-  it('reports as JSON, as a table and as a page', async () => {
+  it('reports as JSON, as a table, as a page and on paper', async () => {
     const period = ['--from', '01/01/2020', '--to', '2021-01-01']
     const report = await json<{ total: { received: number; delivered: number } }>(['report', ...period])
     expect(report.total).toMatchObject({ received: 4, delivered: 4 })
     expect((await run(['report', ...period, '--lang', 'en'])).out).toContain('100.0 %')
     const page = join(folder, 'report.html')
     expect(await runAlone(['report', ...period, '--html', page])).toMatchObject({ code: 0, out: '' })
+    const paper = join(folder, 'report.pdf')
+    expect(await run(['report', ...period, '--pdf', paper])).toMatchObject({ code: 0, out: '' })
+    expect((await readFile(paper)).subarray(0, 5).toString()).toBe('%PDF-')
   })
 
   it('counts before it sends again, and keeps who and why', async () => {

@@ -197,25 +197,6 @@ describe('the daily work in the console', () => {
     expect((await none.file(`dossiers-file?${all}&format=csv`)).status).toBe(403)
   })
 
-  it('refuse a workbook of more than 50,000 dossiers, and stream them as CSV', async () => {
-    const { sql } = province.ground
-    await sql`
-      insert into dossiers (code, source, agency_code, procedure_code, source_status, received_at, changed_at, hash, change_id)
-      select 'MANY-' || n, 'many', 'H34.09', 'P', 'x', '2019-05-01', '2019-05-01', '', 0 from generate_series(1, 50001) n`
-    await sql`
-      insert into deliveries (dossier_id, agency_code, state, wanted_change_id)
-      select id, agency_code, 'delivered', 0 from dossiers where source = 'many'`
-    const { file } = await enter()
-    const period = 'from=2019-01-01&to=2020-01-01'
-    const refusal = await file(`dossiers-file?${period}&format=xlsx`)
-    expect([refusal.status, await refusal.text()]).toEqual([422, expect.stringContaining('tối đa 50.000')])
-    const csv = await (await file(`dossiers-file?${period}&format=csv`)).text()
-    expect(csv.trimEnd().split('\n')).toHaveLength(50_002)
-    expect((await file(`dossiers-file?${period}&code=MANY-1&format=xlsx`)).status).toBe(200)
-    await sql`delete from deliveries where agency_code = 'H34.09'`
-    await sql`delete from dossiers where source = 'many'`
-  })
-
   it('show the calls to the portal, the newest first, and narrow them', async () => {
     const { get } = await enter({ rights: ['deliveries:read'] })
     const { status, text } = await get('traffic')

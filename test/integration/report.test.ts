@@ -186,6 +186,18 @@ describe('the routes', () => {
     expect(response.body).toContain('H34-8')
   })
 
+  it('answer the report on paper', async () => {
+    const response = await get(`/v1/reports/sync-rate.pdf?${period}&lang=en`)
+    expect(response.statusCode).toBe(200)
+    expect(response.headers).toMatchObject({
+      'content-type': 'application/pdf',
+      'cache-control': 'no-store',
+      'content-disposition': 'inline; filename="sync-rate-2020-01-01.pdf"',
+    })
+    expect(response.rawPayload.subarray(0, 5).toString()).toBe('%PDF-')
+    expect(response.rawPayload.toString('latin1')).toContain('/Lang (en)')
+  })
+
   it('follow the address that the page gives for a cause', async () => {
     const { body } = await get(`/v1/reports/sync-rate.html?${period}`)
     const address = /href="(\/v1\/dossiers\?[^"]*cause=no-national-code)"/.exec(body)![1]!.replaceAll('&amp;', '&')
@@ -217,7 +229,12 @@ describe('the routes', () => {
   it('are documented', async () => {
     const document = (await get('/docs/json')).json<{ paths: Record<string, unknown> }>()
     expect(Object.keys(document.paths)).toEqual(
-      expect.arrayContaining(['/v1/reports/sync-rate', '/v1/dossiers', '/v1/reconciliation/runs/{id}/findings']),
+      expect.arrayContaining([
+        '/v1/reports/sync-rate',
+        '/v1/reports/sync-rate.pdf',
+        '/v1/dossiers',
+        '/v1/reconciliation/runs/{id}/findings',
+      ]),
     )
   })
 })

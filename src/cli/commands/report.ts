@@ -15,6 +15,7 @@ import { given, remark, sayJson, switchesOf } from '../output.ts'
 interface Options extends Selection {
   readonly html?: string
   readonly xlsx?: string
+  readonly pdf?: string
   readonly lang: 'vi' | 'en'
 }
 
@@ -29,9 +30,10 @@ export function addReport(program: Command): void {
     .option('--procedure <code>', 'only this procedure, as the one-stop system names it')
     .option('--html <file>', 'write the report as one self-contained page')
     .option('--xlsx <file>', 'write the report as a workbook')
+    .option('--pdf <file>', 'write the report on paper (A4), for the leadership')
     .addOption(languageOption('table and files'))
     .action(async (options: Options, command: Command) => {
-      const { from, to, agency, level, procedure, html, xlsx, lang } = options
+      const { from, to, agency, level, procedure, html, xlsx, pdf, lang } = options
       const period = { ...yearUntil(new Date()), ...given({ from, to }) }
       if (period.from >= period.to)
         throw new UsageError([`--from (${period.from}) must lie before --to (${period.to}), which is exclusive.`])
@@ -49,7 +51,14 @@ export function addReport(program: Command): void {
         await writeFile(xlsx, await reportWorkbook(report, lang))
         remark(`The report is in ${xlsx}.`)
       }
+      if (pdf !== undefined) {
+        // What sets type is large; no other command waits for it to load.
+        const { reportPdf } = await import('../../reconciliation/report-pdf.ts')
+        await writeFile(pdf, await reportPdf(report, lang))
+        remark(`The report is in ${pdf}.`)
+      }
       if (switchesOf(command).json) sayJson(report)
-      else if (html === undefined && xlsx === undefined) process.stdout.write(renderReportTable(report, lang))
+      else if ([html, xlsx, pdf].every((file) => file === undefined))
+        process.stdout.write(renderReportTable(report, lang))
     })
 }
