@@ -315,18 +315,23 @@ class MaskedQueue extends BullMQAdapter {
 function shown(job: Job): Job {
   const told = job.toJSON.bind(job)
   job.toJSON = () => {
-    const { id, timestamp, processedOn, finishedOn, attemptsMade, attemptsStarted, stalledCounter, ...rest } = told()
-    const { delay, priority, name, data, progress, failedReason, opts } = rest
+    const json = told()
+    const numbers = Object.entries(json).filter(([name, value]) => countable.has(name) && typeof value === 'number')
     return {
-      ...{ id, timestamp, processedOn, finishedOn, attemptsMade, attemptsStarted, stalledCounter, delay, priority },
-      name: shownName(name),
-      data: shownData(data),
-      progress: typeof progress === 'number' ? progress : 0,
-      failedReason: failureKind(failedReason),
+      ...Object.fromEntries(numbers),
+      id: json.id,
+      name: shownName(json.name),
+      data: shownData(json.data),
+      progress: typeof json.progress === 'number' ? json.progress : 0,
+      failedReason: failureKind(json.failedReason),
       stacktrace: [],
       returnvalue: null,
-      opts: { attempts: opts.attempts, delay: opts.delay },
+      opts: { attempts: json.opts.attempts, delay: json.opts.delay },
     } as unknown as ReturnType<typeof told>
   }
   return job
 }
+
+const countable = new Set(
+  'timestamp processedOn finishedOn attemptsMade attemptsStarted stalledCounter delay priority'.split(' '),
+)
