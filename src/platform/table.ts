@@ -165,6 +165,7 @@ const isWanted = (name: string | null, { headers, optional = [] }: Headers) =>
   name !== null && (headers.includes(name) || optional.includes(name))
 
 export function describeProblem({ row, column, name, detail }: TableProblem): string {
-  const place = column === null ? `Row ${row}` : `Row ${row}, column ${column}${name === null ? '' : ` (${name})`}`
+  const named = column === null ? (name ?? '') : `column ${column}${name === null ? '' : ` (${name})`}`
+  const place = named === '' ? `Row ${row}` : `Row ${row}, ${named}`
   return `${place}: ${detail}.`
 }

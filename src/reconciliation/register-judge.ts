@@ -183,8 +183,12 @@ async function findLacking(sql: Sql, run: RunRow, register: RegisterState): Prom
         ),
         lacking as (
           insert into register_findings (run_id, code, kind, agency_code)
-          select ${run.id}, s.code, 'not-in-register', s.agency_code from part s
-          where not exists (select 1 from register_rows r where r.register_id = ${register.id} and r.code = normalize(s.code, nfc))
+          select ${run.id}, s.code, 'not-in-register', s.agency_code
+          -- One by one through the index: every part would read the whole register otherwise.
+          from part s left join lateral (
+            select true as known from register_rows r where r.register_id = ${register.id} and r.code = normalize(s.code, nfc) limit 1
+          ) r on true
+          where r.known is null
           on conflict do nothing returning 1
         )
       select (select max(id) from part) as last, (select count(*)::int from lacking) as lacking`

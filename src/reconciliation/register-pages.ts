@@ -100,26 +100,32 @@ function rowsPage({ language, person }: Visit, { run, filter, rows, next }: Rows
 
 function filterForm(say: Say, language: Language, { run, filter }: Pick<Rows, 'run' | 'filter'>): Html {
   const kinds = registerKinds.filter((one) => one !== 'equal')
-  return html`<form class="find" method="get" action="register-rows">
-    <input type="hidden" name="run" value="${run.id}" />
-    ${chooser(
-      'kind',
-      say('Loại', 'Kind'),
-      filter.kind,
-      kinds.map((one) => [one, registerKindWords[one][language]]),
-    )}
-    ${chooser(
-      'field',
-      say('Trường', 'Field'),
-      filter.field,
-      registerFields.map((one) => [one, registerFieldWords(one)[language]]),
-    )}
-    ${chooser('outcome', say('So được không', 'Compared'), filter.outcome, [
-      ['different', say('Khác', 'Different')],
-      ['unclear', say('Không so được', 'Not compared')],
-    ])}
-    <button class="plain">${say('Lọc', 'Filter')}</button>
-  </form>`
+  return html`<section>
+    <form method="get" action="register-rows">
+      <input type="hidden" name="run" value="${run.id}" />
+      <div class="fields">
+        ${chooser(
+          'kind',
+          say('Loại', 'Kind'),
+          filter.kind,
+          kinds.map((one) => [one, registerKindWords[one][language]]),
+        )}
+        ${chooser(
+          'field',
+          say('Trường', 'Field'),
+          filter.field,
+          registerFields.map((one) => [one, registerFieldWords(one)[language]]),
+        )}
+        ${chooser('outcome', say('So được không', 'Compared'), filter.outcome, [
+          ['different', say('Khác', 'Different')],
+          ['unclear', say('Không so được', 'Not compared')],
+        ])}
+      </div>
+      <p class="actions">
+        <button>${say('Lọc', 'Filter')}</button> <a href="register-rows?run=${run.id}">${say('Bỏ lọc', 'Clear')}</a>
+      </p>
+    </form>
+  </section>`
 }
 
 function rowsTable(language: Language, rows: readonly RegisterFinding[], mayMap: boolean): Html {
@@ -264,8 +270,34 @@ export function threeSides(language: Language, run: Run, register: RegisterCount
         </tbody>
       </table>
     </div>
+    ${register.counts && sumAndNext(language, run, { total: register.total, counts: register.counts })}
     ${Object.keys(register.fields).length > 0 && fieldsTable(language, run, register)}
   </section>`
+}
+
+/** That the parts are the whole, and what is to be done about each of them. */
+function sumAndNext(
+  language: Language,
+  run: Run,
+  { total, counts }: { readonly total: number; readonly counts: NonNullable<RegisterCount['counts']> },
+): Html {
+  const say = sayIn(language)
+  const seen = countWords(Object.values(run.counts).reduce((sum, count) => sum + count, 0))
+  const all = countWords(total)
+  const todo = registerKinds.flatMap((kind) => (kind !== 'equal' && counts[kind] > 0 ? [kind] : []))
+  return html`<p class="soft">
+      ${say(
+        `Sổ: khớp + khác + ở đây không có + chưa rõ = ${all.vi}. Cổng: mọi dòng cộng lại = ${seen.vi}.`,
+        `Register: equal + different + not in the ledger + unknown = ${all.en}. Portal: all rows together = ${seen.en}.`,
+      )}
+    </p>
+    ${
+      todo.length > 0 &&
+      html`<h3>${say('Việc cần làm', 'What to do')}</h3>
+        <ul>
+          ${todo.map((kind) => html`<li><strong>${registerKindWords[kind][language]}</strong>: ${nextStepWords[kind][language]}</li>`)}
+        </ul>`
+    }`
 }
 
 function givenWords(say: Say, { name, hash, rows, asOf, source, complete }: NonNullable<RegisterCount['given']>): Html {
@@ -342,31 +374,32 @@ function lookedWords(
 function fieldsTable(language: Language, run: Run, { fields }: RegisterCount): Html {
   const say = sayIn(language)
   const named = registerFields.filter((field) => Object.hasOwn(fields, field))
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${say('Theo trường', 'By field')}">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">${say('Trường của sổ', 'Field of the register')}</th>
-          <th scope="col" class="number">${say('Khớp', 'Equal')}</th>
-          <th scope="col" class="number">${say('Khác', 'Different')}</th>
-          <th scope="col" class="number">${say('Không so được', 'Not compared')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${named.map((field) => {
-          const { equal, different, unclear } = fields[field]!
-          const open = (outcome: 'different' | 'unclear', count: number) =>
-            html`<a href="${address('register-rows', { run: String(run.id), field, outcome })}"
-              >${countWords(count)[language]}</a
-            >`
-          return html`<tr>
-            <th scope="row">${registerFieldWords(field)[language]}</th>
-            <td class="number">${countWords(equal)[language]}</td>
-            <td class="number">${open('different', different)}</td>
-            <td class="number">${open('unclear', unclear)}</td>
-          </tr>`
-        })}
-      </tbody>
-    </table>
-  </div>`
+  return html`<h3>${say('Theo trường', 'By field')}</h3>
+    <div class="scroll" tabindex="0" role="region" aria-label="${say('Theo trường', 'By field')}">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">${say('Trường của sổ', 'Field of the register')}</th>
+            <th scope="col" class="number">${say('Khớp', 'Equal')}</th>
+            <th scope="col" class="number">${say('Khác', 'Different')}</th>
+            <th scope="col" class="number">${say('Không so được', 'Not compared')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${named.map((field) => {
+            const { equal, different, unclear } = fields[field]!
+            const open = (outcome: 'different' | 'unclear', count: number) =>
+              html`<a href="${address('register-rows', { run: String(run.id), field, outcome })}"
+                >${countWords(count)[language]}</a
+              >`
+            return html`<tr>
+              <th scope="row">${registerFieldWords(field)[language]}</th>
+              <td class="number">${countWords(equal)[language]}</td>
+              <td class="number">${open('different', different)}</td>
+              <td class="number">${open('unclear', unclear)}</td>
+            </tr>`
+          })}
+        </tbody>
+      </table>
+    </div>`
 }

@@ -76,14 +76,15 @@ async function dropRegister(sql: Sql, id: number): Promise<void> {
   await sql`delete from registers where id = ${id} and run_id is null`
 }
 
-/** Registers whose sender went away before the end, and rows of those that are judged. Returns how many were let go of. */
+/** Registers whose sender went away before the end, and rows of those that nobody judges any more. Returns how many were let go of. */
 export async function sweepRegisters(sql: Sql): Promise<number> {
   const left = await sql<{ id: number }[]>`
     select id from registers where run_id is null and touched_at < now() - interval '6 hours'`
   for (const { id } of left) await dropRegister(sql, id)
-  const judged = await sql<{ id: number }[]>`
-    select id from registers g where judged_at is not null and exists (select 1 from register_rows r where r.register_id = g.id)`
-  for (const { id } of judged) await dropRows(sql, id)
+  const done = await sql<{ id: number }[]>`
+    select g.id from registers g join reconciliation_runs run on run.id = g.run_id
+    where (g.judged_at is not null or run.state <> 'running') and exists (select 1 from register_rows r where r.register_id = g.id)`
+  for (const { id } of done) await dropRows(sql, id)
   return left.length
 }
 

@@ -125,7 +125,7 @@ function registerFaults(language: Language, problems: readonly TableProblem[]): 
     status: 422,
     body: html`<section class="note bad" role="alert">
         <ul class="changes">
-          ${problems.slice(0, shownFindings).map(({ row, column, detail }) => html`<li>${say('Dòng', 'Row')} ${row}${column !== null && html` · ${say('cột', 'column')} ${column}`}: ${faultWords(detail, language)}</li>`)}
+          ${problems.slice(0, shownFindings).map(({ row, column, name, detail }) => html`<li>${say('Dòng', 'Row')} ${row}${(column ?? name) !== null && html` · ${say('cột', 'column')} ${column ?? name}`}: ${faultWords(detail, language)}</li>`)}
         </ul>
       </section>
       <p><a href="runs">${say('Quay lại', 'Back')}</a></p>`,

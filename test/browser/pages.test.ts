@@ -35,6 +35,8 @@ const pages = [
   'agency?code=H34.30&',
   'runs?',
   'run?id=1&',
+  'run?id=2&',
+  'register-rows?run=2&',
   'discrepancies?',
   `dossier?code=${delivered}&`,
   'deliveries?',
@@ -288,6 +290,16 @@ async function fill(province: Province): Promise<void> {
     body: '{}',
   })
   await province.until(async () => (await readRun(sql, 1))?.state === 'finished', 'the run')
+  const rows = [
+    { code: good.code, agency: 'H34.02', status: 'Chờ ký', received_at: '03/07/2020 08:30', steps: 2 },
+    { code: '000.00.01.H34-200703-CHI-CO-TRONG-SO', agency: 'H34.01' },
+  ]
+  await fetch(`${house.url}/v1/reconciliation/registers?complete=true&name=so-mot-cua.ndjson`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify(rows),
+  })
+  await province.until(async () => (await readRun(sql, 2))?.state === 'finished', 'the run with a register')
   await sendCounters(province)
   for (const day of [1, 2, 3]) await takeSnapshot(sql, new Date(Date.now() - day * 86_400_000))
 }

@@ -359,6 +359,31 @@ describe('dvcqg beside a running service', () => {
     expect((await run(['reconcile', '--agency', 'H34.77'])).out).toContain('Agreement: 100 %')
   })
 
+  it("compares the province's register from a file, and says what is wrong with it before anything is begun", async () => {
+    const [row] = await province.ground.sql<{ code: string }[]>`select code from dossiers order by id limit 1`
+    const lines = [{ code: row!.code, steps: 7, owner: 'Bí Mật' }, { code: 'H34-LA' }].map((one) => JSON.stringify(one))
+    const wish = ['reconcile', '--sample', '0.01', '--as-of', '31/12/2025 17:00', '--complete']
+    const { run: found } = await json<{ run: { register: unknown } }>(
+      [...wish, '--register', await file('so.ndjson', lines.join('\n'))],
+      3,
+      runAlone,
+    )
+    expect(found.register).toMatchObject({
+      total: 2,
+      missing: 1,
+      counts: { different: 1, 'not-in-ledger': 1 },
+      given: { name: 'so.ndjson', asOf: '2025-12-31T10:00:00.000Z', complete: true },
+    })
+    const csv = await file('so.csv', `Mã hồ sơ;Số bước\n${row!.code};0\n`)
+    const { out } = await runAlone(['reconcile', '--sample', '0.01', '--register', csv])
+    expect(out).toMatch(/not in the register +not concluded/)
+    const bad = await runAlone(['reconcile', '--register', await file('bad.csv', 'code,steps,chủ\nH34-1,x,Bí Mật\n')])
+    expect(bad.code).toBe(2)
+    expect(bad.err).toContain('steps')
+    expect(bad.err).not.toContain('Bí Mật')
+    expect((await run(['reconcile', '--complete'])).err).toContain('--register')
+  })
+
   it('takes what became of units from a worksheet, names the rows that cannot be, and takes it back', async () => {
     const dossier = change({ agencyCode: 'H34.81', receivedAt: '2025-08-01T08:00:00+07:00' })
     await province.push([dossier])
