@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import PDFDocument from 'pdfkit'
+import PdfKit from 'pdfkit'
 
 /**
  * Paper for printing and for screen readers: A4, tagged (headings, tables, figures with words for them), with its language and title. The font
@@ -70,7 +70,7 @@ const mostLines = 3
 const figures = { features: { tnum: true, kern: false } as unknown as PDFKit.Mixins.OpenTypeFeatures[] }
 const featuresOf = (text: string) => (/^[\d.,%<–\s]+$/.test(text) ? figures : {})
 
-type Doc = InstanceType<typeof PDFDocument>
+type Doc = InstanceType<typeof PdfKit>
 type Element = ReturnType<Doc['struct']>
 
 export class Paper {
@@ -82,7 +82,7 @@ export class Paper {
 
   constructor(wish: PaperWish) {
     this.#wish = wish
-    this.#doc = new PDFDocument({
+    this.#doc = new PdfKit({
       size: 'A4',
       margins: { top, bottom, left: side, right: side },
       font: fonts.plain,
@@ -226,7 +226,7 @@ export class Paper {
   }
 
   #tagged(parent: Element, type: string, options: object, draw: () => void): void {
-    parent.add(this.#doc.struct(type as 'P', options, draw))
+    parent.add(this.#doc.struct(type, options, draw))
   }
 
   /** What is read out to nobody. */
