@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createKey } from '../../src/platform/auth.ts'
+import { openWorkbook } from '../../src/platform/xlsx.ts'
 import { applyProcedures } from '../../src/procedures/national.ts'
 import { importLocalProcedures } from '../../src/procedures/local-lists.ts'
 import { openBrowser } from '../support/browser.ts'
@@ -114,6 +116,33 @@ describe('the console in a browser', () => {
     await page.getByText(/hủy \d+/).waitFor()
     await at('mappings')
     expect(await page.locator('.code-row').allTextContents()).toContainEqual(expect.stringContaining('2020.XD.1'))
+  })
+
+  it('takes the report away on paper and as a workbook, and the dossiers behind a number, as they are on the page', async () => {
+    const kept = change({ procedureCode: '2020.XD.7' })
+    await province.push([kept])
+    await province.settled()
+    await enter(`report?${all}`)
+    await at(`report?${all}`)
+    const received = (await page.locator('.figures .all dd').first().textContent())!.replace(/\D/g, '')
+    const taken = async (link: string) => {
+      const asked = page.waitForEvent('download')
+      await page.getByRole('link', { name: link, exact: true }).click()
+      const file = await asked
+      return { name: file.suggestedFilename(), bytes: new Uint8Array(await readFile(await file.path())) }
+    }
+    const paper = await taken('PDF')
+    expect(paper.name).toMatch(/^ty-le-dong-bo-.*\.pdf$/)
+    expect(Buffer.from(paper.bytes.subarray(0, 5)).toString()).toBe('%PDF-')
+    const book = openWorkbook((await taken('Excel')).bytes)
+    expect(book.rows('Tổng hợp')[1]!.cells.slice(0, 2)).toEqual(['Đã tiếp nhận', received])
+    for (const size of [phone, laptop]) {
+      await page.setViewportSize(size)
+      await checkFits()
+    }
+    await at(`dossiers?${all}&procedure=2020.XD.7`)
+    const list = openWorkbook((await taken('Excel')).bytes)
+    expect(list.rows('Hồ sơ').map(({ cells }) => cells[0])).toEqual(['Mã hồ sơ', kept.code])
   })
 
   it('accepts what is certain together, after a preview', async () => {
