@@ -403,8 +403,9 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
     { ...common, concurrency: 1, patience: patienceWithoutLease },
   )
   const stopping = new AbortController()
+  const carrier = counterCarrier(ground, portal, onExchange)
   const counters = startCounterLoop({
-    carry: (stop) => carryReports(counterCarrier(ground, portal, onExchange), { stop }),
+    carry: (stop) => carryReports(carrier, { stop }),
     every: 2_000,
     log,
   })

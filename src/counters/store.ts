@@ -53,7 +53,11 @@ function placed(sql: Tx, { month, reading, changes, byProcedure }: CellQuery): F
         ${reading.ministries === 'left-out' ? sql`and coalesce(d.level, (select level from agencies a where a.code = d.agency_code)) is distinct from 'ministry'` : sql``}
     ) f
     ${endsByStep(sql)}
-    cross join lateral (select greatest(coalesce(f.ended_at, e.ended_at), f.received_at) as ended_at, ${place(sql, { start, until, reading })} as place) q
+    cross join lateral (
+      -- The greatest of nothing and a time is that time.
+      select case when coalesce(f.ended_at, e.ended_at) is not null then greatest(f.ended_at, e.ended_at, f.received_at) end as ended_at,
+        ${place(sql, { start, until, reading })} as place
+    ) q
     cross join lateral (select q.ended_at, q.place, ${reason(sql)} as reason) p
     ${pausesOf(sql)}
     cross join lateral (select ${timing(sql, until)} as timing) t

@@ -98,11 +98,13 @@ describe('the monthly counters in SQL', () => {
     for (const reading of readings)
       for (const month of ['2020-02', '2020-04', '2020-05', '2020-06', '2020-07', '2020-08', '2020-12']) {
         const { places } = await placesInLedger(month, reading)
+        for (const { place, endedAt, receivedAt } of places.values())
+          if (place === 'pending' && endedAt !== null) expect(endedAt >= receivedAt && endedAt >= month).toBe(true)
         for (const one of changes) {
           const rule = placeIn(factsOf(one), queryOf(month, reading).month, reading)
           seen.add(`${rule.place} ${'timing' in rule ? rule.timing : ''}`)
           expect({ [one.code]: asRule(places.get(one.code)), of: one, month, seed }).toEqual({
-            [one.code]: withoutEnd(rule),
+            [one.code]: asShown(rule),
             of: one,
             month,
             seed,
@@ -155,9 +157,17 @@ const asRule = (shown: Shown | undefined) =>
     ? { place: 'none' }
     : shown.place === 'unplaced'
       ? { place: 'unplaced', reason: shown.reason }
-      : { place: shown.place, timing: shown.timing, ...(shown.place === 'pending' && { waiting: shown.waiting }) }
+      : {
+          place: shown.place,
+          timing: shown.timing,
+          ...(shown.place === 'pending' ? { waiting: shown.waiting } : { endedAt: shown.endedAt }),
+        }
 
-const withoutEnd = (rule: Place) =>
+const asShown = (rule: Place) =>
   'carried' in rule
-    ? { place: rule.place, timing: rule.timing, ...(rule.place === 'pending' && { waiting: rule.waiting }) }
+    ? {
+        place: rule.place,
+        timing: rule.timing,
+        ...(rule.place === 'pending' ? { waiting: rule.waiting } : { endedAt: new Date(rule.endedAt).toISOString() }),
+      }
     : rule

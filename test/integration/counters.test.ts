@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { dialects } from '../../config/dialects.ts'
 import { monthReport, sendScheduled, type CounterDeps } from '../../src/counters/month.ts'
@@ -54,12 +57,20 @@ const second = { received: 1, carried: 1, handledInTime: 1, handledLate: 0, pend
 describe('monthly counters', () => {
   let province: Province
   let deps: CounterDeps
+  let folder: string
   beforeAll(async () => {
-    province = await startProvince({ settings: { COUNTERS_SINCE: '2020-05' } })
+    folder = await mkdtemp(join(tmpdir(), 'counters-'))
+    const dialect = join(folder, 'dialect.json')
+    // A portal that is silent is given up while a test can wait for it.
+    await writeFile(dialect, JSON.stringify({ extends: 'sandbox', name: 'quick', timeouts: { call: 3_000 } }))
+    province = await startProvince({ settings: { COUNTERS_SINCE: '2020-05', PORTAL_DIALECT: dialect } })
     await province.push(changes)
     deps = openCounters(province.ground)
   })
-  afterAll(() => province.close())
+  afterAll(async () => {
+    await province.close()
+    await rm(folder, { recursive: true })
+  })
   beforeEach(async () => void (await province.ground.sql`truncate counter_reports`))
   afterEach(() => province.faults([]))
 
@@ -158,8 +169,11 @@ describe('monthly counters', () => {
     expect(await states()).toEqual(['H34.01 2 sent', 'H34.01 1 refused', 'H34.02 1 sent'])
   })
 
-  it('whose answer was lost wait for a person, and are never sent again by themselves', async () => {
-    await province.faults([{ kind: 'cut-after', service, count: 1 }])
+  it.each([
+    ['cut-after', 'portal-cut'],
+    ['timeout-after-storing', 'portal-timeout'],
+  ])('whose answer was lost (%s) wait for a person, and are never sent again by themselves', async (kind, failure) => {
+    await province.faults([{ kind, service, count: 1 }])
     await send()
     await settled()
     expect(await states()).toEqual(['H34.01 1 unknown', 'H34.02 1 sent'])
@@ -174,7 +188,7 @@ describe('monthly counters', () => {
     expect(await send()).toMatchObject({ body: { units: 1 } })
     await settled()
     expect(await states()).toEqual(['H34.01 2 sent', 'H34.01 1 refused', 'H34.02 1 sent'])
-    expect((await reports())[1]).toMatchObject({ failure: 'portal-cut', decided: { by: 'test', why: 'Cổng chưa có' } })
+    expect((await reports())[1]).toMatchObject({ failure, decided: { by: 'test', why: 'Cổng chưa có' } })
   })
 
   it('that a process took to the portal and never came back from wait for a person as well', async () => {
