@@ -72,6 +72,7 @@ describe("the province's register", () => {
           status: 'finished',
           changedAt: '2020-07-06T09:00:00+07:00',
           finishedAt: '2020-07-06T09:00:00+07:00',
+          steps: [...steps, step('2020-07-06T09:00:00+07:00', 'finished')],
         }),
       ),
     )
