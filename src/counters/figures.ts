@@ -248,9 +248,10 @@ export function sentUnits(
     )
     return { code, name: nameOn(unitOf(catalogue.register, code)!, lastDay), figures: figuresOf(cells) }
   })
+  const hasSomething = ({ total, unplaced }: Figures) =>
+    total > 0 || (unplaced.total > 0 && reading.untoldEnd === 'refuse')
   const wanted = rows.filter(
-    ({ code, figures }) =>
-      figures.total + figures.unplaced.total > 0 || reading.zeroUnits === 'sent' || sentBefore.has(code),
+    ({ code, figures }) => hasSomething(figures) || reading.zeroUnits === 'sent' || sentBefore.has(code),
   )
   const sent = wanted.map(({ figures, ...unit }) => ({ ...unit, figures: sentFigures(figures, reading) }))
   return sent.every((one): one is SentUnit => one.figures !== null) ? sent : null

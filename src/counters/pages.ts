@@ -91,8 +91,8 @@ function addSending(console: Console, deps: CounterPageDeps): void {
   })
 }
 
-/** Seconds between two looks while something is on its way. */
-const refresh = 3
+/** Seconds between two looks while something is on its way: each counts the month. */
+const refresh = 10
 
 function monthPage({ language, person }: Visit, report: MonthReport): Page {
   const say = sayIn(language)

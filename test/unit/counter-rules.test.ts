@@ -446,6 +446,17 @@ describe('the figures', () => {
     ])
   })
 
+  it('leave out units of which nothing but what cannot be told is there, where that is left out', () => {
+    const catalogue = catalogueOf([agency('H34.01', 'Sở Tư pháp')])
+    const untold = cell({ place: 'unplaced', timing: null, reason: 'end-unknown' })
+    const units = unitsOf([untold], { catalogue, month: july, changes: [] })
+    const rows = (change: Partial<Counters>, sentBefore?: ReadonlySet<string>) =>
+      sentUnits(units, { ...counters, ...change }, { catalogue, month: july, ...(sentBefore && { sentBefore }) })
+    expect(rows({})).toBeNull()
+    expect(rows({ untoldEnd: 'left-out' })).toEqual([])
+    expect(rows({ untoldEnd: 'left-out' }, new Set(['H34.01']))).toHaveLength(1)
+  })
+
   it('go again only when they, or the name, are others', () => {
     const figures = { received: 1, carried: 0, handledInTime: 1, handledLate: 0, pendingInTime: 0, pendingLate: 0 }
     const unit = { code: 'H34.01', name: 'Sở Tư pháp', figures }

@@ -44,7 +44,7 @@ function addRecompute(score: Command): void {
   score
     .command('recompute')
     .description(
-      'Judges dossiers that were stored before there were scores, or under older rules. May be stopped and started again.',
+      'Judges dossiers that were stored before there were scores or monthly counters, or under older rules. May be stopped and started again.',
     )
     .action(async (_options: unknown, command: Command) => {
       const progress = startProgress('Judging')
