@@ -84,7 +84,7 @@ export async function onStage<T>(options: StageOptions, play: (stage: Stage) => 
   }
 }
 
-function reaching(portal: WatchedPortal | null): Environment {
+export function reaching(portal: WatchedPortal | null): Environment {
   if (portal === null) return {}
   return {
     PORTAL_URL: portal.url,
