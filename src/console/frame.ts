@@ -111,6 +111,13 @@ function top(framing: Framing): Html {
   const { language, person, menu, here } = framing
   return html`<div class="top">
     <strong>${words.product[language]}</strong>
+    ${
+      menu.length > 0 &&
+      menuButton(
+        language,
+        menu.find(({ path }) => path === here?.path),
+      )
+    }
     <nav aria-label="${words.menu[language]}">
       ${menu.map(
         (entry) =>
@@ -133,6 +140,12 @@ function top(framing: Framing): Html {
     }
   </div>`
 }
+
+/** On a phone the menu is folded until this is ticked: a page begins with its content. Wider screens have no such button. */
+const menuButton = (language: Language, current: MenuEntry | undefined): Html =>
+  html`<input class="switch unmenu" type="checkbox" id="menu" /><label class="menu-button" for="menu"
+      >☰ ${current?.words[language] ?? words.menu[language]}</label
+    >`
 
 function languageLink(language: Language, here: NonNullable<Framing['here']>, code: Language, name: string): Html {
   const query = new URLSearchParams(here.query)

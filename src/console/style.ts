@@ -69,7 +69,8 @@ table{border-collapse:collapse;width:100%;font-size:.95rem}
 th,td{padding:8px 10px;border-top:1px solid var(--line);text-align:left;vertical-align:top}
 th:first-child,td:first-child{padding-left:0}
 th:last-child,td:last-child{padding-right:0}
-thead th{border-top:0;color:var(--soft);font-weight:600;font-size:.85rem;white-space:nowrap}
+thead th,thead td{border-top:0}
+thead th{color:var(--soft);font-weight:600;font-size:.85rem;white-space:nowrap}
 tbody th{font-weight:500;min-width:150px}
 tbody th code{display:block;color:var(--soft);font-weight:400}
 thead .number,td.number{text-align:right}
@@ -89,8 +90,10 @@ button.sort::after{content:" ↕";opacity:.45}
 [aria-sort=descending]>button.sort::after{content:" ↓";opacity:1}
 footer{color:var(--soft);font-size:.9rem}
 .top{display:flex;flex-wrap:wrap;gap:8px 20px;align-items:center;background:var(--paper);border-bottom:1px solid var(--line);padding:8px 20px}
-.top nav{display:flex;flex-wrap:wrap;gap:4px;flex:1}
-.top nav a{padding:6px 10px;border-radius:8px;text-decoration:none;color:var(--ink)}
+.top nav{display:flex;flex-wrap:wrap;gap:2px;flex:1;font-size:.95rem}
+.menu-button,.unmenu{display:none}
+.unmenu:focus-visible+.menu-button{outline:3px solid var(--accent);outline-offset:2px}
+.top nav a{padding:5px 9px;border-radius:8px;text-decoration:none;color:var(--ink)}
 .top nav a[aria-current]{background:var(--ground);font-weight:650}
 .top .languages{font-size:.85rem}
 .top .languages a{padding:4px 10px}
@@ -175,6 +178,9 @@ table{font-size:.88rem}
 th,td{padding:8px 6px}
 .top{padding:8px 12px}
 .top nav{order:9;flex-basis:100%}
+.unmenu{display:block}
+.menu-button{display:block;order:8;flex-basis:100%;padding:6px 10px;border:1px solid var(--line);border-radius:8px;cursor:pointer}
+.unmenu:not(:checked)~nav{display:none}
 .card{padding:12px}
 .code-row{grid-template-columns:24px 1fr}
 .code-row .number{grid-column:2;text-align:left}

@@ -91,6 +91,20 @@ describe('every page of the console', () => {
       }
     }
   })
+
+  it('folds its menu on a phone, and unfolds it by keyboard or thumb', async () => {
+    await page.setViewportSize({ width: 390, height: 800 })
+    await page.goto(`${province.house.url}/console/runs?lang=vi`)
+    const menu = page.getByRole('navigation', { name: 'Trình đơn' })
+    expect(await menu.isVisible()).toBe(false)
+    await page.getByText('☰ Đối soát').click()
+    expect(await menu.isVisible()).toBe(true)
+    await page.locator('#menu').press('Space')
+    expect(await menu.isVisible()).toBe(false)
+    await page.setViewportSize({ width: 1366, height: 768 })
+    expect(await menu.isVisible()).toBe(true)
+    expect(await page.getByText('☰ Đối soát').isVisible()).toBe(false)
+  })
 })
 
 describe('from the overview to a dossier, and back to a better rate', () => {
