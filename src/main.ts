@@ -114,6 +114,7 @@ import { limitOf } from './reconciliation/selection.ts'
 import { takeSnapshot } from './reconciliation/snapshots.ts'
 import { newestDay } from './reconciliation/store.ts'
 import { fetchOrFail } from './scoring/public-fetch.ts'
+import { dossierScoreSection } from './scoring/dossier-section.ts'
 import { addScorePages } from './scoring/pages.ts'
 import type { PublicReport } from './scoring/public-report.ts'
 import { isPublicFetchMissed, isPublicFetchOwed, publicFiguresAge, publicMonths } from './scoring/public-store.ts'
@@ -688,6 +689,8 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, que
       send: async (wish, person) => (await resendDossier(sql, wish, operatorOf(person)))?.id ?? null,
       outcome: (replay, code) => outcomeOfItem(sql, replay, code),
     },
+    about: async (language, code) =>
+      dossierScoreSection({ sql, vault, catalogue: await catalogue.current() }, language, code),
   })
   addRunPages(console, { sql, canCompare, readColumns: (bytes, columns) => lists.readColumns(bytes, columns) })
   addRegisterPages(console, { sql })

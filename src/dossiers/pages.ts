@@ -21,6 +21,8 @@ export interface DossierPageDeps {
     send(wish: { code: string; why: string }, person: ApiClient): Promise<number | null>
     outcome(replay: number, code: string): Promise<Outcome | null>
   }
+  /** What another capability has to say of a dossier, below where it stands. */
+  readonly about: (language: Language, code: string) => Promise<Html | null>
 }
 
 interface Outcome {
@@ -41,7 +43,8 @@ export function addDossierPages(console: Console, deps: DossierPageDeps): void {
     async show(visit, { code, replay }) {
       const timeline = await openTimeline(deps, visit.person, code, false)
       const outcome = replay === undefined ? null : await deps.resend.outcome(replay, code)
-      return dossierPage(visit, timeline, outcome ? { note: outcomeNote(visit.language, outcome) } : {})
+      const about = await deps.about(visit.language, timeline.dossier.code)
+      return dossierPage(visit, timeline, { about, ...(outcome && { note: outcomeNote(visit.language, outcome) }) })
     },
   })
   console.act({
@@ -92,9 +95,11 @@ interface Showing {
   /** Typed before the act was refused. */
   readonly why?: string
   readonly revealed?: boolean
+  readonly about?: Html | null
 }
 
-function dossierPage(visit: Visit, timeline: Timeline, { note, why: typed = '', revealed = false }: Showing): Page {
+function dossierPage(visit: Visit, timeline: Timeline, showing: Showing): Page {
+  const { note, why: typed = '', revealed = false, about } = showing
   const { language, person } = visit
   const { code } = timeline.dossier
   const mayMap = person.rights.includes('mappings:read') && person.agencies.includes('*')
@@ -112,7 +117,7 @@ function dossierPage(visit: Visit, timeline: Timeline, { note, why: typed = '', 
         <span class="soft">${sayIn(language)('Lần xem được ghi vào nhật ký.', 'The reading is recorded.')}</span>
       </form>`
     }
-    ${changesSection(language, timeline, revealed)} ${stepsSection(language, timeline.steps)}
+    ${about} ${changesSection(language, timeline, revealed)} ${stepsSection(language, timeline.steps)}
     ${attemptsSection(language, timeline.attempts)}`,
   }
 }

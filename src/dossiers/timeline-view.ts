@@ -125,7 +125,7 @@ export function changesSection(language: Language, { changes }: Timeline, reveal
 
 function changeOf(language: Language, change: Timeline['changes'][number], open: boolean): Html {
   const say = sayIn(language)
-  const { number, changedAt, storedAt, status, sourceStatus, verdict, flags, client, content } = change
+  const { number, changedAt, storedAt, status, sourceStatus, verdict, flags, client } = change
   return html`<article class="code-row">
     <div>${number}</div>
     <div>
@@ -135,13 +135,14 @@ function changeOf(language: Language, change: Timeline['changes'][number], open:
         ${say('Thay đổi lúc', 'Changed')} ${second(changedAt)} · ${say('nhận lúc', 'came')} ${second(storedAt)} ·
         ${say('khóa', 'key')} <code>${client}</code>
       </div>
-      ${flagTags(language, flags)} ${contentOf(language, content, open)}
+      ${flagTags(language, flags)} ${contentOf(language, change, open)}
     </div>
   </article>`
 }
 
-function contentOf(language: Language, content: TimelineContent, open: boolean): Html {
+function contentOf(language: Language, { content, unreadable }: TimelineChange, open: boolean): Html {
   const say = sayIn(language)
+  if (unreadable) return html`<div class="note bad">${causeWords('content-unreadable').cause[language]}</div>`
   if (content === null)
     return html`<div class="soft">
       ${say('Nội dung cũ đã được xóa theo hạn lưu.', 'The old content was let go of by age.')}
@@ -155,7 +156,7 @@ function contentOf(language: Language, content: TimelineContent, open: boolean):
   </details>`
 }
 
-type TimelineContent = Timeline['changes'][number]['content']
+type TimelineChange = Timeline['changes'][number]
 const openNow = html`open`
 
 const nameOf = (field: string, language: Language): string => {

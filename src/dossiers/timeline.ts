@@ -16,8 +16,11 @@ import {
 export interface Timeline {
   readonly dossier: Omit<TimelineDossier, 'id'>
   readonly delivery: TimelineDelivery
-  /** Old contents are let go of by age; that the change was there, and when, stays. */
-  readonly changes: readonly (TimelineChange & { readonly content: Partial<DossierContent> | null })[]
+  /** Old contents are let go of by age; that the change was there, and when, stays. So it does where its key is not at hand (`unreadable`). */
+  readonly changes: readonly (TimelineChange & {
+    readonly content: Partial<DossierContent> | null
+    readonly unreadable: boolean
+  })[]
   readonly steps: readonly (TimelineStep & { readonly content?: Step })[]
   readonly attempts: readonly TimelineAttempt[]
 }
@@ -36,18 +39,25 @@ export async function openTimeline(
   if (!row || !speaksFor(client, row.dossier.agencyCode))
     throw new Refusal('not-found', 'No dossier with this code was pushed yet')
   if (reveal) await noteReading(sql, client, code)
-  const open = (sealed: Buffer, kind: 'change' | 'step') => JSON.parse(vault.open(sealed, `${kind}:${code}`)) as unknown
+  const open = <T>(sealed: Buffer, kind: 'change' | 'step'): T | undefined => {
+    try {
+      return JSON.parse(vault.open(sealed, `${kind}:${code}`)) as T
+    } catch {
+      return undefined
+    }
+  }
   const { id: _id, ...dossier } = row.dossier
   return {
     dossier,
     delivery: row.delivery,
-    changes: row.changes.map(({ content, ...change }) => ({
-      ...change,
-      content: content === null ? null : shown(open(content, 'change') as DossierContent, reveal),
-    })),
-    steps: row.steps.map(({ content, ...step }) =>
-      reveal ? { ...step, content: open(content, 'step') as Step } : step,
-    ),
+    changes: row.changes.map(({ content, ...change }) => {
+      const opened = content === null ? undefined : open<DossierContent>(content, 'change')
+      return { ...change, content: opened ? shown(opened, reveal) : null, unreadable: content !== null && !opened }
+    }),
+    steps: row.steps.map(({ content, ...step }) => {
+      const opened = reveal ? open<Step>(content, 'step') : undefined
+      return opened ? { ...step, content: opened } : step
+    }),
     attempts: row.attempts,
   }
 }

@@ -4,6 +4,7 @@ import { stops, type Status } from '../../config/statuses.ts'
 import type { DossierContent } from '../dossiers/model.ts'
 import type { Vault } from '../platform/crypto.ts'
 import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
+import { Refusal } from '../platform/problems.ts'
 import { statusOf, type Catalogue } from '../procedures/model.ts'
 import { figuresOf, gainOf, type Cell, type ScoreFigures } from './figures.ts'
 import {
@@ -291,7 +292,18 @@ export interface DossierScore {
   readonly outcomes: readonly IndicatorOutcome[]
 }
 
-/** One dossier by its newest content, with the steps that the ledger has; null when it is not known, or its content is gone. */
+function opened(vault: DossierScoreDeps['vault'], sealed: Buffer, code: string): DossierContent {
+  try {
+    return JSON.parse(vault.open(sealed, `change:${code}`)) as DossierContent
+  } catch {
+    throw new Refusal('content-unreadable', 'The content of the dossier cannot be opened')
+  }
+}
+
+/**
+ * One dossier by its newest content, with the steps that the ledger has; null when it is not known, or its content is gone. Throws
+ * `content-unreadable` where the key is not at hand.
+ */
 export async function readDossierScore(
   { sql, vault, catalogue }: DossierScoreDeps,
   code: string,
@@ -314,7 +326,7 @@ export async function readDossierScore(
   if (!row?.content) return null
   const steps = await sql<{ at: Date; status: Status | null }[]>`
     select at, status from steps where dossier_id = ${row.id} order by at, id`
-  const content = JSON.parse(vault.open(row.content, `change:${code}`)) as DossierContent
+  const content = opened(vault, row.content, code)
   const at = now.toISOString()
   const { agencyCode, atPortal, stepsBehind } = row
   const status = row.status ?? statusOf(catalogue, row.source, content.status)

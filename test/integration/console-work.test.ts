@@ -146,6 +146,21 @@ describe('the daily work in the console', () => {
     await province.settled()
   })
 
+  it('say what a dossier wins and loses in the index 766, and stay where its content cannot be opened', async () => {
+    const { get } = await enter()
+    const page = async () => (await get(`dossier?code=${delivered.code}`)).text
+    expect(await page()).toContain('Xem trước điểm chỉ số 766')
+    expect(await page()).toMatch(/1\.4 [^<]*<\/th>\s*<td><span class="tag accept">Đạt/)
+    const { sql } = province.ground
+    const [kept] = await sql<{ id: number; content: Buffer }[]>`
+      select c.id, c.content from changes c join dossiers d on d.change_id = c.id where d.code = ${delivered.code}`
+    await sql`update changes set content = ${Buffer.from('broken')} where id = ${kept!.id}`
+    expect(await page()).toContain(`Hồ sơ ${delivered.code}`)
+    expect(await page()).toContain('Không mở được nội dung')
+    expect(await page()).not.toContain('Xem trước điểm chỉ số 766')
+    await sql`update changes set content = ${kept!.content} where id = ${kept!.id}`
+  })
+
   const codesIn = (text: string) => [...text.matchAll(/href="dossier\?code=([^"&]+)"/g)].map(([, code]) => code)
   const all = 'from=2000-01-01&to=2100-01-01'
 
