@@ -39,9 +39,9 @@ export async function openTimeline(
   if (!row || !speaksFor(client, row.dossier.agencyCode))
     throw new Refusal('not-found', 'No dossier with this code was pushed yet')
   if (reveal) await noteReading(sql, client, code)
-  const open = <T>(sealed: Buffer, kind: 'change' | 'step'): T | undefined => {
+  const open = (sealed: Buffer, kind: 'change' | 'step'): unknown => {
     try {
-      return JSON.parse(vault.open(sealed, `${kind}:${code}`)) as T
+      return JSON.parse(vault.open(sealed, `${kind}:${code}`)) as unknown
     } catch {
       return undefined
     }
@@ -51,11 +51,11 @@ export async function openTimeline(
     dossier,
     delivery: row.delivery,
     changes: row.changes.map(({ content, ...change }) => {
-      const opened = content === null ? undefined : open<DossierContent>(content, 'change')
+      const opened = content === null ? undefined : (open(content, 'change') as DossierContent | undefined)
       return { ...change, content: opened ? shown(opened, reveal) : null, unreadable: content !== null && !opened }
     }),
     steps: row.steps.map(({ content, ...step }) => {
-      const opened = reveal ? open<Step>(content, 'step') : undefined
+      const opened = reveal ? (open(content, 'step') as Step | undefined) : undefined
       return opened ? { ...step, content: opened } : step
     }),
     attempts: row.attempts,
