@@ -662,7 +662,6 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, que
     catalogue,
     advice,
     desk,
-    lists,
     authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
   const organisations = { sql, catalogue, units: openUnits(ground), look: lookAtUnits(ground) }
@@ -701,7 +700,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, que
     newestDay: (agencies) => newestDay(sql, limitOf(agencies)),
     publicMap: publicReport?.map ?? null,
   })
-  addCounterPages(console, { ...counters, write: (format, table) => lists.write(format, table) })
+  addCounterPages(console, counters)
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   addAdministration(console, ground, queues)

@@ -1,14 +1,12 @@
-import { Readable } from 'node:stream'
 import { z } from 'zod'
 import type { Console, Visit } from '../console/console.ts'
+import { longListFile } from '../console/downloads.ts'
 import { chooser } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { secondWords, sayIn, type Language } from '../console/words.ts'
 import { vietnamToday } from '../dossiers/model.ts'
-import { csvLines } from '../platform/csv.ts'
 import type { Sql } from '../platform/database.ts'
-import { tableFormats } from '../platform/files.ts'
 import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { allAudit, auditCursor, detailWords, listAudit, type AuditLine } from './audit.ts'
@@ -49,11 +47,8 @@ export function addAuditPage(console: Console, { sql }: { readonly sql: Sql }): 
       const rows = async function* () {
         for await (const part of allAudit(sql, inOrder(query))) yield part.map((line) => cellsOf(language, line))
       }
-      return {
-        name: `nhat-ky-${vietnamToday()}.csv`,
-        type: tableFormats.csv,
-        bytes: Readable.from(csvLines(headersIn(language), rows()), { objectMode: false }),
-      }
+      const title = sayIn(language)('Nhật ký thao tác', 'Audit log')
+      return longListFile(`nhat-ky-${vietnamToday()}`, 'csv', { title, headers: headersIn(language), rows: rows() })
     },
   })
 }

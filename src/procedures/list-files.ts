@@ -1,11 +1,10 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import type { TableFormat } from '../platform/files.ts'
-import { failed, problem, type Table, type TableResult, type TableShape } from '../platform/table.ts'
+import { failed, problem, type TableResult, type TableShape } from '../platform/table.ts'
 import type { MappingRow } from './mapping-list.ts'
 
 /**
- * Lists from files and to files, in a thread of their own: a workbook of ten thousand rows takes a second, in which an API must
+ * Lists from files, read in a thread of their own: a workbook of ten thousand rows takes a second, in which an API must
  * go on answering; and the thread's memory is bounded, whatever an archive unpacks to.
  */
 export interface ListFiles {
@@ -13,7 +12,6 @@ export interface ListFiles {
   read(bytes: Uint8Array): Promise<TableResult<MappingRow>>
   /** The texts of some columns; no other column is read, because nobody knows what it holds. */
   readColumns(bytes: Uint8Array, columns: Columns): Promise<TableResult<ColumnTexts>>
-  write(format: TableFormat, table: Table): Promise<Buffer>
 }
 
 export interface Columns extends Pick<TableShape<unknown>, 'headers' | 'aliases'> {
@@ -26,7 +24,6 @@ export type ColumnTexts = Readonly<Record<string, string | undefined>>
 export type Order =
   | { readonly kind: 'mappings'; readonly bytes: Uint8Array }
   | { readonly kind: 'columns'; readonly bytes: Uint8Array; readonly columns: Columns }
-  | { readonly kind: 'write'; readonly format: TableFormat; readonly table: Table }
 
 /** Megabytes. A workbook of ten thousand rows with proposals needs some 150. */
 const limits = { maxOldGenerationSizeMb: 768 }
@@ -57,6 +54,5 @@ export function createListFiles(): ListFiles {
   return {
     read: (bytes) => read<MappingRow>({ kind: 'mappings', bytes }),
     readColumns: (bytes, columns) => read<ColumnTexts>({ kind: 'columns', bytes, columns }),
-    write: async (format, table) => Buffer.from(await inThread<Uint8Array>({ kind: 'write', format, table })),
   }
 }

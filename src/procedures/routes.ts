@@ -4,7 +4,7 @@ import { mappingReasons } from '../../config/mapping-reasons.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
 import { ProblemDocument, why, type Http } from '../platform/http.ts'
-import { tableFormats, type TableFormat } from '../platform/files.ts'
+import { tableBytes, tableFormat, tableFormats } from '../platform/files.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Advice } from './advice.ts'
 import { listDecisions, settlements, type Wish } from './decisions.ts'
@@ -19,7 +19,6 @@ import { localCodes, standings } from './local.ts'
 import { onlineLevels } from './model.ts'
 import { registerNationalRoutes } from './national-routes.ts'
 import type { Desk } from './desk.ts'
-import type { ListFiles } from './list-files.ts'
 import { mappingTable } from './mapping-list.ts'
 import type { CatalogueSource } from './store.ts'
 import { reasonsApart, reasonsInWords, type Reason } from './suggest.ts'
@@ -29,7 +28,6 @@ export interface ProcedureRouteDeps {
   readonly catalogue: CatalogueSource
   readonly advice: Advice
   readonly desk: Desk
-  readonly lists: ListFiles
   /** Throws a refusal when the request may not; `*` among the agencies = all of them. */
   readonly authorise: (request: FastifyRequest, right: 'mappings:read' | 'mappings:write') => Promise<ApiClient>
 }
@@ -264,20 +262,20 @@ function registerDecisions(app: Http, { sql, desk, authorise }: ProcedureRouteDe
   })
 }
 
-function registerExport(app: Http, { sql, lists, authorise }: ProcedureRouteDeps): void {
+function registerExport(app: Http, { sql, authorise }: ProcedureRouteDeps): void {
   app.route({
     method: 'GET',
     url: '/v1/mappings/export',
     schema: {
       tags,
       summary: 'All mappings as a list, in the columns that an import takes back',
-      querystring: z.strictObject({ format: z.enum(Object.keys(tableFormats) as TableFormat[]).default('csv') }),
+      querystring: z.strictObject({ format: tableFormat.default('csv') }),
       produces: Object.values(tableFormats),
     },
     handler: async (request, reply) => {
       unscoped(await authorise(request, 'mappings:read'))
       const { format } = request.query
-      const bytes = await lists.write(format, await mappingTable(sql))
+      const bytes = await tableBytes(format, await mappingTable(sql))
       return reply
         .header('content-disposition', `attachment; filename="mappings.${format}"`)
         .type(tableFormats[format])

@@ -1,18 +1,16 @@
 import { z } from 'zod'
-import { Readable } from 'node:stream'
 import { statusNames, type Status } from '../../config/statuses.ts'
 import type { Console } from '../console/console.ts'
+import { longListFile } from '../console/downloads.ts'
 import { chooser } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { causeWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
 import { vietnamToday } from '../dossiers/model.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
-import { csvLines } from '../platform/csv.ts'
 import type { Sql } from '../platform/database.ts'
+import { tableFormat } from '../platform/files.ts'
 import { blank } from '../platform/http.ts'
-import { tableFormats } from '../platform/files.ts'
-import { workbook } from '../platform/workbook-writer.ts'
 import { limitOf, selection, shownPeriod } from './selection.ts'
 import {
   allDossiers,
@@ -37,7 +35,7 @@ const search = {
   unmapped: blank(z.string().max(500)),
 }
 const ListQuery = z.strictObject({ ...search, cursor: blank(z.string().regex(dossierCursor)) })
-const FileQuery = z.strictObject({ ...search, format: z.enum(['xlsx', 'csv']) })
+const FileQuery = z.strictObject({ ...search, format: tableFormat })
 type Search = Omit<z.output<typeof ListQuery>, 'cursor'>
 
 const perPage = 100
@@ -61,10 +59,12 @@ export function addDossierList(console: Console, { sql }: { readonly sql: Sql })
     query: FileQuery,
     async give({ language, person, by }, { format, ...query }) {
       const filter = await filterOf(sql, query, person.agencies)
-      const name = `ho-so-${vietnamToday()}.${format}`
+      const name = `ho-so-${vietnamToday()}`
       const detail = { ...query, from: filter.from, to: filter.to, format }
-      const rows = rowsOf(language, recorded(sql, { by, name, detail }, allDossiers(sql, filter)))
-      return { name, type: tableFormats[format], bytes: fileOf[format](language, rows) }
+      const taken = { by, name: `${name}.${format}`, detail }
+      const rows = rowsOf(language, recorded(sql, taken, allDossiers(sql, filter)))
+      const title = sayIn(language)('Hồ sơ', 'Dossiers')
+      return longListFile(name, format, { title, headers: headersIn(language), rows })
     },
   })
 }
@@ -114,21 +114,6 @@ async function* recorded(
 
 async function* rowsOf(language: Language, parts: Parts<DossierLine>): AsyncGenerator<Cells[], void> {
   for await (const part of parts) yield part.map((line) => cellsOf(language, line))
-}
-
-/** As they are read, so that a file of a million rows needs no more memory than a short one. */
-const fileOf = {
-  xlsx: (language: Language, rows: Parts<Cells>) =>
-    Readable.from(workbook([{ name: sayIn(language)('Hồ sơ', 'Dossiers'), headers: headersIn(language), rows }]), {
-      objectMode: false,
-    }),
-  csv: (language: Language, rows: Parts<Cells>) =>
-    Readable.from(csvLines(headersIn(language), inWords(rows)), { objectMode: false }),
-}
-
-async function* inWords(parts: Parts<Cells>) {
-  for await (const part of parts)
-    yield part.map((row) => row.map((cell) => (cell instanceof Date ? momentWords(cell.toISOString()) : cell)))
 }
 
 function headersIn(language: Language): string[] {

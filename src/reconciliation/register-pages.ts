@@ -1,18 +1,16 @@
-import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { isStatus } from '../dossiers/model.ts'
 import { statusNames } from '../../config/statuses.ts'
 import type { Console, Visit } from '../console/console.ts'
+import { longListFile } from '../console/downloads.ts'
 import { chooser } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { countWords, dayWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
-import { csvLines } from '../platform/csv.ts'
 import type { Sql } from '../platform/database.ts'
-import { tableFormats } from '../platform/files.ts'
+import { tableFormat } from '../platform/files.ts'
 import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
-import { workbook } from '../platform/workbook-writer.ts'
 import { kindWords } from './discrepancy-words.ts'
 import { registerKinds, type RegisterDifference } from './register-compare.ts'
 import { registerFields } from './register-row.ts'
@@ -43,11 +41,12 @@ export function addRegisterPages(console: Console, { sql }: { readonly sql: Sql 
   console.file({
     path: 'register-file',
     ...place,
-    query: z.strictObject({ ...chosen, format: z.enum(['xlsx', 'csv']) }),
+    query: z.strictObject({ ...chosen, format: tableFormat }),
     async give({ language }, { run: runId, format, ...filter }) {
       await runWithRegister(sql, runId)
       const rows = linesOf(language, allRegisterFindings(sql, { runId, ...filter }))
-      return { name: `so-tinh-${runId}.${format}`, type: tableFormats[format], bytes: fileOf[format](language, rows) }
+      const title = sayIn(language)('Sổ của tỉnh', 'Register')
+      return longListFile(`so-tinh-${runId}`, format, { title, headers: headersIn(language), rows })
     },
   })
 }
@@ -200,16 +199,19 @@ function valueIn(field: RegisterDifference['field'], value: string, language: La
     .join(' / ')
 }
 
-const headersIn = (say: Say) => [
-  say('Mã hồ sơ', 'Code'),
-  say('Loại', 'Kind'),
-  say('Mã cơ quan', 'Agency'),
-  say('Cơ quan', 'Agency name'),
-  say('Trường', 'Field'),
-  say('Ở đây', 'Here'),
-  say('Trong sổ', 'In the register'),
-  say('Lý do', 'Reason'),
-]
+function headersIn(language: Language): string[] {
+  const say = sayIn(language)
+  return [
+    say('Mã hồ sơ', 'Code'),
+    say('Loại', 'Kind'),
+    say('Mã cơ quan', 'Agency'),
+    say('Cơ quan', 'Agency name'),
+    say('Trường', 'Field'),
+    say('Ở đây', 'Here'),
+    say('Trong sổ', 'In the register'),
+    say('Lý do', 'Reason'),
+  ]
+}
 
 /** A line for each field, so that a spreadsheet can filter by it. */
 function cellsOf(language: Language, { code, kind, agencyCode, agencyName, fields }: RegisterFinding): string[][] {
@@ -229,18 +231,6 @@ async function* linesOf(
   parts: AsyncIterable<readonly RegisterFinding[]>,
 ): AsyncGenerator<string[][]> {
   for await (const part of parts) yield part.flatMap((one) => cellsOf(language, one))
-}
-
-const fileOf = {
-  csv: (language: Language, rows: AsyncIterable<string[][]>) =>
-    Readable.from(csvLines(headersIn(sayIn(language)), rows), { objectMode: false }),
-  xlsx: (language: Language, rows: AsyncIterable<string[][]>) =>
-    Readable.from(
-      workbook([{ name: sayIn(language)('Sổ của tỉnh', 'Register'), headers: headersIn(sayIn(language)), rows }]),
-      {
-        objectMode: false,
-      },
-    ),
 }
 
 /** Register, ledger and portal beside each other; every part opens to its rows, and each column says of how many it speaks. */
