@@ -1,6 +1,5 @@
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
 import { failed, problem, type TableResult, type TableShape } from '../platform/table.ts'
+import { threadFor } from '../platform/thread.ts'
 import type { MappingRow } from './mapping-list.ts'
 
 /**
@@ -26,26 +25,13 @@ export type Order =
   | { readonly kind: 'columns'; readonly bytes: Uint8Array; readonly columns: Columns }
 
 /** Megabytes. A workbook of ten thousand rows with proposals needs some 150. */
-const limits = { maxOldGenerationSizeMb: 768 }
+const memory = 768
 
 export function createListFiles(): ListFiles {
-  /** One after the other: two large files at once would need twice the memory. */
-  let turn: Promise<unknown> = Promise.resolve()
-  const inThread = <T>(order: Order): Promise<T> => {
-    const mine = turn.then(async () => {
-      const worker = new Worker(new URL('./list-thread.ts', import.meta.url), {
-        workerData: order,
-        resourceLimits: limits,
-      })
-      const [reply] = (await once(worker, 'message')) as [T]
-      return reply
-    })
-    turn = mine.catch(() => undefined)
-    return mine
-  }
+  const inThread = threadFor<Order, TableResult<unknown>>(new URL('./list-thread.ts', import.meta.url), memory)
   const read = async <T>(order: Order): Promise<TableResult<T>> => {
     try {
-      return await inThread<TableResult<T>>(order)
+      return (await inThread(order)) as TableResult<T>
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
       return failed([problem(1, null, 'The sheet is too large to be a list')])
