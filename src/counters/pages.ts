@@ -6,6 +6,7 @@ import type { Page } from '../console/frame.ts'
 import { address, html, trusted, type Html } from '../console/html.ts'
 import { countWords, dayWords, percentWords, sayIn, type Language, type Words } from '../console/words.ts'
 import { vietnamToday } from '../dossiers/model.ts'
+import { limitOf } from '../platform/auth.ts'
 import { tableFormat } from '../platform/files.ts'
 import { reasonOf } from '../platform/http.ts'
 import { behindPage } from './behind-page.ts'
@@ -22,7 +23,7 @@ import {
   type UnitLine,
 } from './month.ts'
 import { decide } from './reports.ts'
-import { behindQuery, lastMonth, limitOf, monthQuery, wholeMonth } from './selection.ts'
+import { behindQuery, lastMonth, monthQuery, wholeMonth } from './selection.ts'
 import { historySection, openSection, previewPage } from './sending-page.ts'
 import { beside, counterWords, monthWords, obstacleNote, partWords, stateWords, whyWords } from './words.ts'
 

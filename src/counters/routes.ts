@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { countersVersion } from '../../config/counters.ts'
-import type { ApiClient } from '../platform/auth.ts'
+import { limitOf, type ApiClient } from '../platform/auth.ts'
 import { ProblemDocument, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { unplacedReasons } from './model.ts'
@@ -15,7 +15,7 @@ import {
   type UnitLine,
 } from './month.ts'
 import { decide, type Report } from './reports.ts'
-import { behindQuery, lastMonth, limitOf, monthQuery, wholeMonth } from './selection.ts'
+import { behindQuery, lastMonth, monthQuery, wholeMonth } from './selection.ts'
 
 export interface CounterRouteDeps extends CounterDeps {
   /** Throws a refusal when the request may not; `*` among the agencies = all of them. */

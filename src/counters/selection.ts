@@ -23,6 +23,3 @@ export const behindQuery = {
   nobodys: z.literal('1').optional().describe('Of this code, those of which nobody can say whose they are'),
   cursor: blank(z.string().regex(cellCursor)),
 }
-
-/** Agencies the reader is limited to; undefined = none of the limits. */
-export const limitOf = (agencies: readonly string[]) => (agencies.includes('*') ? undefined : agencies)

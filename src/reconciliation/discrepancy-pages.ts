@@ -3,6 +3,7 @@ import type { Console } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, trusted, type Html } from '../console/html.ts'
 import { countWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
+import { limitOf } from '../platform/auth.ts'
 import { blank, reasonOf } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Sql } from '../platform/database.ts'
@@ -31,7 +32,6 @@ import {
   valueWords,
 } from './discrepancy-words.ts'
 import { startRun } from './reconcile.ts'
-import { limitOf } from './selection.ts'
 
 export interface DiscrepancyPageDeps {
   readonly sql: Sql

@@ -8,10 +8,11 @@ import { address, html, type Html } from '../console/html.ts'
 import { causeWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
 import { vietnamToday } from '../dossiers/model.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
+import { limitOf } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
 import { tableFormat } from '../platform/files.ts'
 import { blank } from '../platform/http.ts'
-import { limitOf, selection, shownPeriod } from './selection.ts'
+import { selection, shownPeriod } from './selection.ts'
 import {
   allDossiers,
   dossierCursor,

@@ -15,13 +15,14 @@ import {
   type Words,
 } from '../console/words.ts'
 import type { PortalHealth } from '../delivery/model.ts'
+import { limitOf } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
 import { monthChart, rateRing, stackedBar, trendSections } from './charts.ts'
 import { sumDiscrepancies, type DiscrepancySum } from './discrepancies.ts'
 import { openSums } from './discrepancy-words.ts'
 import type { SyncRateReport } from './model.ts'
 import { listRunning, type Run } from './runs.ts'
-import { limitOf, shownPeriod } from './selection.ts'
+import { shownPeriod } from './selection.ts'
 import { lastMonths, movedMonths, trendsOf, type MonthMoved, type MonthRate, type Trends } from './snapshots.ts'
 import { syncRate } from './store.ts'
 

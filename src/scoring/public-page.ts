@@ -14,6 +14,7 @@ import {
   type Language,
   type Words,
 } from '../console/words.ts'
+import { limitOf } from '../platform/auth.ts'
 import { blank } from '../platform/http.ts'
 import type { Sql } from '../platform/database.ts'
 import type { Comparison } from './public-compare.ts'
@@ -41,7 +42,7 @@ export function addPublicPages(console: Console, { sql, map }: PublicPageDeps): 
     allAgencies: false,
     query: rawQuery,
     async show({ language, person }, query) {
-      const agencies = person.agencies.includes('*') ? undefined : person.agencies
+      const agencies = limitOf(person.agencies)
       const { day, told } = await rawReport(sql, map, { ...query, agencies })
       return rawPage(language, { ...query, day, nodes: told })
     },

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { confidences, publicReportNames, publicSubjects } from '../../config/public-figures.ts'
+import { limitOf } from '../platform/auth.ts'
 import { ProblemDocument, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { publicFigures, rawReport } from './public-store.ts'
@@ -77,7 +78,7 @@ export function registerPublic(app: Http, deps: ScoreRouteDeps): void {
 async function whoAsks({ publicMap, authorise }: ScoreRouteDeps, request: FastifyRequest) {
   const { agencies } = await authorise(request, 'reports:read')
   if (!publicMap) throw new Refusal('figures-off', 'PUBLIC_REPORT_URL is not set')
-  return { map: publicMap, agencies: agencies.includes('*') ? undefined : agencies }
+  return { map: publicMap, agencies: limitOf(agencies) }
 }
 
 function registerRaw(app: Http, deps: ScoreRouteDeps): void {
