@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { countersVersion } from '../../config/counters.ts'
 import { limitOf, type ApiClient } from '../platform/auth.ts'
-import { ProblemDocument, why, type Http } from '../platform/http.ts'
+import { answers, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { unplacedReasons } from './model.ts'
 import {
@@ -104,7 +104,6 @@ const Behind = z.object({
   ),
   next: z.string().nullable().describe('Give it as cursor to read on; null at the end'),
 })
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 const tags = ['counters']
 
 /** The monthly counters: counted, sent, and what became of that. */

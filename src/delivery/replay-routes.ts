@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { replayLimits } from '../../config/replays.ts'
-import { ProblemDocument, why, type Http } from '../platform/http.ts'
+import { answers, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { ReplayFilter, replayStates } from './replay-filter.ts'
 import {
@@ -53,7 +53,6 @@ const Outcomes = z.object({
   ),
   ended: z.array(z.object({ state: z.string(), reason, words: Words, count })),
 })
-const answers = <T extends z.ZodType>(schema: T, status = 200) => ({ [status]: schema, default: ProblemDocument })
 
 /** The replay desk over HTTP. A key that speaks for some agencies makes, sees and steers the replays of those alone. */
 export function registerReplayRoutes(app: Http, deps: DeliveryRouteDeps): void {

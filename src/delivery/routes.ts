@@ -4,7 +4,7 @@ import { failures } from '../../config/failures.ts'
 import { code } from '../dossiers/model.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
-import { ProblemDocument, why, type Http } from '../platform/http.ts'
+import { answers, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { endHold, holdDeliveries, readHold } from './hold.ts'
 import { listLanes, openStates, summariseLanes } from './lists.ts'
@@ -53,7 +53,6 @@ const HoldView = z
     onWay: count.describe('Dossiers in calls that had left before'),
   })
   .meta({ id: 'DeliveryHold' })
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 
 /** What is not delivered and why, and the switch that stops all sending. */
 export function registerDeliveryRoutes(app: Http, deps: DeliveryRouteDeps): void {

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
-import { ProblemDocument, why, type Http } from '../platform/http.ts'
+import { answers, why, type Http } from '../platform/http.ts'
 import { changeKinds } from './national-changes.ts'
 import { applyHeld, dangers, endangeredMappings, listChanges } from './national.ts'
 import { heldLists, listPulls, pullOrigins } from './pulls.ts'
@@ -15,7 +15,6 @@ export interface NationalRouteDeps {
 
 const tags = ['catalogue']
 const count = z.number().int()
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 const limit = z.coerce.number().int().min(1).max(1000).default(100)
 const pull = z.strictObject({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
 

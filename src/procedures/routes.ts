@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { mappingReasons } from '../../config/mapping-reasons.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
-import { ProblemDocument, why, type Http } from '../platform/http.ts'
+import { answers, why, type Http } from '../platform/http.ts'
 import { tableBytes, tableFormat, tableFormats } from '../platform/files.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Advice } from './advice.ts'
@@ -35,7 +35,6 @@ export interface ProcedureRouteDeps {
 const tags = ['procedures']
 const count = z.number().int()
 const day = z.iso.date()
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 const ReleaseView = z
   .object({ blocked: count, released: count, still: z.record(z.string(), count) })
   .describe('Dossiers blocked under these codes: how many go out, and why the others stay. The parts add up.')

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { code, moment } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
-import { blank, documentedBody, ProblemDocument, type Http } from '../platform/http.ts'
+import { answers, blank, documentedBody, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { startRegisterRun } from './reconcile.ts'
 import { registerKinds, unclearReasons } from './register-compare.ts'
@@ -63,7 +63,6 @@ const Finding = z.object({
 })
 
 const tags = ['reconciliation']
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 
 /** The province's own register over the API: rows come in, a run compares them; what did not agree is read. */
 export function registerRegisterRoutes(app: Http, deps: RegisterRouteDeps): void {

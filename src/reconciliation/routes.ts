@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Sql } from '../platform/database.ts'
 import { code as dossierCode } from '../dossiers/model.ts'
 import { limitOf } from '../platform/auth.ts'
-import { blank, ProblemDocument, why, type Http } from '../platform/http.ts'
+import { answers, blank, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { findingKinds } from './agreement.ts'
 import { pagePolicy, renderReportPage } from './page.ts'
@@ -91,7 +91,6 @@ const Finding = z.object({
 })
 const next = z.string().nullable().describe('Give it as cursor to read on; null at the end')
 const runId = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 
 /** The report, the dossiers behind its numbers, and the reconciliation runs: all read-only, no personal data. */
 export function registerReportRoutes(app: Http, deps: ReportRouteDeps): void {

@@ -14,7 +14,7 @@ import { code } from '../dossiers/model.ts'
 import { speaksFor, type ApiClient } from '../platform/auth.ts'
 import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
-import { ProblemDocument, type Http } from '../platform/http.ts'
+import { answers, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Catalogue } from '../procedures/model.ts'
 import { registerPublic } from './public-routes.ts'
@@ -121,7 +121,6 @@ const Behind = z.object({
   ),
   next: z.string().nullable().describe('Give it as cursor to read on; null at the end'),
 })
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 const tags = ['scores']
 
 const wordsOf = (reason: ScoreReasonCode) => {
