@@ -1,11 +1,11 @@
 import type { z } from 'zod'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
-import { countWords, momentWords, sayIn, type Language } from '../console/words.ts'
+import { countWords, momentWords, monthWords, sayIn, type Language } from '../console/words.ts'
 import type { dossiersBehind } from './month.ts'
 import type { behindQuery } from './selection.ts'
 import type { CellDossier } from './store.ts'
-import { counterWords, monthWords, partWords, timingWords, unplacedWords } from './words.ts'
+import { counterWords, partWords, timingWords, unplacedWords } from './words.ts'
 
 /** The dossiers behind a number. */
 

@@ -4,7 +4,7 @@ import type { Console, Visit } from '../console/console.ts'
 import { shortListFile } from '../console/downloads.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, trusted, type Html } from '../console/html.ts'
-import { countWords, dayWords, percentWords, sayIn, type Language, type Words } from '../console/words.ts'
+import { countWords, dayWords, monthWords, percentWords, sayIn, type Language, type Words } from '../console/words.ts'
 import { vietnamToday } from '../dossiers/model.ts'
 import { limitOf } from '../platform/auth.ts'
 import { tableFormat } from '../platform/files.ts'
@@ -25,7 +25,7 @@ import {
 import { decide } from './reports.ts'
 import { behindQuery, lastMonth, monthQuery, wholeMonth } from './selection.ts'
 import { historySection, openSection, previewPage } from './sending-page.ts'
-import { beside, counterWords, monthWords, obstacleNote, partWords, stateWords, whyWords } from './words.ts'
+import { beside, counterWords, obstacleNote, partWords, stateWords, whyWords } from './words.ts'
 
 const reading = { right: 'reports:read', allAgencies: false } as const
 const sending = { right: 'deliveries:resend', allAgencies: true } as const

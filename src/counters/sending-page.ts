@@ -1,10 +1,10 @@
 import { address, html, type Html } from '../console/html.ts'
 import type { Page } from '../console/frame.ts'
-import { causeWords, countWords, momentWords, sayIn, type Language } from '../console/words.ts'
+import { causeWords, countWords, momentWords, monthWords, sayIn, type Language } from '../console/words.ts'
 import type { SentFigures } from './model.ts'
 import type { MonthReport, UnitLine } from './month.ts'
 import type { Report } from './reports.ts'
-import { beside, counterWords, fateWords, monthWords, obstacleNote, reportWords } from './words.ts'
+import { beside, counterWords, fateWords, obstacleNote, reportWords } from './words.ts'
 
 /** Sending: what would be sent, what waits for a decision, what was sent. */
 

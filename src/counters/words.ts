@@ -138,9 +138,6 @@ export const partWords: Readonly<Record<CounterPart, Words>> = {
   unplaced: { vi: 'Không rõ đã kết thúc chưa', en: 'Whether it ended cannot be told' },
 }
 
-/** 07/2026, of `2026-07`. */
-export const monthWords = (month: string) => month.split('-').toReversed().join('/')
-
 /** What stands in the way of sending. */
 export const obstacleNote = (language: Language, { obstacles }: MonthReport): Html | false =>
   obstacles.length > 0 &&

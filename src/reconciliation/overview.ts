@@ -8,6 +8,7 @@ import {
   countWords,
   dayWords,
   momentWords,
+  monthWords,
   percentWords,
   sayIn,
   spanWords,
@@ -335,7 +336,7 @@ function movedSection(language: Language, moved: readonly MonthMoved[]): Html {
       ${moved.map(
         ({ month: key, first, last }) =>
           html`<li>
-            ${key.split('-').toReversed().join('/')}: ${percentWords(first.rate)[language]}
+            ${monthWords(key)}: ${percentWords(first.rate)[language]}
             <span class="soft">${say('ngày', 'on')} ${dayWords(first.day)}</span> → ${percentWords(last.rate)[language]}
             <span class="soft">${say('ngày', 'on')} ${dayWords(last.day)}</span>
           </li>`,

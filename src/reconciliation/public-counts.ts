@@ -1,5 +1,5 @@
 import { address, html, type Html } from '../console/html.ts'
-import { countWords, dayWords, sayIn, type Language } from '../console/words.ts'
+import { countWords, dayWords, monthWords, sayIn, type Language } from '../console/words.ts'
 import type { SyncRateReport } from './model.ts'
 
 /** What the portal itself counts as received in a month and held by it, where its public report is fetched. */
@@ -46,7 +46,7 @@ export function publicCountSection(language: Language, report: SyncRateReport, c
           ${rows.map(({ month, day, count, ours }) => {
             const difference = count - ours.atPortal
             return html`<tr>
-              <th scope="row">${month.split('-').toReversed().join('/')}</th>
+              <th scope="row">${monthWords(month)}</th>
               <td class="number">${number(ours.received)}</td>
               <td class="number">${number(ours.atPortal)}</td>
               <td class="number">

@@ -5,7 +5,7 @@ import type { Console } from '../console/console.ts'
 import { periodForm } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, trusted, type Html } from '../console/html.ts'
-import { countWords, dayWords, momentWords, percentWords, sayIn, type Language } from '../console/words.ts'
+import { countWords, dayWords, momentWords, monthWords, percentWords, sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import type { PublicReportMap } from '../../config/public-figures.ts'
 import { blank } from '../platform/http.ts'
@@ -290,7 +290,7 @@ function partRow(language: Language, report: ScoreReport, name: 'byAgency' | 'by
   const { version } = report
   const query =
     name === 'byAgency' ? { ...kept(report), agency: part.key } : { ...kept(report), ...monthIn(report, part.key) }
-  const text = name === 'byAgency' ? part.name : part.key.split('-').toReversed().join('/')
+  const text = name === 'byAgency' ? part.name : monthWords(part.key)
   return html`<tr>
     <th scope="row"><a href="${address('score', { ...query, version })}">${text}</a></th>
     <td class="number">${countWords(part.received)[language]}</td>
