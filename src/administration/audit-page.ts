@@ -63,9 +63,6 @@ function auditPage(visit: Visit, query: Search, found: Awaited<ReturnType<typeof
   const { language } = visit
   const say = sayIn(language)
   const title = say('Thao tác', 'Acts')
-  const given = Object.fromEntries(
-    Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  )
   return {
     title: { vi: 'Nhật ký thao tác', en: 'Audit log' },
     body: html`${tabLinks(visit, 'audit')} ${searchForm(language, query)}
@@ -94,8 +91,8 @@ function auditPage(visit: Visit, query: Search, found: Awaited<ReturnType<typeof
     ${
       found.lines.length > 0 &&
       html`<p class="pager">
-        ${found.next !== null && html`<a href="${address('audit-log', { ...given, cursor: found.next })}" rel="next">${say('Cũ hơn', 'Older')}</a>`}
-        <a href="${address('audit-log-file', given)}">${say('Tải tất cả (CSV)', 'Download all (CSV)')}</a>
+        ${found.next !== null && html`<a href="${address('audit-log', { ...query, cursor: found.next })}" rel="next">${say('Cũ hơn', 'Older')}</a>`}
+        <a href="${address('audit-log-file', query)}">${say('Tải tất cả (CSV)', 'Download all (CSV)')}</a>
       </p>`
     }`,
   }

@@ -15,9 +15,6 @@ type Found = Awaited<ReturnType<typeof dossiersBehind>>
 export function behindPage(language: Language, query: Behind, { dossiers, next, count }: Found): Page {
   const say = sayIn(language)
   const { month, part, unit } = query
-  const given = Object.fromEntries(
-    Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  )
   const title = (chosen: Language) =>
     `${partWords[part][chosen]} · ${monthWords(month)}${unit === undefined ? '' : ` · ${unit}`}`
   return {
@@ -29,7 +26,7 @@ export function behindPage(language: Language, query: Behind, { dossiers, next, 
         <p>${say(`${countWords(count).vi} hồ sơ`, `${countWords(count).en} dossiers`)}</p>
         ${dossiers.length > 0 && behindTable(language, dossiers)}
       </section>
-      ${next !== null && html`<p class="pager"><a href="${address('counter-dossiers', { ...given, cursor: next })}" rel="next">${say('Trang sau', 'Next')}</a></p>`}`,
+      ${next !== null && html`<p class="pager"><a href="${address('counter-dossiers', { ...query, cursor: next })}" rel="next">${say('Trang sau', 'Next')}</a></p>`}`,
   }
 }
 

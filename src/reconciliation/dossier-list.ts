@@ -4,7 +4,7 @@ import type { Console } from '../console/console.ts'
 import { longListFile } from '../console/downloads.ts'
 import { chooser } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
-import { address, html, type Html } from '../console/html.ts'
+import { address, hiddenInputs, html, type Html } from '../console/html.ts'
 import { causeWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
 import { vietnamToday } from '../dossiers/model.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
@@ -164,9 +164,6 @@ interface Found {
 function listPage(language: Language, query: Search, filter: Filter, { dossiers, next }: Found): Page {
   const say = sayIn(language)
   const { cause } = query
-  const given = Object.fromEntries(
-    Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  )
   return {
     title: { vi: 'Hồ sơ', en: 'Dossiers' },
     body: html`${searchForm(language, query, filter)} ${originNote(say, query)}
@@ -183,9 +180,9 @@ function listPage(language: Language, query: Search, filter: Filter, { dossiers,
       ${
         dossiers.length > 0 &&
         html`<p class="pager">
-          ${next !== null && html`<a href="${address('dossiers', { ...given, cursor: next })}" rel="next">${say('Trang sau', 'Next')}</a>`}
+          ${next !== null && html`<a href="${address('dossiers', { ...query, cursor: next })}" rel="next">${say('Trang sau', 'Next')}</a>`}
           <span>${say('Tải tất cả:', 'Download all:')}</span>
-          ${(['xlsx', 'csv'] as const).map((format) => html`<a href="${address('dossiers-file', { ...given, format })}">${format === 'csv' ? 'CSV' : 'Excel'}</a>`)}
+          ${(['xlsx', 'csv'] as const).map((format) => html`<a href="${address('dossiers-file', { ...query, format })}">${format === 'csv' ? 'CSV' : 'Excel'}</a>`)}
         </p>`
       }`,
   }
@@ -212,7 +209,7 @@ function searchForm(language: Language, query: Search, { from, to }: Filter): Ht
   const causes = [...new Set([...causeCodes, ...(query.cause === undefined ? [] : [query.cause])])]
   return html`<section>
     <form method="get" action="dossiers">
-      ${(['level', 'source', 'unmapped'] as const).map((name) => query[name] !== undefined && html`<input type="hidden" name="${name}" value="${query[name]}" />`)}
+      ${hiddenInputs({ level: query.level, source: query.source, unmapped: query.unmapped })}
       <div class="fields">
         ${field('code', say('Mã hồ sơ, hoặc phần đầu', 'Code, or how it begins'))}
         ${field('agency', say('Mã cơ quan', 'Agency code'))} ${field('procedure', say('Mã thủ tục', 'Procedure code'))}

@@ -63,13 +63,6 @@ interface Filter {
   readonly outcome?: 'different' | 'unclear' | undefined
 }
 
-const asked = (runId: number, { kind, field, outcome }: Filter): Record<string, string> => ({
-  run: String(runId),
-  ...(kind !== undefined && { kind }),
-  ...(field !== undefined && { field }),
-  ...(outcome !== undefined && { outcome }),
-})
-
 interface Rows {
   readonly run: Run
   readonly filter: Filter
@@ -79,7 +72,7 @@ interface Rows {
 
 function rowsPage({ language, person }: Visit, { run, filter, rows, next }: Rows): Page {
   const say = sayIn(language)
-  const query = asked(run.id, filter)
+  const query = { ...filter, run: String(run.id) }
   const shown = filter.kind === undefined ? null : registerKindWords[filter.kind]
   const mayMap = person.rights.includes('mappings:read')
   return {

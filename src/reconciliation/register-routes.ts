@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { code, moment } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
+import { given } from '../platform/given.ts'
 import { answers, blank, documentedBody, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { startRegisterRun } from './reconcile.ts'
@@ -123,10 +124,10 @@ function registerIntake(app: Http, { sql, mayStart }: RegisterRouteDeps): void {
       handler: async (request) => {
         const { name, asOf, source, complete, ...scope } = request.query as z.output<typeof Said>
         const { rows, hash } = rowsIn(request)
-        const given = { name: name ?? 'API', asOf, source, complete: complete === 'true' }
+        const register = { name: name ?? 'API', asOf, source, complete: complete === 'true' }
         const askedBy = `key:${starters.get(request)!.id}`
         const id = await refusing(
-          startRegisterRun(sql, { askedBy, scope: definedOnly(scope), served: true, given, rows, hash }),
+          startRegisterRun(sql, { askedBy, scope: given(scope), served: true, given: register, rows, hash }),
         )
         return runView((await readRun(sql, id))!)
       },
@@ -159,8 +160,3 @@ async function refusing<T>(work: Promise<T>): Promise<T> {
     })
   }
 }
-
-const definedOnly = <T extends object>(scope: T) =>
-  Object.fromEntries(Object.entries(scope).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>
-  }

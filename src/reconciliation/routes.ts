@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Sql } from '../platform/database.ts'
 import { code as dossierCode } from '../dossiers/model.ts'
 import { limitOf } from '../platform/auth.ts'
+import { given } from '../platform/given.ts'
 import { answers, blank, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { findingKinds } from './agreement.ts'
@@ -23,7 +24,7 @@ import {
 import { startRun } from './reconcile.ts'
 import { registerRegisterRoutes } from './register-routes.ts'
 import { RunView, runView } from './run-view.ts'
-import { listFindings, listRuns, readRun, type Run, type RunScope } from './runs.ts'
+import { listFindings, listRuns, readRun, type Run } from './runs.ts'
 import { chosenPeriod, selection } from './selection.ts'
 import { dossierCursor, listDossiers, sampleCodes, syncRate, type Selection } from './store.ts'
 
@@ -290,15 +291,11 @@ function registerStart(app: Http, { sql }: ReportRouteDeps, mayStart: MayStart):
     },
     handler: async (request) => {
       const client = await mayStart(request)
-      const id = await startRun(sql, { askedBy: `key:${client.id}`, scope: definedOnly(request.body), served: true })
+      const id = await startRun(sql, { askedBy: `key:${client.id}`, scope: given(request.body), served: true })
       return runView((await readRun(sql, id))!)
     },
   })
 }
-
-/** What is left out stays out: a scope is kept as it was asked for. */
-const definedOnly = (scope: z.output<typeof Scope>) =>
-  Object.fromEntries(Object.entries(scope).filter(([, value]) => value !== undefined)) as RunScope
 
 function refuseScoped(agencies: readonly string[]): void {
   if (!agencies.includes('*')) throw new Refusal('agency-out-of-scope', 'This needs a key that speaks for all agencies')

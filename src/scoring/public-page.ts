@@ -62,9 +62,7 @@ function rawPage(
   return {
     title: { vi: `${name.vi}: như Cổng trả lời`, en: `${name.en}: as the portal says it` },
     body: html`<p class="path">
-        <a href="${address('score', agency === undefined ? { public: period } : { public: period, agency })}"
-          >${publicWords.title[language]}</a
-        >
+        <a href="${address('score', { public: period, agency })}">${publicWords.title[language]}</a>
       </p>
       <section>
         <p>
@@ -161,10 +159,7 @@ function unitAndPeriod(language: Language, { unit, units, period, periods }: Pub
             .slice(0, shownUnits)
             .map(
               (code) =>
-                html`<a
-                  href="${`${address('score', { agency: code, ...(period ? { public: period.key } : {}) })}#public`}"
-                  >${code}</a
-                > `,
+                html`<a href="${`${address('score', { agency: code, public: period?.key })}#public`}">${code}</a> `,
             )}${others.length > shownUnits && '…'}</span
         >`
       }
@@ -227,7 +222,7 @@ function comparisonRow(language: Language, figures: PublicFigures, one: Comparis
   </tr>`
 }
 
-const agencyOf = (code: string | null | undefined): Record<string, string> => (code == null ? {} : { agency: code })
+const agencyOf = (code: string | null | undefined) => ({ agency: code ?? undefined })
 
 /** The dossiers behind a figure of ours; null where they are of several agencies, each of which has its own list. */
 function listOf({ counted, period }: PublicFigures, what: Comparison['what']): string | null {
