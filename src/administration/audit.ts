@@ -76,7 +76,7 @@ const perPart = 2_000
  */
 const readable = new Set(
   `why name rights right agencies rows codes undoes changed tickets lanes heldSince event ids kinds state queue job items total
-  count replay dossiers`.split(/\s+/),
+  count replay dossiers units taken obstacles format whole from to level`.split(/\s+/),
 )
 
 const masked = '•••'
