@@ -38,11 +38,11 @@ export const obstacleWords: Readonly<Record<Obstacle, Words>> = {
     en: 'The value of LoaiThongKe is not known: set counters.kind in the dialect file (PORTAL_DIALECT). Shown and not sent.',
   },
   'since-not-set': {
-    vi: 'Chưa đặt COUNTERS_SINCE (tháng đầu tiên mà sổ có đủ hồ sơ, kể cả hồ sơ tồn): số liệu có thể thiếu, không gửi.',
+    vi: 'Chưa đặt COUNTERS_SINCE (tháng đầu tiên mà sổ cái có đủ hồ sơ, kể cả hồ sơ tồn): số liệu có thể thiếu, không gửi.',
     en: 'COUNTERS_SINCE is not set (the first month that the ledger holds whole, with what was pending then): figures may be short, and are not sent.',
   },
   'before-since': {
-    vi: 'Không xác định được: sổ chưa có đủ hồ sơ của tháng này (COUNTERS_SINCE).',
+    vi: 'Không xác định được: sổ cái chưa có đủ hồ sơ của tháng này (COUNTERS_SINCE).',
     en: 'Cannot be told: the ledger does not hold the whole of this month (COUNTERS_SINCE).',
   },
   'month-open': {

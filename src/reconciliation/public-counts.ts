@@ -29,7 +29,7 @@ export function publicCountSection(language: Language, report: SyncRateReport, c
     <h2>${title}</h2>
     <p class="soft">
       ${say(
-        'Theo báo cáo công khai của Cổng, của ngày được ghi; sổ của ta là lúc này. Lệch chưa chắc là lỗi: Cổng có thể đã nhận thêm hồ sơ không qua bộ chuyển đổi.',
+        'Theo báo cáo công khai của Cổng, của ngày được ghi; sổ cái là lúc này. Lệch chưa chắc là lỗi: Cổng có thể đã nhận thêm hồ sơ không qua hệ thống này.',
         "By the portal's public report, as of the day that is named; the ledger is as of now. A difference need not be a fault: the portal may have dossiers that did not come through this service.",
       )}
     </p>
@@ -38,7 +38,7 @@ export function publicCountSection(language: Language, report: SyncRateReport, c
         <thead>
           <tr>
             <th scope="col">${say('Tháng', 'Month')}</th>
-            ${head(say('Tiếp nhận (sổ)', 'Received (ledger)'))}${head(say('Đã có ở Cổng (sổ)', 'At the portal (ledger)'))}
+            ${head(say('Tiếp nhận (sổ cái)', 'Received (ledger)'))}${head(say('Đã có trên Cổng (sổ cái)', 'At the portal (ledger)'))}
             ${head(say('Cổng đếm', 'The portal counts'))}${head(say('Lệch', 'Difference'))}
           </tr>
         </thead>

@@ -126,7 +126,7 @@ function head(language: Language, report: ScoreReport): Html {
     <p class="soft">
       ${sourceWords(version)[language]}
       ${say(
-        'Đây là ước tính từ sổ của bộ chuyển đổi, không phải điểm chính thức. Điều chưa biết được tính là mất ở số thấp, là đạt ở số cao.',
+        'Đây là ước tính từ sổ cái của hệ thống này, không phải điểm chính thức. Điều chưa biết được tính là mất ở số thấp, là đạt ở số cao.',
         'This is an estimate from the ledger, not the official score. What is unknown counts as lost in the low figure and as won in the high one.',
       )}
     </p>`

@@ -22,7 +22,7 @@ export const reportWords = (report: PublicReportName): Words => {
 /** What must be known before two figures are held against each other. */
 export const remarks: Readonly<Partial<Record<PublicSubject, Words>>> = {
   sync: {
-    vi: 'Mẫu số của Cổng là số lớn hơn giữa số của Cổng và số của hệ thống báo cáo quốc gia; mẫu số của ta là sổ của bộ chuyển đổi. Hệ thống báo cáo quốc gia không có ở đây.',
+    vi: 'Mẫu số của Cổng là số lớn hơn giữa số của Cổng và số của hệ thống báo cáo quốc gia; mẫu số của ta là sổ cái. Hệ thống báo cáo quốc gia không có ở đây.',
     en: "The portal's denominator is the larger of its own count and that of the national reporting system; ours is the ledger's. The national reporting system is not at hand.",
   },
   online: {
