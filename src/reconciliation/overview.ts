@@ -18,6 +18,7 @@ import {
 import type { PortalHealth } from '../delivery/model.ts'
 import { limitOf } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
+import { shared } from '../platform/shared.ts'
 import { monthChart, rateRing, stackedBar, trendSections } from './charts.ts'
 import { sumDiscrepancies, type DiscrepancySum } from './discrepancies.ts'
 import { openSums } from './discrepancy-words.ts'
@@ -99,18 +100,6 @@ interface Facts {
   readonly trends: Trends
   readonly months: readonly MonthRate[]
   readonly moved: readonly MonthMoved[]
-}
-
-/** What several look at is read once: the same answer for all who ask within some time. */
-function shared<T>(read: () => Promise<T>, milliseconds: number): () => Promise<T> {
-  let held: { at: number; value: Promise<T> } | undefined
-  return () => {
-    if (held && performance.now() - held.at < milliseconds) return held.value
-    const value = read()
-    held = { at: performance.now(), value }
-    value.catch(() => (held = undefined))
-    return value
-  }
 }
 
 function createFacts({ sql, delivery }: OverviewDeps): (agencies: readonly string[] | undefined) => Promise<Facts> {
