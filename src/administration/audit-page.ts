@@ -10,7 +10,7 @@ import type { Sql } from '../platform/database.ts'
 import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { allAudit, auditCursor, detailWords, listAudit, type AuditLine } from './audit.ts'
-import { code, name as inOnePiece, section, table } from './parts.ts'
+import { code, inOnePiece, section, table } from '../console/parts.ts'
 import { tabLinks } from './settings-pages.ts'
 import { actionWords } from './words.ts'
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
+import { table } from '../console/parts.ts'
 import { countWords, momentWords, monthWords, sayIn, type Language } from '../console/words.ts'
 import type { dossiersBehind } from './month.ts'
 import type { behindQuery } from './selection.ts'
@@ -33,35 +34,25 @@ export function behindPage(language: Language, query: Behind, { dossiers, next, 
 function behindTable(language: Language, dossiers: readonly CellDossier[]): Html {
   const say = sayIn(language)
   const at = (instant: string | null) => (instant === null ? '–' : momentWords(instant))
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${say('Hồ sơ', 'Dossiers')}">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">${say('Hồ sơ', 'Dossier')}</th>
-          <th scope="col">${say('Cơ quan', 'Agency')}</th>
-          <th scope="col">${say('Tiếp nhận', 'Received')}</th>
-          <th scope="col">${say('Hẹn trả', 'Promised')}</th>
-          <th scope="col">${say('Kết thúc', 'Ended')}</th>
-          <th scope="col">${say('Vì sao', 'Why')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${dossiers.map(
-          (one) =>
-            html`<tr>
-              <th scope="row">
-                <a href="${address('dossier', { code: one.code })}"><code>${one.code}</code></a>
-              </th>
-              <td>${one.agencyCode}</td>
-              <td>${at(one.receivedAt)}</td>
-              <td>${at(one.promisedAt)}</td>
-              <td>${at(one.endedAt)}</td>
-              <td>${standingIn(language, one)}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`
+  return table(
+    say('Hồ sơ', 'Dossiers'),
+    [
+      say('Hồ sơ', 'Dossier'),
+      say('Cơ quan', 'Agency'),
+      say('Tiếp nhận', 'Received'),
+      say('Hẹn trả', 'Promised'),
+      say('Kết thúc', 'Ended'),
+      say('Vì sao', 'Why'),
+    ],
+    dossiers.map((one) => [
+      html`<a href="${address('dossier', { code: one.code })}"><code>${one.code}</code></a>`,
+      one.agencyCode,
+      at(one.receivedAt),
+      at(one.promisedAt),
+      at(one.endedAt),
+      standingIn(language, one),
+    ]),
+  )
 }
 
 function standingIn(language: Language, { reason, timing, waiting }: CellDossier): Html {

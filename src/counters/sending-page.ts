@@ -1,5 +1,6 @@
 import { address, html, type Html } from '../console/html.ts'
 import type { Page } from '../console/frame.ts'
+import { table } from '../console/parts.ts'
 import { causeWords, countWords, momentWords, monthWords, sayIn, type Language } from '../console/words.ts'
 import type { SentFigures } from './model.ts'
 import type { MonthReport, UnitLine } from './month.ts'
@@ -60,33 +61,16 @@ function sendTable(language: Language, lines: readonly UnitLine[]): Html {
     pendingInTime + pendingLate,
     pendingLate,
   ]
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${counterWords.unit[language]}">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">${counterWords.unit[language]}</th>
-          ${columns.map((one) => html`<th scope="col" class="number">${counterWords[one][language]}</th>`)}
-          <th scope="col"></th>
-        </tr>
-      </thead>
-      <tbody>
-        ${lines.map(
-          ({ unit, toSend, fate, report }) =>
-            html`<tr>
-              <th scope="row">
-                ${unit.name}
-                <div class="soft"><code>${unit.code}</code></div>
-              </th>
-              ${cells(toSend!.figures).map((count) => html`<td class="number">${countWords(count)[language]}</td>`)}
-              <td>
-                ${fateWords[fate!][language]}
-                ${report && html`<div class="soft">${beside(language, report.figures)}</div>`}
-              </td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`
+  return table(
+    counterWords.unit[language],
+    [counterWords.unit[language], ...columns.map((one) => ({ number: counterWords[one][language] })), ''],
+    lines.map(({ unit, toSend, fate, report }) => [
+      html`${unit.name}
+        <div class="soft"><code>${unit.code}</code></div>`,
+      ...cells(toSend!.figures).map((count) => countWords(count)[language]),
+      html`${fateWords[fate!][language]} ${report && html`<div class="soft">${beside(language, report.figures)}</div>`}`,
+    ]),
+  )
 }
 
 export function openSection(

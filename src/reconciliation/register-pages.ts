@@ -6,6 +6,7 @@ import { longListFile } from '../console/downloads.ts'
 import { chooser } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
+import { table } from '../console/parts.ts'
 import { countWords, dayWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import { tableFormat } from '../platform/files.ts'
@@ -356,33 +357,28 @@ function lookedWords(
 
 function fieldsTable(language: Language, run: Run, { fields }: RegisterCount): Html {
   const say = sayIn(language)
-  const named = registerFields.filter((field) => Object.hasOwn(fields, field))
-  return html`<h3>${say('Theo trường', 'By field')}</h3>
-    <div class="scroll" tabindex="0" role="region" aria-label="${say('Theo trường', 'By field')}">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">${say('Trường của sổ', 'Field of the register')}</th>
-            <th scope="col" class="number">${say('Khớp', 'Equal')}</th>
-            <th scope="col" class="number">${say('Khác', 'Different')}</th>
-            <th scope="col" class="number">${say('Không so được', 'Not compared')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${named.map((field) => {
-            const { equal, different, unclear } = fields[field]!
-            const open = (outcome: 'different' | 'unclear', count: number) =>
-              html`<a href="${address('register-rows', { run: String(run.id), field, outcome })}"
-                >${countWords(count)[language]}</a
-              >`
-            return html`<tr>
-              <th scope="row">${registerFieldWords(field)[language]}</th>
-              <td class="number">${countWords(equal)[language]}</td>
-              <td class="number">${open('different', different)}</td>
-              <td class="number">${open('unclear', unclear)}</td>
-            </tr>`
-          })}
-        </tbody>
-      </table>
-    </div>`
+  const title = say('Theo trường', 'By field')
+  const heads = [
+    say('Trường của sổ', 'Field of the register'),
+    { number: say('Khớp', 'Equal') },
+    { number: say('Khác', 'Different') },
+    { number: say('Không so được', 'Not compared') },
+  ]
+  const rows = registerFields
+    .filter((field) => Object.hasOwn(fields, field))
+    .map((field) => {
+      const { equal, different, unclear } = fields[field]!
+      const open = (outcome: 'different' | 'unclear', count: number) =>
+        html`<a href="${address('register-rows', { run: String(run.id), field, outcome })}"
+          >${countWords(count)[language]}</a
+        >`
+      return [
+        registerFieldWords(field)[language],
+        countWords(equal)[language],
+        open('different', different),
+        open('unclear', unclear),
+      ]
+    })
+  return html`<h3>${title}</h3>
+    ${table(title, heads, rows)}`
 }
