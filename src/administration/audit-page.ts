@@ -11,7 +11,7 @@ import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { allAudit, auditCursor, detailWords, listAudit, type AuditLine } from './audit.ts'
 import { code, inOnePiece, section, table } from '../console/parts.ts'
-import { tabLinks } from './settings-pages.ts'
+import { tabLinks } from './settings-page.ts'
 import { actionWords } from './words.ts'
 
 const search = {

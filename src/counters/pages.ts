@@ -11,7 +11,7 @@ import { tableFormat } from '../platform/files.ts'
 import { reasonOf } from '../platform/http.ts'
 import { behindPage } from './behind-page.ts'
 import { monthAfter, type CounterPart, type Timed, type UnitFigures } from './figures.ts'
-import { tableOf } from './month-file.ts'
+import { monthTable } from './month-table.ts'
 import {
   dossiersBehind,
   hasMoved,
@@ -57,7 +57,7 @@ export function addCounterPages(console: Console, deps: CounterDeps): void {
     ...reading,
     query: z.strictObject({ month: wholeMonth, format: tableFormat }),
     give: async (visit, { month, format }) =>
-      shortListFile(`thong-ke-thang-${month}`, format, tableOf(visit.language, await report(visit, month))),
+      shortListFile(`thong-ke-thang-${month}`, format, monthTable(visit.language, await report(visit, month))),
   })
   addSending(console, deps)
 }

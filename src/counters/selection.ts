@@ -6,8 +6,8 @@ import { cellCursor } from './store.ts'
 
 /** What counters are asked for, as an address says it. */
 
-export const monthForm = /^(?:19|20)\d\d-(?:0[1-9]|1[0-2])$/
-const month = z.string().regex(monthForm, { message: 'must be a month such as 2026-07' })
+export const monthPattern = /^(?:19|20)\d\d-(?:0[1-9]|1[0-2])$/
+const month = z.string().regex(monthPattern, { message: 'must be a month such as 2026-07' })
 
 export const monthQuery = {
   month: blank(month).describe('Month in Vietnam, yyyy-MM (default: the last one that is over)'),

@@ -5,7 +5,7 @@ import { causeWords, countWords, momentWords, monthWords, sayIn, type Language }
 import type { SentFigures } from './model.ts'
 import type { MonthReport, UnitLine } from './month.ts'
 import type { Report } from './reports.ts'
-import { beside, counterWords, fateWords, obstacleNote, reportWords } from './words.ts'
+import { beside, counterWords, fateWords, obstacleNote, sendingWords } from './words.ts'
 
 /** Sending: what would be sent, what waits for a decision, what was sent. */
 
@@ -136,7 +136,7 @@ function historyLine(language: Language, report: Report): Html {
   const { name, code, version, kind, rules, askedBy, askedAt, exchange, decided } = report
   return html`<li>
     <strong>${name}</strong> <code>${code}</code> · ${say(`lần ${version}`, `version ${version}`)} ·
-    ${reportWords(report)[language]} ${answerWords(language, report)}
+    ${sendingWords(report)[language]} ${answerWords(language, report)}
     <div>${beside(language, report.figures)}</div>
     <div class="soft">
       ${askedBy} ${momentWords(askedAt)} · ${say('loại', 'kind')} ${kind} · ${say('cách tính', 'counted by')} ${rules}

@@ -73,7 +73,7 @@ const reportStates: Readonly<Record<Report['state'], Words>> = {
   refused: { vi: 'Cổng từ chối', en: 'refused' },
 }
 
-export const reportWords = ({ state, onWay, decided }: Report): Words =>
+export const sendingWords = ({ state, onWay, decided }: Report): Words =>
   onWay
     ? { vi: 'đang gửi', en: 'on its way' }
     : decided !== null && state === 'refused'
@@ -84,7 +84,7 @@ const movedWords: Words = { vi: 'đã thay đổi sau khi gửi', en: 'changed s
 
 export const stateWords = (line: UnitLine): Words => {
   if (line.report === null) return { vi: 'chưa gửi', en: 'not sent' }
-  return hasMoved(line) ? movedWords : reportWords(line.report)
+  return hasMoved(line) ? movedWords : sendingWords(line.report)
 }
 
 export const fateWords: Readonly<Record<Fate, Words>> = {

@@ -272,7 +272,7 @@ function waitingFigure(language: Language, { name, own, at, stopped }: WaitingFi
 
 function discrepancySection(language: Language, sums: readonly DiscrepancySum[]): Html {
   return html`<section>
-    <h2>${sayIn(language)('Sai lệch với Cổng', 'Discrepancies with the portal')}</h2>
+    <h2>${sayIn(language)('Sai lệch', 'Discrepancies')}</h2>
     ${openSums(language, sums)}
   </section>`
 }

@@ -19,7 +19,7 @@ import { blank } from '../platform/http.ts'
 import type { Sql } from '../platform/database.ts'
 import type { Comparison } from './public-compare.ts'
 import { rawReport, type PublicFigures } from './public-store.ts'
-import { periodWords, publicWords, remarks, reportWords, subjectWords } from './public-words.ts'
+import { periodWords, publicWords, remarks, publicReportWords, subjectWords } from './public-words.ts'
 import { percentSpan } from './words.ts'
 
 /** The section of the score page that holds the portal's figures against ours, and the page of what the portal said, as it came. */
@@ -58,7 +58,7 @@ function rawPage(
 ): Page {
   const say = sayIn(language)
   const text = JSON.stringify(nodes, null, 2)
-  const name = reportWords(report)
+  const name = publicReportWords(report)
   return {
     title: { vi: `${name.vi}: như Cổng trả lời`, en: `${name.en}: as the portal says it` },
     body: html`<p class="path">
@@ -113,7 +113,6 @@ export function publicSection(language: Language, figures: PublicFigures): Html 
 /** When it was fetched, and what went wrong since. */
 function standLine(language: Language, { complete, age, stale, later }: PublicFigures): Html {
   const say = sayIn(language)
-  const words = later?.words ?? null
   return html`<p>
       ${
         complete === null || age === null
@@ -129,7 +128,7 @@ function standLine(language: Language, { complete, age, stale, later }: PublicFi
       later?.failure &&
       html`<p class="bad">
         ${say('Lần tải gần nhất không xong', 'The newest fetch failed')} (${momentWords(later.startedAt)}):
-        ${words?.[language] ?? later.failure} ${causeWords(later.failure).next[language]}
+        ${causeWords(later.failure).cause[language]} ${causeWords(later.failure).next[language]}
         <span class="soft">${later.detail}</span>
       </p>`
     }`
@@ -261,7 +260,7 @@ function rawLinks(language: Language, { reports, period, unit }: PublicFigures):
     ${reports.map(
       (report, place) =>
         html`${place > 0 && ' · '}<a href="${address('score-public', { report, period: period?.key ?? '', ...agency })}"
-            >${reportWords(report)[language]}</a
+            >${publicReportWords(report)[language]}</a
           >`,
     )}
   </p>`

@@ -14,7 +14,7 @@ export const publicWords = {
 export const subjectWords = (what: PublicSubject): Words =>
   what === 'dossiers' ? { vi: 'Hồ sơ tiếp nhận', en: 'Dossiers received' } : indicatorWords(what)
 
-export const reportWords = (report: PublicReportName): Words => {
+export const publicReportWords = (report: PublicReportName): Words => {
   const { vi, en } = publicReports[report]
   return { vi, en }
 }

@@ -5,7 +5,7 @@ import type { MonthReport } from './month.ts'
 import { counterWords, partWords, stateWords, unitWords } from './words.ts'
 
 /** A month as a list of its units, to be taken away. */
-export function tableOf(language: Language, { lines, untellable, total }: MonthReport): Table {
+export function monthTable(language: Language, { lines, untellable, total }: MonthReport): Table {
   const say = sayIn(language)
   const headers = [
     say('Mã cơ quan', 'Unit'),
