@@ -28,7 +28,7 @@ export type Order =
 const memory = 768
 
 export function createListFiles(): ListFiles {
-  const inThread = threadFor<Order, TableResult<unknown>>(new URL('./list-thread.ts', import.meta.url), memory)
+  const inThread = threadFor<TableResult<unknown>>(new URL('./list-thread.ts', import.meta.url), memory)
   const read = async <T>(order: Order): Promise<TableResult<T>> => {
     try {
       return (await inThread(order)) as TableResult<T>

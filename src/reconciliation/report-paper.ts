@@ -13,14 +13,14 @@ const mostWaiting = 3
 let waiting = 0
 
 const memory = 256
-const inThread = threadFor<PdfOrder, Uint8Array>(new URL('./report-pdf-thread.ts', import.meta.url), memory)
+const inThread = threadFor<Uint8Array>(new URL('./report-pdf-thread.ts', import.meta.url), memory)
 
 /** The report on paper, set in a thread of its own: that takes most of a second, in which an API must go on answering. */
 export async function paperReport(report: SyncRateReport, language: Language): Promise<Buffer> {
   if (waiting >= mostWaiting) throw new Refusal('downloads-busy', `${mostWaiting} reports are being set`)
   waiting += 1
   try {
-    return Buffer.from(await inThread({ report, language }))
+    return Buffer.from(await inThread({ report, language } satisfies PdfOrder))
   } finally {
     waiting -= 1
   }
