@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { countersVersion } from '../../config/counters.ts'
 import { limitOf, type ApiClient } from '../platform/auth.ts'
-import { answers, why, type Http } from '../platform/http.ts'
+import { answers, nextCursor, pageLimit, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { unplacedReasons } from './model.ts'
 import {
@@ -102,7 +102,7 @@ const Behind = z.object({
       reason: z.string().nullable(),
     }),
   ),
-  next: z.string().nullable().describe('Give it as cursor to read on; null at the end'),
+  next: nextCursor,
 })
 const tags = ['counters']
 
@@ -142,7 +142,7 @@ function registerReading(app: Http, deps: CounterRouteDeps): void {
     schema: {
       tags,
       summary: 'The dossiers behind a number of the monthly counters, newest first',
-      querystring: z.strictObject({ ...behindQuery, limit: z.coerce.number().int().min(1).max(1000).default(100) }),
+      querystring: z.strictObject({ ...behindQuery, limit: pageLimit }),
       response: answers(Behind),
     },
     handler: async (request) => {

@@ -5,7 +5,7 @@ import type { EventPolicy } from '../../config/events.ts'
 import { speaksFor, type ApiClient, type Authority, type Right, type Spelling } from '../platform/auth.ts'
 import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
-import { answers, type Http } from '../platform/http.ts'
+import { answers, pageLimit, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { sendTest } from './deliver.ts'
 import {
@@ -258,7 +258,7 @@ function registerSends(app: Http, deps: EventRoutes, manage: Manage): void {
         tags,
         summary: 'The newest attempts at a destination',
         params: id,
-        querystring: z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).default(100) }),
+        querystring: z.strictObject({ limit: pageLimit }),
         response: answers(z.object({ items: z.array(Attempt) })),
       },
     },

@@ -65,6 +65,11 @@ export const answers = <T extends z.ZodType, S extends number = 200>(schema: T, 
     readonly default: typeof ProblemDocument
   }
 
+/** How many of a list are shown at once. */
+export const pageLimit = z.coerce.number().int().min(1).max(1000).default(100)
+/** Where a list goes on. */
+export const nextCursor = z.string().nullable().describe('Give it as cursor to read on; null at the end')
+
 /** Bodies judged item by item in the handler, so that one bad item never stops its neighbours: the schema is for the documentation. */
 const judgedByHandler = new WeakSet<z.ZodType>()
 export function documentedBody<T extends z.ZodType>(schema: T): T {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { mappingReasons } from '../../config/mapping-reasons.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
-import { answers, why, type Http } from '../platform/http.ts'
+import { answers, pageLimit, why, type Http } from '../platform/http.ts'
 import { tableBytes, tableFormat, tableFormats } from '../platform/files.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Advice } from './advice.ts'
@@ -85,7 +85,7 @@ function registerLocal(app: Http, { sql, catalogue, advice, authorise }: Procedu
       summary: 'Local codes: unmapped first, by the number of dossiers that wait for them',
       querystring: z.strictObject({
         standing: z.enum(standings).optional(),
-        limit: z.coerce.number().int().min(1).max(1000).default(100),
+        limit: pageLimit,
         offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
       }),
       response: answers(
@@ -234,7 +234,7 @@ function registerDecisions(app: Http, { sql, desk, authorise }: ProcedureRouteDe
       summary: 'Decisions, the newest first',
       querystring: z.strictObject({
         before: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional().describe('The last id shown'),
-        limit: z.coerce.number().int().min(1).max(1000).default(100),
+        limit: pageLimit,
       }),
       response: answers(
         z.object({

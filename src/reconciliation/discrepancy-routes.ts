@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { limitOf } from '../platform/auth.ts'
-import { answers, why, type Http } from '../platform/http.ts'
+import { answers, pageLimit, why, type Http } from '../platform/http.ts'
 import {
   acts,
   DiscrepancyFilter,
@@ -17,7 +17,6 @@ import type { ReportRouteDeps } from './routes.ts'
 type DiscrepancyRouteDeps = Pick<ReportRouteDeps, 'sql' | 'authorise' | 'resend'>
 
 const count = z.number().int()
-const limit = z.coerce.number().int().min(1).max(1000).default(100)
 
 const DiscrepancyView = z
   .object({
@@ -54,7 +53,7 @@ export function registerDiscrepancyRoutes(app: Http, { sql, authorise, resend }:
       querystring: z.strictObject({
         ...DiscrepancyFilter.shape,
         after: z.coerce.number().int().min(0).default(0).describe('The last id shown'),
-        limit,
+        limit: pageLimit,
       }),
       response: answers(
         z.object({

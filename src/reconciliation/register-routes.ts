@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { code, moment } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
 import { given } from '../platform/given.ts'
-import { answers, blank, documentedBody, type Http } from '../platform/http.ts'
+import { answers, blank, documentedBody, nextCursor, pageLimit, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { startRegisterRun } from './reconcile.ts'
 import { registerKinds, unclearReasons } from './register-compare.ts'
@@ -81,12 +81,12 @@ export function registerRegisterRoutes(app: Http, deps: RegisterRouteDeps): void
         field: blank(z.enum(registerFields)),
         outcome: blank(z.enum(['different', 'unclear'])).describe('Whether the field differs or cannot be compared'),
         cursor: blank(z.string().max(100)),
-        limit: z.coerce.number().int().min(1).max(1000).default(100),
+        limit: pageLimit,
       }),
       response: answers(
         z.object({
           rows: z.array(Finding),
-          next: z.string().nullable().describe('Give it as cursor to read on; null at the end'),
+          next: nextCursor,
         }),
       ),
     },

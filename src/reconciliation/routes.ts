@@ -4,7 +4,7 @@ import type { Sql } from '../platform/database.ts'
 import { code as dossierCode } from '../dossiers/model.ts'
 import { limitOf } from '../platform/auth.ts'
 import { given } from '../platform/given.ts'
-import { answers, blank, type Http } from '../platform/http.ts'
+import { answers, blank, nextCursor, pageLimit, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { findingKinds } from './agreement.ts'
 import { pagePolicy, renderReportPage } from './page.ts'
@@ -30,7 +30,6 @@ export interface ReportRouteDeps {
   readonly canCompare: boolean
 }
 
-const limit = z.coerce.number().int().min(1).max(1000).default(100)
 const count = z.number().int()
 const rate = z.number().nullable().describe('Percentage, rounded down to one decimal')
 const causesByCode = z.record(z.string(), count)
@@ -80,7 +79,6 @@ const Finding = z.object({
   fields: z.array(z.object({ field: z.string(), here: z.string(), there: z.string() })),
   checkedAt: z.string(),
 })
-const next = z.string().nullable().describe('Give it as cursor to read on; null at the end')
 const runId = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
 
 /** The report, the dossiers behind its numbers, and the reconciliation runs: all read-only, no personal data. */
@@ -185,9 +183,9 @@ function registerDossierList(app: Http, sql: Sql, seen: Seen): void {
         state: blank(z.enum(['delivered', 'gap'])),
         atPortal: blank(z.enum(['true', 'false'])),
         cursor: blank(z.string().regex(dossierCursor)),
-        limit,
+        limit: pageLimit,
       }),
-      response: answers(z.object({ dossiers: z.array(Line), next })),
+      response: answers(z.object({ dossiers: z.array(Line), next: nextCursor })),
     },
     handler: async (request) => {
       const { atPortal, ...filter } = request.query
@@ -207,7 +205,7 @@ function registerRuns(app: Http, { sql, seen, found }: { sql: Sql; seen: Seen; f
     schema: {
       tags,
       summary: 'Reconciliation runs, newest first',
-      querystring: z.strictObject({ limit }),
+      querystring: z.strictObject({ limit: pageLimit }),
       response: answers(z.object({ runs: z.array(RunView) })),
     },
     handler: async (request) => {
@@ -231,9 +229,9 @@ function registerRuns(app: Http, { sql, seen, found }: { sql: Sql; seen: Seen; f
       querystring: z.strictObject({
         kind: blank(z.enum(findingKinds)),
         cursor: blank(z.string().max(100)),
-        limit,
+        limit: pageLimit,
       }),
-      response: answers(z.object({ findings: z.array(Finding), next })),
+      response: answers(z.object({ findings: z.array(Finding), next: nextCursor })),
     },
     handler: async (request) => {
       const run = await found(request, request.params.id)
