@@ -712,7 +712,7 @@ export const failures = {
   'counters-month': failure(
     409,
     [
-      'Tháng này chưa hết, hoặc sớm hơn tháng đầu tiên mà sổ có đủ hồ sơ; chưa gửi gì.',
+      'Tháng này chưa hết, hoặc sớm hơn tháng đầu tiên mà sổ cái có đủ hồ sơ; chưa gửi gì.',
       'Chọn tháng khác, hoặc sửa COUNTERS_SINCE.',
     ],
     [

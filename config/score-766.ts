@@ -123,7 +123,7 @@ export const scoreIndicators = {
     vi: 'Đồng bộ hồ sơ',
     en: 'Dossiers synced',
     formula: over('hồ sơ đã có trên Cổng', 'dossiers that are at the portal', {
-      vi: 'số lớn hơn giữa số của Cổng và của hệ thống báo cáo quốc gia (ở đây: sổ của bộ chuyển đổi)',
+      vi: 'số lớn hơn giữa số của Cổng và của hệ thống báo cáo quốc gia (ở đây: sổ cái của hệ thống này)',
       en: "the larger of the portal's and the national reporting system's count (here: the ledger's)",
     }),
     newer: {

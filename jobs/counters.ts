@@ -1,30 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../src/platform/log.ts'
+import { startLoop, type Loop } from './loops.ts'
 
 export interface CounterLoopDeps {
   /** Brings to the portal what waits; how many. */
-  readonly carry: (stopped: AbortSignal) => Promise<number>
+  readonly carry: (stopping: AbortSignal) => Promise<number>
   /** Milliseconds between two looks. */
   readonly every: number
   readonly log: Logger
 }
 
-/** Carries monthly counters that somebody asked for. The ledger is the queue: this loop may die or run several times over. */
-export function startCounterLoop({ carry, every, log }: CounterLoopDeps): { stop(): Promise<void> } {
-  const stopped = new AbortController()
-  const run = async (): Promise<void> => {
-    while (!stopped.signal.aborted) {
-      await carry(stopped.signal).catch((error: unknown) =>
-        log.warn({ err: error }, 'Monthly counters could not be sent'),
-      )
-      await sleep(every, undefined, { signal: stopped.signal }).catch(() => undefined)
-    }
-  }
-  const running = run()
-  return {
-    stop: () => {
-      stopped.abort()
-      return running
-    },
-  }
-}
+/** Carries monthly counters that somebody asked for: the ledger is the queue. */
+export const startCounterLoop = ({ carry, every, log }: CounterLoopDeps): Loop =>
+  startLoop({
+    round: carry,
+    every,
+    failed: (error) => log.warn({ err: error }, 'Monthly counters could not be sent'),
+  })

@@ -1,15 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { deliverBatch, type DeliverDeps } from '../src/events/deliver.ts'
 import { dueDestinations, expireEventLeases, expireKeptEvents, type DueDestination } from '../src/events/store.ts'
 import type { Logger } from '../src/platform/log.ts'
+import { startLoop, type Loop, type LoopOptions } from './loops.ts'
 
 export interface EventLoopDeps extends DeliverDeps {
   readonly keepDays: number
   readonly log: Logger
-}
-
-export interface Loop {
-  stop(): Promise<void>
 }
 
 const sweepEvery = 5_000
@@ -20,41 +16,32 @@ const expireEvery = 60_000
  * any point. Every destination has a run of its own, so that a slow one holds up nobody else.
  */
 export function startEventLoop(deps: EventLoopDeps): Loop {
-  const stopping = new AbortController()
-  const loop = deliverAll(deps, stopping.signal)
-  return {
-    async stop() {
-      stopping.abort()
-      await loop
-    },
-  }
-}
-
-async function deliverAll(deps: EventLoopDeps, signal: AbortSignal): Promise<void> {
   const { sql, policy, log, keepDays } = deps
   const running = new Map<string, Promise<void>>()
-  const quiet = once(log)
   const sweep = every(sweepEvery, () => expireEventLeases(sql))
   const expire = every(expireEvery, async () => {
     const parked = await expireKeptEvents(sql, keepDays)
     if (parked > 0) log.warn({ events: parked }, 'Events were parked: their destination did not take them in time')
   })
-  const start = (destination: DueDestination) => {
+  const start = (destination: DueDestination, stopping: AbortSignal) => {
     if (running.has(destination.id)) return
-    const run = drain(deps, destination, signal)
+    const run = drain(deps, destination, stopping)
       .catch((error: unknown) => log.warn({ err: error, destination: destination.id }, 'Events could not be sent'))
       .finally(() => running.delete(destination.id))
     running.set(destination.id, run)
   }
-  while (!signal.aborted) {
-    await quiet(async () => {
-      await sweep()
-      await expire()
-      for (const destination of await dueDestinations(sql, policy)) start(destination)
-    })
-    await sleep(policy.idle, undefined, { signal }).catch(() => undefined)
+  const round = async (stopping: AbortSignal) => {
+    await sweep()
+    await expire()
+    for (const destination of await dueDestinations(sql, policy)) start(destination, stopping)
   }
-  await Promise.all(running.values())
+  const loop = startLoop({ round: quiet(log, round), every: policy.idle })
+  return {
+    async stop() {
+      await loop.stop()
+      await Promise.all(running.values())
+    },
+  }
 }
 
 async function drain(deps: EventLoopDeps, destination: DueDestination, signal: AbortSignal): Promise<void> {
@@ -76,34 +63,19 @@ export interface AlertLoopDeps {
 
 /** Looks at the alert rules again and again; what was seen is in the ledger, so it may die at any point. */
 export function startAlertLoop({ evaluate, interval, log }: AlertLoopDeps): Loop {
-  const stopping = new AbortController()
-  const { signal } = stopping
-  const quiet = once(log)
-  const run = async () => {
-    while (!signal.aborted) {
-      await quiet(evaluate)
-      await sleep(interval, undefined, { signal }).catch(() => undefined)
-    }
-  }
-  const loop = run()
-  return {
-    async stop() {
-      stopping.abort()
-      await loop
-    },
-  }
+  return startLoop({ round: quiet(log, evaluate), every: interval })
 }
 
-/** Runs a round of a loop; an outage of the ledger is said once. */
-function once(log: Logger) {
-  let isQuiet = true
-  return async (round: () => Promise<unknown>): Promise<void> => {
+/** A round that never fails: an outage of the ledger is said once. */
+function quiet(log: Logger, round: LoopOptions['round']): LoopOptions['round'] {
+  let isSaid = false
+  return async (stopping) => {
     try {
-      await round()
-      isQuiet = true
+      await round(stopping)
+      isSaid = false
     } catch (error) {
-      if (isQuiet) log.warn({ err: error }, 'Events and alerts cannot reach the ledger; they go on trying')
-      isQuiet = false
+      if (!isSaid) log.warn({ err: error }, 'Events and alerts cannot reach the ledger; they go on trying')
+      isSaid = true
     }
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Queue } from 'bullmq'
 import type { Logger } from '../src/platform/log.ts'
+import { startLoop, type Loop } from './loops.ts'
 import { openWorker, type QueueWorker, type WorkerOptions } from './queues.ts'
 
 export const ReconcileTicket = z.object({ runId: z.number().int() })
@@ -29,24 +29,13 @@ export interface FeederOptions {
 }
 
 /** Brings runs that are due to the workers, whatever became of the queue; `stop` waits for the look that is under way. */
-export function startRunFeeder({ due, queue, every, log }: FeederOptions): { stop(): Promise<void> } {
-  const stopped = new AbortController()
-  const feed = async (): Promise<void> => {
-    while (!stopped.signal.aborted) {
-      try {
-        for (const runId of await due())
-          await queue.add('continue', { runId }, { deduplication: { id: `run-${runId}` } })
-      } catch (error) {
-        log.debug({ err: error }, 'Runs of reconciliation could not be handed out')
-      }
-      await sleep(every, undefined, { signal: stopped.signal }).catch(() => undefined)
-    }
+export function startRunFeeder({ due, queue, every, log }: FeederOptions): Loop {
+  const round = async (): Promise<void> => {
+    for (const runId of await due()) await queue.add('continue', { runId }, { deduplication: { id: `run-${runId}` } })
   }
-  const fed = feed()
-  return {
-    stop: () => {
-      stopped.abort()
-      return fed
-    },
-  }
+  return startLoop({
+    round,
+    every,
+    failed: (error) => log.debug({ err: error }, 'Runs of reconciliation could not be handed out'),
+  })
 }

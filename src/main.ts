@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
+import type { FastifyRequest } from 'fastify'
 import { createPortal } from '../adapters/portal/portal.ts'
 import { createPublicReport } from '../adapters/public-report/report.ts'
 import { createSender } from '../adapters/webhooks/sender.ts'
@@ -38,7 +39,7 @@ import { startRelay } from '../jobs/relay.ts'
 import { plansAt, reconcileSchedules, startUpkeepWorker } from '../jobs/upkeep.ts'
 import { addAuditPage } from './administration/audit-page.ts'
 import { addQueuePage } from './administration/queue-page.ts'
-import { addSettingsPage } from './administration/settings-pages.ts'
+import { addSettingsPage } from './administration/settings-page.ts'
 import { noting } from './administration/store.ts'
 import { createConsole, type Console } from './console/console.ts'
 import { createSessions } from './console/sessions.ts'
@@ -59,7 +60,7 @@ import type { Exchange, Portal } from './delivery/portal.ts'
 import { registerReplayRoutes } from './delivery/replay-routes.ts'
 import { repairDossiers } from './delivery/repair.ts'
 import { listReplays, outcomeOfItem, resendDossier, rotateReplays } from './delivery/replays.ts'
-import { operatorOf, registerDeliveryRoutes, type DeliveryRouteDeps } from './delivery/routes.ts'
+import { operatorOf, registerDeliveryRoutes } from './delivery/routes.ts'
 import { createSessionStore } from './delivery/sessions.ts'
 import { createRecorder } from './delivery/recorder.ts'
 import { makePartitions, rotate } from './delivery/retention.ts'
@@ -77,7 +78,7 @@ import { addOrganisationPages } from './organisations/pages.ts'
 import { registerOrganisationRoutes } from './organisations/routes.ts'
 import type { LookAt } from './organisations/store.ts'
 import { createUnits } from './organisations/units.ts'
-import { createAuthority } from './platform/auth.ts'
+import { createAuthority, limitOf, type Authority, type Right, type Spelling } from './platform/auth.ts'
 import { createVault, type Vault } from './platform/crypto.ts'
 import { openDatabase, type Sql } from './platform/database.ts'
 import { embeddedEncryptionKey, startEmbedded, type Embedded } from './platform/embedded/embedded.ts'
@@ -86,7 +87,7 @@ import { createHttp, type Http } from './platform/http.ts'
 import { createLog, type Logger } from './platform/log.ts'
 import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { migrate } from './platform/migrate.ts'
-import { createAdvice } from './procedures/advice.ts'
+import { createAdvice, type Advice } from './procedures/advice.ts'
 import type { Look } from './procedures/decisions.ts'
 import { createDesk, type Desk } from './procedures/desk.ts'
 import { createListFiles } from './procedures/list-files.ts'
@@ -110,7 +111,6 @@ import { carry, dueRuns } from './reconciliation/served.ts'
 import { addRegisterPages } from './reconciliation/register-pages.ts'
 import { sweepRegisters } from './reconciliation/registers.ts'
 import { registerReportRoutes } from './reconciliation/routes.ts'
-import { limitOf } from './reconciliation/selection.ts'
 import { takeSnapshot } from './reconciliation/snapshots.ts'
 import { newestDay } from './reconciliation/store.ts'
 import { fetchOrFail } from './scoring/public-fetch.ts'
@@ -349,14 +349,8 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
   }
   const common = { redisUrl, prefix: settings.QUEUE_PREFIX, log, watch }
   const onExchange = (exchange: Exchange) => observe(ground.metrics, exchange)
-  const keep = async (exchanges: readonly Exchange[]) => {
-    exchanges.forEach(onExchange)
-    await keepEvidence(
-      sql,
-      vault,
-      exchanges.map((exchange) => ({ exchange, lanes: [] })),
-    )
-  }
+  const keep = keeperOfCalls(ground, onExchange)
+  const carrier = counterCarrier(ground, portal, onExchange)
   const push = startPushWorkers(
     {
       sql,
@@ -373,38 +367,12 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
     },
     { ...common, concurrency: settings.PORTAL_CONCURRENCY, patience: 3 * policies.lease.for },
   )
-  const upkeep = startUpkeepWorker(
-    {
-      'pull-catalogue': noting(sql, 'pull-catalogue', (alive: () => void) =>
-        pullOrFail({ sql, portal, keep: (exchanges) => (alive(), keep(exchanges)), details: 10_000 }),
-      ),
-      'public-figures': noting(sql, 'public-figures', async (alive: () => void) => {
-        const { publicReport } = ground
-        const at = settings.PUBLIC_REPORT_AT
-        // A try that comes after somebody's success has nothing left to do.
-        if (publicReport && at !== 'off' && (await isPublicFetchOwed(sql, at)))
-          await fetchOrFail({ sql, ...publicReport }, { by: 'schedule', alive })
-      }),
-      reconcile: noting(sql, 'reconcile', () => startDaily(sql, settings.RECONCILE_EVERY_DAYS)),
-      counters: noting(sql, 'counters', async () => {
-        if (settings.COUNTERS_DAY !== 'off') await sendScheduled(openCounters(ground), settings.COUNTERS_DAY)
-      }),
-      rotate: noting(sql, 'rotate', async () => {
-        await rotate(sql, {
-          bodyDays: settings.EXCHANGE_BODY_DAYS,
-          contentDays: settings.CHANGE_CONTENT_DAYS,
-          evidenceMonths: settings.EVIDENCE_MONTHS ?? null,
-        })
-        await rotateReplays(sql, replayLimits.keepDays)
-        await rotateEvents(sql, settings.EVENT_DAYS)
-        await sweepRegisters(sql)
-        await takeSnapshot(sql)
-      }),
-    },
-    { ...common, concurrency: 1, patience: patienceWithoutLease },
-  )
+  const upkeep = startUpkeepWorker(upkeepTasks(ground, portal, keep), {
+    ...common,
+    concurrency: 1,
+    patience: patienceWithoutLease,
+  })
   const stopping = new AbortController()
-  const carrier = counterCarrier(ground, portal, onExchange)
   const counters = startCounterLoop({
     carry: (stop) => carryReports(carrier, { stop }),
     every: 2_000,
@@ -428,6 +396,37 @@ function startWorkers(ground: Ground, portal: Portal, pulse: Pulse): (() => Prom
       return Promise.all([counters.stop(), ...[...push, upkeep, reconcile].map((worker) => worker.close())])
     },
   ]
+}
+
+/** What is done by the clock; each turn is noted. */
+function upkeepTasks(ground: Ground, portal: Portal, keep: CarryDeps['keep']): Parameters<typeof startUpkeepWorker>[0] {
+  const { sql, settings, publicReport } = ground
+  return {
+    'pull-catalogue': noting(sql, 'pull-catalogue', (alive: () => void) =>
+      pullOrFail({ sql, portal, keep: (exchanges) => (alive(), keep(exchanges)), details: 10_000 }),
+    ),
+    'public-figures': noting(sql, 'public-figures', async (alive: () => void) => {
+      const at = settings.PUBLIC_REPORT_AT
+      // A try that comes after somebody's success has nothing left to do.
+      if (publicReport && at !== 'off' && (await isPublicFetchOwed(sql, at)))
+        await fetchOrFail({ sql, ...publicReport }, { by: 'schedule', alive })
+    }),
+    reconcile: noting(sql, 'reconcile', () => startDaily(sql, settings.RECONCILE_EVERY_DAYS)),
+    counters: noting(sql, 'counters', async () => {
+      if (settings.COUNTERS_DAY !== 'off') await sendScheduled(openCounters(ground), settings.COUNTERS_DAY)
+    }),
+    rotate: noting(sql, 'rotate', async () => {
+      await rotate(sql, {
+        bodyDays: settings.EXCHANGE_BODY_DAYS,
+        contentDays: settings.CHANGE_CONTENT_DAYS,
+        evidenceMonths: settings.EVIDENCE_MONTHS ?? null,
+      })
+      await rotateReplays(sql, replayLimits.keepDays)
+      await rotateEvents(sql, settings.EVENT_DAYS)
+      await sweepRegisters(sql)
+      await takeSnapshot(sql)
+    }),
+  }
 }
 
 /** Rotating the tables of a large province is one long silence. */
@@ -547,22 +546,27 @@ export const openCounters = ({
 
 /** How what was asked for gets to the portal. */
 export const counterCarrier = (
-  { sql, vault }: Pick<Ground, 'sql' | 'vault'>,
+  ground: Pick<Ground, 'sql' | 'vault'>,
   portal: Portal,
   onExchange: (exchange: Exchange) => void = () => undefined,
 ): CarryDeps => ({
-  sql,
+  sql: ground.sql,
   portal,
-  held: createHoldWatch(sql),
-  keep: (exchanges) => {
+  held: createHoldWatch(ground.sql),
+  keep: keeperOfCalls(ground, onExchange),
+})
+
+/** Keeps calls that carried no dossier as evidence; their ids. */
+const keeperOfCalls =
+  ({ sql, vault }: Pick<Ground, 'sql' | 'vault'>, onExchange: (exchange: Exchange) => void): CarryDeps['keep'] =>
+  (exchanges) => {
     exchanges.forEach(onExchange)
     return keepEvidence(
       sql,
       vault,
       exchanges.map((exchange) => ({ exchange, lanes: [] })),
     )
-  },
-})
+  }
 
 /** The province's units as they are now. */
 export const openUnits = ({ sql, catalogue, settings }: Pick<Ground, 'sql' | 'catalogue' | 'settings'>) =>
@@ -603,10 +607,34 @@ export const openRepair =
   (codes, { by, why }) =>
     repairDossiers(sql, { codes, why, listsSteps: portal?.listsSteps ?? false }, { actor: by, scope: null })
 
+/** What routes and pages share. */
+interface Shared {
+  readonly authority: Authority
+  readonly spelling: Spelling
+  readonly advice: Advice
+  readonly desk: Desk
+  readonly organisations: ReturnType<typeof organisationsOf>
+}
+
+const organisationsOf = (ground: Ground) => {
+  const { sql, catalogue } = ground
+  return { sql, catalogue, units: openUnits(ground), look: lookAtUnits(ground) }
+}
+
 async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, queues: QueueDesk): Promise<void> {
-  const { sql, vault, settings, catalogue, portal, metrics, pace, sender, policies, alertRules } = ground
+  const { sql, catalogue } = ground
   const spelling = (code: string) => spellingIn(catalogue.last().register, code)
   const authority = createAuthority(sql, spelling)
+  const advice = createAdvice(sql)
+  app.addHook('onClose', () => advice.stop())
+  const shared = { authority, spelling, advice, desk: openDesk(ground), organisations: organisationsOf(ground) }
+  registerIntake(app, ground, shared)
+  registerRoutes(app, ground, shared)
+  await openConsole(app, ground, { ...shared, backlog, queues })
+}
+
+function registerIntake(app: Http, ground: Ground, { authority, spelling }: Shared): void {
+  const { sql, vault, settings, catalogue, portal, metrics } = ground
   const lanes = createLanes(catalogue.last, (dossier) => portal?.problems(dossier) ?? [], settings.STEPS_AFTER_REFUSED)
   const intake = createIntake({
     sql,
@@ -626,57 +654,43 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, que
     maxLineBytes: settings.MAX_LINE_BYTES,
     maxBatchBytes: 64 * 1024 * 1024,
   })
-  const resend = openRepair(ground)
-  const canCompare = portal?.canLookUp ?? false
-  registerReportRoutes(app, {
-    sql,
-    resend,
-    canCompare,
-    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
-  })
+}
+
+function registerRoutes(app: Http, ground: Ground, shared: Shared): void {
+  const { sql, vault, catalogue, portal, pace, sender, policies, alertRules: rules, publicReport } = ground
+  const { authority, spelling, advice, desk, organisations } = shared
+  const authorise = (request: FastifyRequest, right: Right) => authority.authorise(request.headers.authorization, right)
+  registerReportRoutes(app, { sql, authorise, resend: openRepair(ground), canCompare: portal?.canLookUp ?? false })
   registerScoreRoutes(app, {
     sql,
     vault,
-    publicMap: ground.publicReport?.map ?? null,
+    authorise,
+    publicMap: publicReport?.map ?? null,
     catalogue: () => catalogue.current(),
-    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
   })
-  const counters = openCounters(ground)
-  registerCounterRoutes(app, {
-    ...counters,
-    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
-  })
-  const deliveryRoutes: DeliveryRouteDeps = {
-    sql,
-    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
-  }
-  registerDeliveryRoutes(app, deliveryRoutes)
-  registerReplayRoutes(app, deliveryRoutes)
-  registerEventRoutes(app, { sql, vault, sender, policy: policies.events, authority, spelling, rules: alertRules })
-  const advice = createAdvice(sql)
-  app.addHook('onClose', () => advice.stop())
-  const desk = openDesk(ground)
-  const lists = createListFiles()
-  registerProcedureRoutes(app, {
-    sql,
-    catalogue,
-    advice,
-    desk,
-    lists,
-    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
-  })
-  const organisations = { sql, catalogue, units: openUnits(ground), look: lookAtUnits(ground) }
-  registerOrganisationRoutes(app, {
-    ...organisations,
-    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
-  })
-  registerPaceRoutes(app, {
-    state: () => pace.state(),
-    authorise: (request, right) => authority.authorise(request.headers.authorization, right),
-  })
+  registerCounterRoutes(app, { ...openCounters(ground), authorise })
+  registerDeliveryRoutes(app, { sql, authorise })
+  registerReplayRoutes(app, { sql, authorise })
+  registerEventRoutes(app, { sql, vault, sender, policy: policies.events, authority, spelling, rules })
+  registerProcedureRoutes(app, { sql, catalogue, advice, desk, authorise })
+  registerOrganisationRoutes(app, { ...organisations, authorise })
+  registerPaceRoutes(app, { state: () => pace.state(), authorise })
+}
+
+interface ConsoleParts extends Shared {
+  readonly backlog: BacklogWatch
+  readonly queues: QueueDesk
+}
+
+/** The pages for persons; the menu has them in this order. */
+async function openConsole(app: Http, ground: Ground, parts: ConsoleParts): Promise<void> {
+  const { sql, vault, settings, catalogue, portal, pace, publicReport } = ground
+  const { authority, spelling, advice, desk, organisations, backlog, queues } = parts
   const console = createConsole({ authority, sessions: createSessions(sql, spelling), publicUrl: settings.PUBLIC_URL })
+  const resend = openRepair(ground)
+  const canCompare = portal?.canLookUp ?? false
+  const lists = createListFiles()
   addOverview(console, { sql, delivery: () => deliveryState(ground, backlog) })
-  const { publicReport } = ground
   addReportPages(console, {
     sql,
     publicCounts: publicReport && ((period) => publicMonths(sql, publicReport.map, period)),
@@ -701,7 +715,7 @@ async function registerApi(app: Http, ground: Ground, backlog: BacklogWatch, que
     newestDay: (agencies) => newestDay(sql, limitOf(agencies)),
     publicMap: publicReport?.map ?? null,
   })
-  addCounterPages(console, { ...counters, write: (format, table) => lists.write(format, table) })
+  addCounterPages(console, openCounters(ground))
   addProcedurePages(console, { sql, catalogue, advice, desk, lists, localCodes: createLocalCodes(sql, catalogue) })
   addOrganisationPages(console, organisations)
   addAdministration(console, ground, queues)

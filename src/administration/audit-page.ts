@@ -1,19 +1,17 @@
-import { Readable } from 'node:stream'
 import { z } from 'zod'
 import type { Console, Visit } from '../console/console.ts'
+import { longListFile } from '../console/downloads.ts'
 import { chooser } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { secondWords, sayIn, type Language } from '../console/words.ts'
 import { vietnamToday } from '../dossiers/model.ts'
-import { csvLines } from '../platform/csv.ts'
 import type { Sql } from '../platform/database.ts'
-import { tableFormats } from '../platform/files.ts'
 import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { allAudit, auditCursor, detailWords, listAudit, type AuditLine } from './audit.ts'
-import { code, name as inOnePiece, section, table } from './parts.ts'
-import { tabLinks } from './settings-pages.ts'
+import { code, inOnePiece, section, table } from '../console/parts.ts'
+import { tabLinks } from './settings-page.ts'
 import { actionWords } from './words.ts'
 
 const search = {
@@ -49,11 +47,8 @@ export function addAuditPage(console: Console, { sql }: { readonly sql: Sql }): 
       const rows = async function* () {
         for await (const part of allAudit(sql, inOrder(query))) yield part.map((line) => cellsOf(language, line))
       }
-      return {
-        name: `nhat-ky-${vietnamToday()}.csv`,
-        type: tableFormats.csv,
-        bytes: Readable.from(csvLines(headersIn(language), rows()), { objectMode: false }),
-      }
+      const title = sayIn(language)('Nhật ký thao tác', 'Audit log')
+      return longListFile(`nhat-ky-${vietnamToday()}`, 'csv', { title, headers: headersIn(language), rows: rows() })
     },
   })
 }
@@ -68,9 +63,6 @@ function auditPage(visit: Visit, query: Search, found: Awaited<ReturnType<typeof
   const { language } = visit
   const say = sayIn(language)
   const title = say('Thao tác', 'Acts')
-  const given = Object.fromEntries(
-    Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  )
   return {
     title: { vi: 'Nhật ký thao tác', en: 'Audit log' },
     body: html`${tabLinks(visit, 'audit')} ${searchForm(language, query)}
@@ -99,8 +91,8 @@ function auditPage(visit: Visit, query: Search, found: Awaited<ReturnType<typeof
     ${
       found.lines.length > 0 &&
       html`<p class="pager">
-        ${found.next !== null && html`<a href="${address('audit-log', { ...given, cursor: found.next })}" rel="next">${say('Cũ hơn', 'Older')}</a>`}
-        <a href="${address('audit-log-file', given)}">${say('Tải tất cả (CSV)', 'Download all (CSV)')}</a>
+        ${found.next !== null && html`<a href="${address('audit-log', { ...query, cursor: found.next })}" rel="next">${say('Cũ hơn', 'Older')}</a>`}
+        <a href="${address('audit-log-file', query)}">${say('Tải tất cả (CSV)', 'Download all (CSV)')}</a>
       </p>`
     }`,
   }

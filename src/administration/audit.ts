@@ -1,3 +1,4 @@
+import { startOfDay } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
 
 /** Who did what, the newest first. It is read page by page from the end of an index, however long it is. */
@@ -41,16 +42,14 @@ export async function listAudit(sql: Sql, filter: AuditFilter, limit: number): P
     where true
       ${actors === null ? sql`` : sql`and a.actor = any(${actors})`}
       ${action === undefined ? sql`` : sql`and a.action = ${action}`}
-      ${from === undefined ? sql`` : sql`and a.at >= ${startOf(from)}`}
-      ${to === undefined ? sql`` : sql`and a.at < ${startOf(to)}`}
+      ${from === undefined ? sql`` : sql`and a.at >= ${startOfDay(from)}`}
+      ${to === undefined ? sql`` : sql`and a.at < ${startOfDay(to)}`}
       ${place === null ? sql`` : sql`and (a.at, a.id) < (timestamptz 'epoch' + ${place[1]!}::bigint * interval '1 microsecond', ${place[2]!}::bigint)`}
     order by a.at desc, a.id desc limit ${limit + 1}`
   const lines = rows.slice(0, limit)
   const last = lines.at(-1)
   return { lines, next: rows.length > limit && last ? `${last.micros}-${last.id}` : null }
 }
-
-const startOf = (date: string) => new Date(`${date}T00:00:00+07:00`)
 
 /** As acts are recorded: the actor itself, a key's id, or the keys of everybody of that name. */
 async function actorsOf(sql: Sql, text: string): Promise<string[]> {
@@ -77,7 +76,7 @@ const perPart = 2_000
  */
 const readable = new Set(
   `why name rights right agencies rows codes undoes changed tickets lanes heldSince event ids kinds state queue job items total
-  count replay dossiers`.split(/\s+/),
+  count replay dossiers units taken obstacles format whole from to level`.split(/\s+/),
 )
 
 const masked = '•••'

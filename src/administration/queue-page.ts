@@ -5,7 +5,7 @@ import { html, type Html } from '../console/html.ts'
 import { ageWords, causeWords, countWords, sayIn, type Language, type Words } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import type { FailedTicket, QueueLine, QueueState, ScheduleLine } from './model.ts'
-import { code, command, moment, name as inOnePiece, section, table, tag } from './parts.ts'
+import { code, command, moment, inOnePiece, section, table, tag } from '../console/parts.ts'
 import { listProcesses, type ProcessLine } from './store.ts'
 import { taskWords } from './words.ts'
 

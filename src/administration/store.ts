@@ -1,4 +1,5 @@
 import type { Sql } from '../platform/database.ts'
+import { shared } from '../platform/shared.ts'
 import type { ScheduledTask } from './model.ts'
 
 /** What the pages of administration read from the ledger. */
@@ -22,14 +23,7 @@ export const listSources = (sql: Sql): Promise<SourceLine[]> => sql<SourceLine[]
   from pushed p full join keyed k using (source) order by 2 desc, source`
 
 /** Reading a million dossiers for each look at the page would be too much: they are counted once a minute. */
-export function watchSources(sql: Sql): () => Promise<SourceLine[]> {
-  let known: { readonly lines: SourceLine[]; readonly until: number } = { lines: [], until: Number.NEGATIVE_INFINITY }
-  return async () => {
-    if (performance.now() > known.until)
-      known = { lines: await listSources(sql), until: performance.now() + countedFor }
-    return known.lines
-  }
-}
+export const watchSources = (sql: Sql): (() => Promise<SourceLine[]>) => shared(() => listSources(sql), countedFor)
 
 /** Milliseconds. */
 const countedFor = 60_000

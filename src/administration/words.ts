@@ -5,8 +5,8 @@ import type { Turn } from './store.ts'
 export const taskWords: Readonly<Record<ScheduledTask, Words>> = {
   'pull-catalogue': { vi: 'Tải danh mục quốc gia', en: 'Pull of the national catalogue' },
   reconcile: { vi: 'Đối soát hằng ngày', en: 'Daily reconciliation' },
-  'public-figures': { vi: 'Lấy số liệu công khai của Cổng', en: "Fetch of the portal's public figures" },
-  counters: { vi: 'Gửi số liệu tháng', en: 'Sending of monthly counters' },
+  'public-figures': { vi: 'Tải số liệu công khai của Cổng', en: "Fetch of the portal's public figures" },
+  counters: { vi: 'Gửi thống kê tháng', en: 'Sending of monthly counters' },
   rotate: { vi: 'Dọn dữ liệu cũ và chụp tỷ lệ trong ngày', en: "Rotation of old data and the day's snapshot" },
 }
 
@@ -26,6 +26,7 @@ export const actionWords: Readonly<Record<string, Words>> = {
   'console.signed-in': { vi: 'Đăng nhập', en: 'Signed in' },
   'console.signed-out': { vi: 'Đăng xuất', en: 'Signed out' },
   'personal-data.read': { vi: 'Xem dữ liệu cá nhân', en: 'Read personal data' },
+  'dossiers.exported': { vi: 'Tải danh sách hồ sơ', en: 'Took a list of dossiers away' },
   'mappings.decided': { vi: 'Quyết định ánh xạ', en: 'Decided about mappings' },
   'mappings.undone': { vi: 'Hủy quyết định ánh xạ', en: 'Undid a decision about mappings' },
   'catalogue.applied': { vi: 'Áp dụng danh mục quốc gia', en: 'Applied the national catalogue' },
@@ -40,6 +41,9 @@ export const actionWords: Readonly<Record<string, Words>> = {
   'discrepancies.resend': { vi: 'Gửi lại hồ sơ sai lệch', en: 'Sent what differed again' },
   'discrepancies.accept': { vi: 'Chấp nhận sai lệch', en: 'Accepted discrepancies' },
   'discrepancies.ignore': { vi: 'Bỏ qua sai lệch', en: 'Ignored discrepancies' },
+  'counters.asked': { vi: 'Cho gửi thống kê tháng', en: 'Had monthly counters sent' },
+  'counters.decided': { vi: 'Kết luận lần gửi thống kê tháng', en: 'Decided what became of monthly counters' },
+  'counters.not-sent': { vi: 'Chưa gửi được thống kê tháng', en: 'Monthly counters could not be sent' },
   'webhook.added': { vi: 'Thêm nơi nhận sự kiện', en: 'Added a destination of events' },
   'webhook.changed': { vi: 'Đổi nơi nhận sự kiện', en: 'Changed a destination of events' },
   'webhook.removed': { vi: 'Bỏ nơi nhận sự kiện', en: 'Removed a destination of events' },

@@ -42,13 +42,6 @@ export function columns(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-/** The entries that have a value: an option that was not given is not the same as one that is undefined. */
-export function given<T extends Record<string, unknown>>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>
-  }
-}
-
 /** Seconds as people say them. */
 export function ageOf(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s`

@@ -1,4 +1,4 @@
-import { html, trusted, type Html } from './html.ts'
+import { hiddenInputs, html, trusted, type Html } from './html.ts'
 import type { Say } from './words.ts'
 
 /** Forms that several pages have. They only ask: what they give stands in the address. */
@@ -14,7 +14,7 @@ export interface SearchForm {
 
 export const searchForm = (say: Say, { action, keep, name, value, label }: SearchForm): Html =>
   html`<form class="find" method="get" action="${action}">
-    ${Object.entries(keep).map(([key, kept]) => html`<input type="hidden" name="${key}" value="${kept}" />`)}
+    ${hiddenInputs(keep)}
     <input type="search" name="${name}" value="${value}" data-key="/" aria-label="${label}" placeholder="${label}" />
     <button class="plain">${say('Tìm', 'Find')}</button>
   </form>`
@@ -27,7 +27,7 @@ export const periodForm = (
   keep: Readonly<Record<string, string>> = {},
 ): Html =>
   html`<form class="find" method="get" action="${action}">
-    ${Object.entries(keep).map(([key, kept]) => html`<input type="hidden" name="${key}" value="${kept}" />`)}
+    ${hiddenInputs(keep)}
     <input type="date" name="from" value="${period.from}" aria-label="${say('Từ ngày', 'From')}" />
     <input type="date" name="to" value="${period.to}" aria-label="${say('Trước ngày', 'Before')}" />
     <button class="plain">${say('Xem', 'Show')}</button>

@@ -62,6 +62,15 @@ export function progressBar(total: number, done: number, moving = 0): Html {
   </svg>`
 }
 
+/** What an address or a form says; what was not asked for is left out. */
+export type AddressQuery = Readonly<Record<string, string | undefined>>
+
+const asked = (query: AddressQuery) =>
+  Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined)
+
 /** An address of the console: relative, with its query. */
-export const address = (path: string, query: Readonly<Record<string, string>>) =>
-  `${path}?${new URLSearchParams(query).toString()}`
+export const address = (path: string, query: AddressQuery) => `${path}?${new URLSearchParams(asked(query)).toString()}`
+
+/** What a form hands on unseen. */
+export const hiddenInputs = (query: AddressQuery): Html[] =>
+  asked(query).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`)

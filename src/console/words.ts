@@ -32,6 +32,9 @@ export function shareWords(share: number, count: number): Words {
 /** dd/MM/yyyy, as dates are written in Vietnam, from `yyyy-MM-dd`. */
 export const dayWords = (date: string) => date.split('-').toReversed().join('/')
 
+/** MM/yyyy, from `yyyy-MM`. */
+export const monthWords = (month: string) => dayWords(month)
+
 /** dd/MM/yyyy HH:mm in Vietnam's time. */
 export function momentWords(instant: string): string {
   const local = new Date(Date.parse(instant) + 7 * 3_600_000).toISOString()

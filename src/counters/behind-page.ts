@@ -1,11 +1,12 @@
 import type { z } from 'zod'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
-import { countWords, momentWords, sayIn, type Language } from '../console/words.ts'
+import { table } from '../console/parts.ts'
+import { countWords, momentWords, monthWords, sayIn, type Language } from '../console/words.ts'
 import type { dossiersBehind } from './month.ts'
 import type { behindQuery } from './selection.ts'
 import type { CellDossier } from './store.ts'
-import { counterWords, monthWords, partWords, timingWords, unplacedWords } from './words.ts'
+import { counterWords, partWords, timingWords, unplacedWords } from './words.ts'
 
 /** The dossiers behind a number. */
 
@@ -15,9 +16,6 @@ type Found = Awaited<ReturnType<typeof dossiersBehind>>
 export function behindPage(language: Language, query: Behind, { dossiers, next, count }: Found): Page {
   const say = sayIn(language)
   const { month, part, unit } = query
-  const given = Object.fromEntries(
-    Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  )
   const title = (chosen: Language) =>
     `${partWords[part][chosen]} · ${monthWords(month)}${unit === undefined ? '' : ` · ${unit}`}`
   return {
@@ -29,42 +27,32 @@ export function behindPage(language: Language, query: Behind, { dossiers, next, 
         <p>${say(`${countWords(count).vi} hồ sơ`, `${countWords(count).en} dossiers`)}</p>
         ${dossiers.length > 0 && behindTable(language, dossiers)}
       </section>
-      ${next !== null && html`<p class="pager"><a href="${address('counter-dossiers', { ...given, cursor: next })}" rel="next">${say('Trang sau', 'Next')}</a></p>`}`,
+      ${next !== null && html`<p class="pager"><a href="${address('counter-dossiers', { ...query, cursor: next })}" rel="next">${say('Trang sau', 'Next')}</a></p>`}`,
   }
 }
 
 function behindTable(language: Language, dossiers: readonly CellDossier[]): Html {
   const say = sayIn(language)
   const at = (instant: string | null) => (instant === null ? '–' : momentWords(instant))
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${say('Hồ sơ', 'Dossiers')}">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">${say('Hồ sơ', 'Dossier')}</th>
-          <th scope="col">${say('Cơ quan', 'Agency')}</th>
-          <th scope="col">${say('Tiếp nhận', 'Received')}</th>
-          <th scope="col">${say('Hẹn trả', 'Promised')}</th>
-          <th scope="col">${say('Kết thúc', 'Ended')}</th>
-          <th scope="col">${say('Vì sao', 'Why')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${dossiers.map(
-          (one) =>
-            html`<tr>
-              <th scope="row">
-                <a href="${address('dossier', { code: one.code })}"><code>${one.code}</code></a>
-              </th>
-              <td>${one.agencyCode}</td>
-              <td>${at(one.receivedAt)}</td>
-              <td>${at(one.promisedAt)}</td>
-              <td>${at(one.endedAt)}</td>
-              <td>${standingIn(language, one)}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`
+  return table(
+    say('Hồ sơ', 'Dossiers'),
+    [
+      say('Hồ sơ', 'Dossier'),
+      say('Cơ quan', 'Agency'),
+      say('Tiếp nhận', 'Received'),
+      say('Hẹn trả', 'Promised'),
+      say('Kết thúc', 'Ended'),
+      say('Vì sao', 'Why'),
+    ],
+    dossiers.map((one) => [
+      html`<a href="${address('dossier', { code: one.code })}"><code>${one.code}</code></a>`,
+      one.agencyCode,
+      at(one.receivedAt),
+      at(one.promisedAt),
+      at(one.endedAt),
+      standingIn(language, one),
+    ]),
+  )
 }
 
 function standingIn(language: Language, { reason, timing, waiting }: CellDossier): Html {

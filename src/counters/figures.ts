@@ -1,4 +1,5 @@
 import type { Counters } from '../../config/dialects.ts'
+import { startOfDay, vietnamDate } from '../dossiers/model.ts'
 import { oneNotation, unitOf, type Agency, type UnitAnswer } from '../organisations/model.ts'
 import { unitOn, type Catalogue } from '../procedures/model.ts'
 import { unplacedReasons, type MonthSpan, type SentFigures, type SentUnit, type UnplacedReason } from './model.ts'
@@ -6,13 +7,12 @@ import type { Cell, CellQuery } from './store.ts'
 
 /** From cells to the figures of units: pure. */
 
-const hour = 3_600_000
-const day = 24 * hour
+const day = 24 * 3_600_000
 
 /** A month of Vietnam, `yyyy-MM`; the one that goes on is counted until now. */
 export function spanOf(month: string, now: number): MonthSpan {
-  const start = Date.parse(`${month}-01T00:00:00+07:00`)
-  const end = Date.parse(`${monthAfter(month, 1)}-01T00:00:00+07:00`)
+  const start = startOf(`${month}-01`)
+  const end = startOf(`${monthAfter(month, 1)}-01`)
   return { start, end, until: Math.max(start, Math.min(end, now)) }
 }
 
@@ -21,8 +21,8 @@ export function monthAfter(month: string, by: number): string {
   return new Date(Date.UTC(year, number - 1 + by, 1)).toISOString().slice(0, 7)
 }
 
-const dayOf = (instant: number) => new Date(instant + 7 * hour).toISOString().slice(0, 10)
-const startOf = (date: string) => Date.parse(`${date}T00:00:00+07:00`)
+const dayOf = (instant: number) => vietnamDate(new Date(instant).toISOString())
+const startOf = (date: string) => startOfDay(date).getTime()
 
 /** Which unit a dossier belongs to changes on some days of a month, and where units were divided by procedure. */
 export function unitQuery({ register }: Catalogue, month: MonthSpan): Pick<CellQuery, 'changes' | 'byProcedure'> {

@@ -1,15 +1,17 @@
 import { z } from 'zod'
 import { counterDefinitions, countersVersion } from '../../config/counters.ts'
 import type { Console, Visit } from '../console/console.ts'
+import { shortListFile } from '../console/downloads.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, trusted, type Html } from '../console/html.ts'
-import { countWords, dayWords, percentWords, sayIn, type Language, type Words } from '../console/words.ts'
+import { countWords, dayWords, monthWords, percentWords, sayIn, type Language, type Words } from '../console/words.ts'
 import { vietnamToday } from '../dossiers/model.ts'
+import { limitOf } from '../platform/auth.ts'
+import { tableFormat } from '../platform/files.ts'
 import { reasonOf } from '../platform/http.ts'
-import type { Table } from '../platform/table.ts'
 import { behindPage } from './behind-page.ts'
 import { monthAfter, type CounterPart, type Timed, type UnitFigures } from './figures.ts'
-import { fileOf } from './month-file.ts'
+import { monthTable } from './month-table.ts'
 import {
   dossiersBehind,
   hasMoved,
@@ -21,21 +23,16 @@ import {
   type UnitLine,
 } from './month.ts'
 import { decide } from './reports.ts'
-import { behindQuery, lastMonth, limitOf, monthQuery, wholeMonth } from './selection.ts'
+import { behindQuery, lastMonth, monthQuery, wholeMonth } from './selection.ts'
 import { historySection, openSection, previewPage } from './sending-page.ts'
-import { beside, counterWords, monthWords, obstacleNote, partWords, stateWords, whyWords } from './words.ts'
-
-export interface CounterPageDeps extends CounterDeps {
-  /** Writes a workbook, in a thread of its own. */
-  readonly write: (format: 'xlsx', table: Table) => Promise<Buffer>
-}
+import { beside, counterWords, obstacleNote, partWords, stateWords, whyWords } from './words.ts'
 
 const reading = { right: 'reports:read', allAgencies: false } as const
 const sending = { right: 'deliveries:resend', allAgencies: true } as const
 const perPage = 100
 
 /** The monthly counters: as they are counted now, beside what the portal got. A person sees their own units. */
-export function addCounterPages(console: Console, deps: CounterPageDeps): void {
+export function addCounterPages(console: Console, deps: CounterDeps): void {
   const report = (visit: Visit, month: string) => monthReport(deps, month, { agencies: limitOf(visit.person.agencies) })
   console.page({
     path: 'counters',
@@ -58,13 +55,14 @@ export function addCounterPages(console: Console, deps: CounterPageDeps): void {
   console.file({
     path: 'counters-file',
     ...reading,
-    query: z.strictObject({ month: wholeMonth, format: z.enum(['xlsx', 'csv']) }),
-    give: async (visit, { month, format }) => fileOf(visit.language, await report(visit, month), format, deps.write),
+    query: z.strictObject({ month: wholeMonth, format: tableFormat }),
+    give: async (visit, { month, format }) =>
+      shortListFile(`thong-ke-thang-${month}`, format, monthTable(visit.language, await report(visit, month))),
   })
   addSending(console, deps)
 }
 
-function addSending(console: Console, deps: CounterPageDeps): void {
+function addSending(console: Console, deps: CounterDeps): void {
   console.page({
     path: 'counters-preview',
     ...sending,

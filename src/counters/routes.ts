@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { countersVersion } from '../../config/counters.ts'
-import type { ApiClient } from '../platform/auth.ts'
-import { ProblemDocument, why, type Http } from '../platform/http.ts'
+import { limitOf, type ApiClient } from '../platform/auth.ts'
+import { answers, nextCursor, pageLimit, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { unplacedReasons } from './model.ts'
 import {
@@ -15,7 +15,7 @@ import {
   type UnitLine,
 } from './month.ts'
 import { decide, type Report } from './reports.ts'
-import { behindQuery, lastMonth, limitOf, monthQuery, wholeMonth } from './selection.ts'
+import { behindQuery, lastMonth, monthQuery, wholeMonth } from './selection.ts'
 
 export interface CounterRouteDeps extends CounterDeps {
   /** Throws a refusal when the request may not; `*` among the agencies = all of them. */
@@ -102,9 +102,8 @@ const Behind = z.object({
       reason: z.string().nullable(),
     }),
   ),
-  next: z.string().nullable().describe('Give it as cursor to read on; null at the end'),
+  next: nextCursor,
 })
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 const tags = ['counters']
 
 /** The monthly counters: counted, sent, and what became of that. */
@@ -143,7 +142,7 @@ function registerReading(app: Http, deps: CounterRouteDeps): void {
     schema: {
       tags,
       summary: 'The dossiers behind a number of the monthly counters, newest first',
-      querystring: z.strictObject({ ...behindQuery, limit: z.coerce.number().int().min(1).max(1000).default(100) }),
+      querystring: z.strictObject({ ...behindQuery, limit: pageLimit }),
       response: answers(Behind),
     },
     handler: async (request) => {

@@ -6,8 +6,8 @@ import { cellCursor } from './store.ts'
 
 /** What counters are asked for, as an address says it. */
 
-export const monthForm = /^(?:19|20)\d\d-(?:0[1-9]|1[0-2])$/
-const month = z.string().regex(monthForm, { message: 'must be a month such as 2026-07' })
+export const monthPattern = /^(?:19|20)\d\d-(?:0[1-9]|1[0-2])$/
+const month = z.string().regex(monthPattern, { message: 'must be a month such as 2026-07' })
 
 export const monthQuery = {
   month: blank(month).describe('Month in Vietnam, yyyy-MM (default: the last one that is over)'),
@@ -23,6 +23,3 @@ export const behindQuery = {
   nobodys: z.literal('1').optional().describe('Of this code, those of which nobody can say whose they are'),
   cursor: blank(z.string().regex(cellCursor)),
 }
-
-/** Agencies the reader is limited to; undefined = none of the limits. */
-export const limitOf = (agencies: readonly string[]) => (agencies.includes('*') ? undefined : agencies)

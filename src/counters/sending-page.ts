@@ -1,10 +1,11 @@
 import { address, html, type Html } from '../console/html.ts'
 import type { Page } from '../console/frame.ts'
-import { causeWords, countWords, momentWords, sayIn, type Language } from '../console/words.ts'
+import { table } from '../console/parts.ts'
+import { causeWords, countWords, momentWords, monthWords, sayIn, type Language } from '../console/words.ts'
 import type { SentFigures } from './model.ts'
 import type { MonthReport, UnitLine } from './month.ts'
 import type { Report } from './reports.ts'
-import { beside, counterWords, fateWords, monthWords, obstacleNote, reportWords } from './words.ts'
+import { beside, counterWords, fateWords, obstacleNote, sendingWords } from './words.ts'
 
 /** Sending: what would be sent, what waits for a decision, what was sent. */
 
@@ -60,33 +61,16 @@ function sendTable(language: Language, lines: readonly UnitLine[]): Html {
     pendingInTime + pendingLate,
     pendingLate,
   ]
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${counterWords.unit[language]}">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">${counterWords.unit[language]}</th>
-          ${columns.map((one) => html`<th scope="col" class="number">${counterWords[one][language]}</th>`)}
-          <th scope="col"></th>
-        </tr>
-      </thead>
-      <tbody>
-        ${lines.map(
-          ({ unit, toSend, fate, report }) =>
-            html`<tr>
-              <th scope="row">
-                ${unit.name}
-                <div class="soft"><code>${unit.code}</code></div>
-              </th>
-              ${cells(toSend!.figures).map((count) => html`<td class="number">${countWords(count)[language]}</td>`)}
-              <td>
-                ${fateWords[fate!][language]}
-                ${report && html`<div class="soft">${beside(language, report.figures)}</div>`}
-              </td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`
+  return table(
+    counterWords.unit[language],
+    [counterWords.unit[language], ...columns.map((one) => ({ number: counterWords[one][language] })), ''],
+    lines.map(({ unit, toSend, fate, report }) => [
+      html`${unit.name}
+        <div class="soft"><code>${unit.code}</code></div>`,
+      ...cells(toSend!.figures).map((count) => countWords(count)[language]),
+      html`${fateWords[fate!][language]} ${report && html`<div class="soft">${beside(language, report.figures)}</div>`}`,
+    ]),
+  )
 }
 
 export function openSection(
@@ -152,7 +136,7 @@ function historyLine(language: Language, report: Report): Html {
   const { name, code, version, kind, rules, askedBy, askedAt, exchange, decided } = report
   return html`<li>
     <strong>${name}</strong> <code>${code}</code> · ${say(`lần ${version}`, `version ${version}`)} ·
-    ${reportWords(report)[language]} ${answerWords(language, report)}
+    ${sendingWords(report)[language]} ${answerWords(language, report)}
     <div>${beside(language, report.figures)}</div>
     <div class="soft">
       ${askedBy} ${momentWords(askedAt)} · ${say('loại', 'kind')} ${kind} · ${say('cách tính', 'counted by')} ${rules}

@@ -38,11 +38,11 @@ export const obstacleWords: Readonly<Record<Obstacle, Words>> = {
     en: 'The value of LoaiThongKe is not known: set counters.kind in the dialect file (PORTAL_DIALECT). Shown and not sent.',
   },
   'since-not-set': {
-    vi: 'Chưa đặt COUNTERS_SINCE (tháng đầu tiên mà sổ có đủ hồ sơ, kể cả hồ sơ tồn): số liệu có thể thiếu, không gửi.',
+    vi: 'Chưa đặt COUNTERS_SINCE (tháng đầu tiên mà sổ cái có đủ hồ sơ, kể cả hồ sơ tồn): số liệu có thể thiếu, không gửi.',
     en: 'COUNTERS_SINCE is not set (the first month that the ledger holds whole, with what was pending then): figures may be short, and are not sent.',
   },
   'before-since': {
-    vi: 'Không xác định được: sổ chưa có đủ hồ sơ của tháng này (COUNTERS_SINCE).',
+    vi: 'Không xác định được: sổ cái chưa có đủ hồ sơ của tháng này (COUNTERS_SINCE).',
     en: 'Cannot be told: the ledger does not hold the whole of this month (COUNTERS_SINCE).',
   },
   'month-open': {
@@ -73,7 +73,7 @@ const reportStates: Readonly<Record<Report['state'], Words>> = {
   refused: { vi: 'Cổng từ chối', en: 'refused' },
 }
 
-export const reportWords = ({ state, onWay, decided }: Report): Words =>
+export const sendingWords = ({ state, onWay, decided }: Report): Words =>
   onWay
     ? { vi: 'đang gửi', en: 'on its way' }
     : decided !== null && state === 'refused'
@@ -84,7 +84,7 @@ const movedWords: Words = { vi: 'đã thay đổi sau khi gửi', en: 'changed s
 
 export const stateWords = (line: UnitLine): Words => {
   if (line.report === null) return { vi: 'chưa gửi', en: 'not sent' }
-  return hasMoved(line) ? movedWords : reportWords(line.report)
+  return hasMoved(line) ? movedWords : sendingWords(line.report)
 }
 
 export const fateWords: Readonly<Record<Fate, Words>> = {
@@ -137,9 +137,6 @@ export const partWords: Readonly<Record<CounterPart, Words>> = {
   'pending-waiting': { vi: 'Đang chờ công dân bổ sung', en: 'Waiting for the citizen' },
   unplaced: { vi: 'Không rõ đã kết thúc chưa', en: 'Whether it ended cannot be told' },
 }
-
-/** 07/2026, of `2026-07`. */
-export const monthWords = (month: string) => month.split('-').toReversed().join('/')
 
 /** What stands in the way of sending. */
 export const obstacleNote = (language: Language, { obstacles }: MonthReport): Html | false =>

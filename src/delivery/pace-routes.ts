@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { failures } from '../../config/failures.ts'
-import { ProblemDocument, type Http } from '../platform/http.ts'
+import { answers, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { moveWords, type PaceState } from './pace.ts'
 
@@ -39,7 +39,7 @@ export function registerPaceRoutes(app: Http, { state, authorise }: PaceRouteDep
       schema: {
         tags: ['deliveries'],
         summary: 'The pace towards the portal',
-        response: { 200: View, default: ProblemDocument },
+        response: answers(View),
       },
     },
     async (request) => {

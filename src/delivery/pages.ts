@@ -3,7 +3,7 @@ import { laneWords } from '../../config/delivery-words.ts'
 import { failures } from '../../config/failures.ts'
 import type { Console, Visit } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
-import { address, html, type Html } from '../console/html.ts'
+import { address, hiddenInputs, html, type AddressQuery, type Html } from '../console/html.ts'
 import { ageWords, causeWords, countWords, momentWords, sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import type { Movement } from './health.ts'
@@ -141,7 +141,7 @@ function filterForm(language: Language, query: ListQuery): Html {
     html`<label>${label}<input name="${name}" value="${query[name]}" maxlength="100" /></label>`
   return html`<section>
     <form method="get" action="deliveries">
-      ${(['state', 'reason'] as const).map((name) => query[name] !== undefined && html`<input type="hidden" name="${name}" value="${query[name]}" />`)}
+      ${hiddenInputs({ state: query.state, reason: query.reason })}
       <div class="fields">
         ${field('agency', say('Mã cơ quan', 'Agency code'))} ${field('procedure', say('Mã thủ tục', 'Procedure code'))}
         ${field('error', say('Mã lỗi của Cổng', "The portal's code"))}
@@ -159,9 +159,7 @@ interface Found {
 function foundSection({ language, person }: Visit, query: ListQuery, { deliveries, next }: Found): Html {
   const say = sayIn(language)
   const { state, reason, after: _after, ...rest } = query
-  const given = Object.entries({ state, reason, ...rest }).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined,
-  )
+  const given = { state, reason, ...rest }
   const title = [
     state === undefined ? say('Hồ sơ chưa gửi xong', 'Not delivered') : laneWords[state][language],
     ...(reason === undefined ? [] : [causeWords(reason).cause[language]]),
@@ -181,15 +179,15 @@ function foundSection({ language, person }: Visit, query: ListQuery, { deliverie
       }
       ${deliveries.length === 0 ? html`<p>${say('Không có hồ sơ nào.', 'There are none.')}</p>` : deliveries.map((line) => laneRow(language, line, person.rights.includes('reports:read')))}
     </section>
-    ${next !== null && html`<p class="pager"><a href="${address('deliveries', { ...Object.fromEntries(given), after: next })}" rel="next">${say('Trang sau', 'Next')}</a></p>`}`
+    ${next !== null && html`<p class="pager"><a href="${address('deliveries', { ...given, after: next })}" rel="next">${say('Trang sau', 'Next')}</a></p>`}`
 }
 
 /** All that the filter chooses, not only what the page shows; the preview counts it before anything goes. */
-function draftForm(language: Language, given: readonly (readonly [string, string])[]): Html {
+function draftForm(language: Language, given: AddressQuery): Html {
   const say = sayIn(language)
   const hint = say('Lý do gửi lại', 'Why they are sent again')
   return html`<form method="post" action="draft-replay" class="find">
-    ${given.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`)}
+    ${hiddenInputs(given)}
     <input type="text" name="why" required maxlength="1000" aria-label="${hint}" placeholder="${hint}" />
     <button>${say('Xem trước khi gửi lại tất cả', 'Preview sending all again')}</button>
   </form>`

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { replayLimits } from '../../config/replays.ts'
-import { ProblemDocument, why, type Http } from '../platform/http.ts'
+import { answers, pageLimit, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { ReplayFilter, replayStates } from './replay-filter.ts'
 import {
@@ -16,7 +16,7 @@ import {
   stopReplays,
   type Replay,
 } from './replays.ts'
-import { count, limit, operatorOf, scopeOf, Words, type DeliveryRouteDeps } from './routes.ts'
+import { count, operatorOf, scopeOf, Words, type DeliveryRouteDeps } from './routes.ts'
 
 const tags = ['replays']
 const perMinute = z.number().int().min(1).max(replayLimits.mostPerMinute)
@@ -53,7 +53,6 @@ const Outcomes = z.object({
   ),
   ended: z.array(z.object({ state: z.string(), reason, words: Words, count })),
 })
-const answers = <T extends z.ZodType>(schema: T, status = 200) => ({ [status]: schema, default: ProblemDocument })
 
 /** The replay desk over HTTP. A key that speaks for some agencies makes, sees and steers the replays of those alone. */
 export function registerReplayRoutes(app: Http, deps: DeliveryRouteDeps): void {
@@ -105,7 +104,7 @@ function registerReading(app: Http, { sql, authorise }: DeliveryRouteDeps): void
       querystring: z.strictObject({
         state: z.enum(replayPhases).optional(),
         after: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional().describe('The last id shown'),
-        limit,
+        limit: pageLimit,
       }),
       response: answers(z.object({ replays: z.array(ReplayView) })),
     },

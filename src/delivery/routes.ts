@@ -4,7 +4,7 @@ import { failures } from '../../config/failures.ts'
 import { code } from '../dossiers/model.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
-import { ProblemDocument, why, type Http } from '../platform/http.ts'
+import { answers, pageLimit, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { endHold, holdDeliveries, readHold } from './hold.ts'
 import { listLanes, openStates, summariseLanes } from './lists.ts'
@@ -17,7 +17,6 @@ export interface DeliveryRouteDeps {
 }
 
 export const count = z.number().int()
-export const limit = z.coerce.number().int().min(1).max(1000).default(100)
 export const scopeOf = ({ agencies }: ApiClient) => (agencies.includes('*') ? null : agencies)
 export const operatorOf = (client: ApiClient) => ({ actor: `key:${client.id}`, scope: scopeOf(client) })
 
@@ -53,7 +52,6 @@ const HoldView = z
     onWay: count.describe('Dossiers in calls that had left before'),
   })
   .meta({ id: 'DeliveryHold' })
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 
 /** What is not delivered and why, and the switch that stops all sending. */
 export function registerDeliveryRoutes(app: Http, deps: DeliveryRouteDeps): void {
@@ -79,7 +77,7 @@ function registerLists(app: Http, { sql, authorise }: DeliveryRouteDeps): void {
         error: code(100).optional().describe("The portal's own code for the error"),
         olderThan: z.coerce.number().min(0).max(87_600).optional().describe('Due for at least so many hours'),
         after: z.string().min(1).max(500).optional().describe('`next` of the page before'),
-        limit,
+        limit: pageLimit,
       }),
       response: answers(z.object({ deliveries: z.array(Line), next: z.string().nullable() })),
     },

@@ -2,6 +2,7 @@ import type { LaneView, LaneWish, StepNews } from '../dossiers/lanes.ts'
 import type { DossierContent, Step } from '../dossiers/model.ts'
 import type { Vault } from '../platform/crypto.ts'
 import { bools, persistently, type Sql, type Tx } from '../platform/database.ts'
+import { shared } from '../platform/shared.ts'
 import type { Assessment } from './assess.ts'
 import { priorities, type LaneState, type Operation, type StepsAfterRefused, type Urgency } from './model.ts'
 import type { Exchange } from './portal.ts'
@@ -779,11 +780,8 @@ export async function backlog(sql: Sql): Promise<Backlog[]> {
 
 /** For whoever looks every few seconds: counting millions of delivered lanes is left for once a minute. */
 export function watchBacklog(sql: Sql): () => Promise<Backlog[]> {
-  let known: { readonly rows: Backlog[]; readonly until: number } = { rows: [], until: Number.NEGATIVE_INFINITY }
-  return async () => {
-    if (performance.now() > known.until) known = { rows: await delivered(sql), until: performance.now() + countedFor }
-    return [...known.rows, ...(await undelivered(sql))]
-  }
+  const known = shared(() => delivered(sql), countedFor)
+  return async () => [...(await known()), ...(await undelivered(sql))]
 }
 
 /** Milliseconds. */

@@ -70,7 +70,6 @@ const instantOf = (minute: string | undefined) => (minute === undefined ? undefi
 function trafficPage(language: Language, query: Query, traffic: Traffic, services: readonly string[]): Page {
   const say = sayIn(language)
   const { lines, next, lookedAt } = traffic
-  const kept = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined)
   const looked = lookedAt !== null && countWords(lookedAt)
   return {
     title: { vi: 'Trao đổi với Cổng', en: 'Portal traffic' },
@@ -82,9 +81,7 @@ function trafficPage(language: Language, query: Query, traffic: Traffic, service
         next !== null &&
         html`<p class="pager">
           ${looked && html`<span class="soft">${say(`Đã xem ${looked.vi} lượt gọi.`, `${looked.en} calls were looked at.`)}</span>`}
-          <a href="${address('traffic', { ...Object.fromEntries(kept), cursor: next })}" rel="next"
-            >${say('Cũ hơn', 'Older')}</a
-          >
+          <a href="${address('traffic', { ...query, cursor: next })}" rel="next">${say('Cũ hơn', 'Older')}</a>
         </p>`
       }`,
   }

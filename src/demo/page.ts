@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { z } from 'zod'
 import type { Sql } from '../platform/database.ts'
+import { shared } from '../platform/shared.ts'
 import { pagePolicy, renderReportPage } from '../reconciliation/page.ts'
 import { listDossiers } from '../reconciliation/store.ts'
 import type { SyncRateReport } from '../reconciliation/model.ts'
@@ -26,7 +27,8 @@ const freshFor = 2000
 
 export async function servePage(sql: Sql): Promise<ReportPage> {
   let actOne: Readonly<Record<Language, string>> | null = null
-  const current = onceIn(freshFor, () => reportOf(sql))
+  // However many browsers look.
+  const current = shared(() => reportOf(sql), freshFor)
   const server = createServer((request, response) => {
     answer(request, response).catch(() => end(response, 500, 'text/plain', 'The report cannot be made at the moment'))
   })
@@ -99,16 +101,4 @@ function end(response: ServerResponse, status: number, type: string, text: strin
     'cache-control': 'no-store',
   })
   response.end(text)
-}
-
-/** However many browsers look, the ledger is asked once in so many milliseconds. */
-function onceIn<T>(milliseconds: number, make: () => Promise<T>): () => Promise<T> {
-  let held: { made: Promise<T>; at: number } | null = null
-  return () => {
-    if (held !== null && performance.now() - held.at < milliseconds) return held.made
-    const made = make()
-    held = { made, at: performance.now() }
-    made.catch(() => (held = null))
-    return made
-  }
 }

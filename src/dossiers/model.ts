@@ -200,6 +200,9 @@ export function vietnamDate(instant: string): string {
   return new Date(Date.parse(instant) + 7 * 3_600_000).toISOString().slice(0, 10)
 }
 
+/** The first instant of a Vietnam calendar date. */
+export const startOfDay = (date: string): Date => new Date(`${date}T00:00:00+07:00`)
+
 /** The year of a day in Vietnam up to and including that day: what is shown when nobody names a period. */
 export function yearUntil(day: Date): { from: string; to: string } {
   const after = vietnamDate(new Date(day.getTime() + 86_400_000).toISOString())

@@ -5,7 +5,7 @@ import type { EventPolicy } from '../../config/events.ts'
 import { speaksFor, type ApiClient, type Authority, type Right, type Spelling } from '../platform/auth.ts'
 import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
-import { ProblemDocument, type Http } from '../platform/http.ts'
+import { answers, pageLimit, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { sendTest } from './deliver.ts'
 import {
@@ -74,7 +74,6 @@ const TestResult = z.object({
   ms: Attempt.shape.ms,
 })
 const id = z.strictObject({ id: z.string().max(40) })
-const answers = <T extends z.ZodType>(schema: T, status = 200) => ({ [status]: schema, default: ProblemDocument })
 const tags = ['events']
 
 /** Destinations of events, their log, and alerts. A key sees and changes the destinations of the agencies it speaks for. */
@@ -259,7 +258,7 @@ function registerSends(app: Http, deps: EventRoutes, manage: Manage): void {
         tags,
         summary: 'The newest attempts at a destination',
         params: id,
-        querystring: z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).default(100) }),
+        querystring: z.strictObject({ limit: pageLimit }),
         response: answers(z.object({ items: z.array(Attempt) })),
       },
     },

@@ -40,7 +40,7 @@ export interface Succession {
 }
 
 /** The units that are known, and what became of those that are closed. */
-export interface Register {
+export interface UnitRegister {
   readonly agencies: ReadonlyMap<string, Agency>
   /** By the old unit's code, in one notation. */
   readonly successions: ReadonlyMap<string, readonly Succession[]>
@@ -52,11 +52,11 @@ export interface Register {
 
 export type UnitDay = 'reception' | 'change'
 
-export function createRegister(
+export function createUnitRegister(
   agencies: readonly Agency[],
   successions: readonly Succession[] = [],
   day: UnitDay = 'reception',
-): Register {
+): UnitRegister {
   const spellings = new Map<string, string>()
   for (const { code } of agencies) if (!spellings.has(oneNotation(code))) spellings.set(oneNotation(code), code)
   return {
@@ -110,7 +110,7 @@ export interface UnitQuestion {
  * the day. Who took over a part never answers for a dossier: a person is asked, for the whole or for a procedure. A code younger than
  * the dossier is taken as it is: systems give old dossiers new codes.
  */
-export function handlingUnit(register: Register, question: UnitQuestion): UnitAnswer {
+export function handlingUnit(register: UnitRegister, question: UnitQuestion): UnitAnswer {
   const seen = new Set<string>()
   for (let code = question.agencyCode; ;) {
     const key = oneNotation(code)
@@ -130,11 +130,11 @@ const nobody = (reason: 'unknown-agency' | 'agency-closed' | 'agency-split', amo
   ({ found: false, reason, among }) as const
 
 /** The unit of a code, in whichever notation. */
-export const unitOf = ({ agencies, spellings }: Register, code: string): Agency | undefined =>
+export const unitOf = ({ agencies, spellings }: UnitRegister, code: string): Agency | undefined =>
   agencies.get(code) ?? agencies.get(spellings.get(oneNotation(code)) ?? '')
 
 /** The code that the list has for a unit, whichever notation it is written in; one that no list has stays as it is. */
-export const spellingIn = (register: Register, code: string): string => unitOf(register, code)?.code ?? code
+export const spellingIn = (register: UnitRegister, code: string): string => unitOf(register, code)?.code ?? code
 
 function here(agency: Agency, day: string, follows: boolean): UnitAnswer {
   const former = agency.formerNames?.find(({ until }) => day < until)
@@ -145,7 +145,7 @@ function here(agency: Agency, day: string, follows: boolean): UnitAnswer {
  * The first day on which a unit no longer acts: as its list says, else the first day on which others act in its place; null while it lives.
  * A unit that gave a part away and goes on succeeds itself.
  */
-export function closedSince(register: Register, code: string): string | null {
+export function closedSince(register: UnitRegister, code: string): string | null {
   const said = unitOf(register, code)?.validTo
   if (said) return said
   const key = oneNotation(code)
@@ -155,7 +155,7 @@ export function closedSince(register: Register, code: string): string | null {
 }
 
 /** Whether a unit acts on a day, as far as anybody said that it ended; one that no list has does. */
-export function actsOn(register: Register, code: string, day: string): boolean {
+export function actsOn(register: UnitRegister, code: string, day: string): boolean {
   const since = closedSince(register, code)
   return since === null || day < since
 }
@@ -168,7 +168,7 @@ interface Heirs {
 }
 
 /** What was said for the procedure comes before what was said for the whole, the newest first. */
-function heirs(register: Register, key: string, { day, procedureCodes }: UnitQuestion): Heirs {
+function heirs(register: UnitRegister, key: string, { day, procedureCodes }: UnitQuestion): Heirs {
   const due = (register.successions.get(key) ?? [])
     .filter((one) => one.day <= day && oneNotation(one.newCode) !== key)
     .toSorted((a, b) => b.day.localeCompare(a.day))

@@ -4,7 +4,7 @@ import type { Page } from '../console/frame.ts'
 import { searchForm } from '../console/forms.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { countWords, sayIn, type Language } from '../console/words.ts'
-import { levelNames, plainName, type Register } from './model.ts'
+import { levelNames, plainName, type UnitRegister } from './model.ts'
 import type { Sql } from '../platform/database.ts'
 import type { LookAt } from './store.ts'
 import { addUnitPage } from './unit-page.ts'
@@ -13,7 +13,7 @@ import type { Unit } from './units.ts'
 
 export interface OrganisationPageDeps {
   readonly sql: Sql
-  readonly catalogue: { readonly fresh: () => Promise<{ readonly register: Register }> }
+  readonly catalogue: { readonly fresh: () => Promise<{ readonly register: UnitRegister }> }
   readonly units: () => Promise<Unit[]>
   readonly look: LookAt
 }

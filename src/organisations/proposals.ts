@@ -1,7 +1,7 @@
 import { topUnits } from '../../config/organisations.ts'
 import { vietnamToday } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
-import { actsOn, plainName, topOf, type Agency, type Register } from './model.ts'
+import { actsOn, plainName, topOf, type Agency, type UnitRegister } from './model.ts'
 
 /** Who might follow a closed or unknown unit, and why: for a person to choose from, never chosen. */
 
@@ -28,7 +28,7 @@ interface Fate {
  */
 export async function proposals(
   sql: Sql,
-  register: Register,
+  register: UnitRegister,
   unit: { readonly code: string; readonly name: string },
 ): Promise<Proposal[]> {
   const [was, now] = provinces(unit.code)
@@ -48,7 +48,7 @@ export async function proposals(
 }
 
 /** Units that act today, but this one. */
-export const otherActing = (register: Register, code: string): Agency[] =>
+export const otherActing = (register: UnitRegister, code: string): Agency[] =>
   [...register.agencies.values()].filter((one) => one.code !== code && actsOn(register, one.code, vietnamToday()))
 
 /** The province that the code was given in, and the one that it belongs to now. */

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { code } from '../dossiers/model.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
-import { ProblemDocument, why, type Http } from '../platform/http.ts'
+import { answers, why, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { communeLives } from './communes.ts'
 import { levels, transfers, type Succession } from './model.ts'
@@ -21,7 +21,6 @@ export interface OrganisationRouteDeps {
 const tags = ['organisations']
 const count = z.number().int()
 const day = z.iso.date()
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 const OutcomeView = z
   .object({
     changed: count.describe('New rows'),

@@ -3,7 +3,7 @@ import { Refusal, type Finding } from '../platform/problems.ts'
 import { lockCatalogue, raiseVersion } from '../procedures/catalogue-version.ts'
 import type { Release } from '../procedures/model.ts'
 import { oneNotation, plainName, type Agency, type Succession } from './model.ts'
-import { readRegister } from './register.ts'
+import { readUnitRegister } from './unit-register.ts'
 import { concerned, judgeSuccessions } from './successions.ts'
 
 /** The province's units in the ledger, and what persons say about what became of them: kept with who and why, taken back at will. */
@@ -33,7 +33,7 @@ export const importAgencies = (
   })
 
 async function keepAgencies(tx: Tx, rows: readonly AgencyRow[], corrections: boolean): Promise<number> {
-  const register = await readRegister(tx)
+  const register = await readUnitRegister(tx)
   const spellings = new Map(register.spellings)
   const findings = rows.flatMap((row, place) => {
     const fault = faultOf(register.agencies.get(row.code), row, corrections) ?? secondNotation(spellings, row.code)
@@ -127,7 +127,7 @@ export async function foreseen(sql: Sql, wishes: readonly Succession[], look: Lo
 }
 
 async function succeedWithin(tx: Tx, wishes: readonly Succession[], act: Act, look: LookAt): Promise<Outcome> {
-  const judged = judgeSuccessions(await readRegister(tx), wishes)
+  const judged = judgeSuccessions(await readUnitRegister(tx), wishes)
   const findings = judged.flatMap((one, place): Finding[] =>
     one.ok ? [] : [{ ...one.finding, field: `successions.${place}` }],
   )
@@ -173,7 +173,7 @@ const unitReasons = ['unknown-agency', 'agency-closed', 'agency-split'] as const
 async function lookAt(tx: Tx, units: readonly string[], look: LookAt): Promise<Release> {
   if (units.length === 0) return { blocked: 0, released: 0, still: {} }
   const codes = (await blockedCodes(tx)).map(({ code }) => code)
-  return look(tx, concerned(await readRegister(tx), codes, units))
+  return look(tx, concerned(await readUnitRegister(tx), codes, units))
 }
 
 /** Agency codes of dossiers that wait for somebody who knows units. */

@@ -1,5 +1,5 @@
 import type { Finding } from '../platform/problems.ts'
-import { oneNotation, unitOf, type Register, type Succession } from './model.ts'
+import { oneNotation, unitOf, type UnitRegister, type Succession } from './model.ts'
 
 /** What may be said about who follows whom: all of it is judged before any of it is kept. */
 
@@ -8,7 +8,7 @@ export type Judged =
   | { readonly ok: false; readonly finding: Omit<Finding, 'field'> }
 
 /** Judges wishes in their order, each against the register and those before it. */
-export function judgeSuccessions(register: Register, wishes: readonly Succession[]): Judged[] {
+export function judgeSuccessions(register: UnitRegister, wishes: readonly Succession[]): Judged[] {
   const known = [...register.successions.values()].flat()
   return wishes.map((wish) => {
     const newCode = register.spellings.get(oneNotation(wish.newCode))
@@ -31,7 +31,7 @@ const scopeOf = ({ oldCode, day, procedureCode }: Succession) =>
 const sameUnit = (a: string, b: string) => oneNotation(a) === oneNotation(b)
 
 function faultOf(
-  register: Register,
+  register: UnitRegister,
   known: readonly Succession[],
   wish: Succession,
   newCode: string | undefined,
@@ -79,7 +79,7 @@ function predecessors(known: readonly Succession[], units: readonly string[]): R
 }
 
 /** Those of the codes whose dossiers a change of the given units can concern. */
-export function concerned(register: Register, codes: readonly string[], units: readonly string[]): string[] {
+export function concerned(register: UnitRegister, codes: readonly string[], units: readonly string[]): string[] {
   const found = predecessors([...register.successions.values()].flat(), units)
   return codes.filter((code) => found.has(oneNotation(code)))
 }

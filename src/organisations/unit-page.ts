@@ -6,7 +6,7 @@ import { released } from '../console/released.ts'
 import { countWords, dayWords, momentWords, sayIn, type Language } from '../console/words.ts'
 import { reasonOf } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
-import { levelNames, levels, oneNotation, unitOf, type Agency, type Register, type Succession } from './model.ts'
+import { levelNames, levels, oneNotation, unitOf, type Agency, type UnitRegister, type Succession } from './model.ts'
 import type { OrganisationPageDeps } from './pages.ts'
 import { otherActing, proposals, type Proposal } from './proposals.ts'
 import {
@@ -130,7 +130,7 @@ async function unitPage(visit: Visit, deps: OrganisationPageDeps, code: string, 
   }
 }
 
-const spelled = ({ successions }: Register, code: string) =>
+const spelled = ({ successions }: UnitRegister, code: string) =>
   (successions.get(oneNotation(code)) ?? []).map(({ oldCode }) => oldCode)
 
 function about(language: Language, unit: Unit | undefined, agency: Agency | undefined, atPortal: string | null): Html {
@@ -260,7 +260,7 @@ function addForm(language: Language, code: string, atPortal: string | null): Htm
 interface ChoiceFacts {
   readonly code: string
   readonly unit: Unit | undefined
-  readonly register: Register
+  readonly register: UnitRegister
   readonly procedures: readonly WaitingProcedure[]
   readonly found: readonly Proposal[]
   readonly choice: Choice | undefined

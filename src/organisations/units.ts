@@ -10,7 +10,7 @@ import {
   topOf,
   unitOf,
   type Level,
-  type Register,
+  type UnitRegister,
 } from './model.ts'
 import { blockedCodes, unitsAtPortal } from './store.ts'
 
@@ -56,7 +56,7 @@ export interface Unit {
 }
 
 export interface UnitFacts {
-  readonly register: Register
+  readonly register: UnitRegister
   /** Vietnam date. */
   readonly today: string
   readonly waiting: ReadonlyMap<string, number>
@@ -167,7 +167,7 @@ const freshFor = 3_000
 /** The units for pages, which ask for them at every step: counted anew every few seconds, and after each change of the register. */
 export function createUnits(
   sql: Sql,
-  known: () => Promise<{ readonly version: number; readonly register: Register }>,
+  known: () => Promise<{ readonly version: number; readonly register: UnitRegister }>,
   top: string | null,
 ): () => Promise<Unit[]> {
   let held: { version: number; at: number; units: Promise<Unit[]> } | undefined

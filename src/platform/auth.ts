@@ -57,6 +57,9 @@ export const bothSpellings = <T extends Pick<ApiClient, 'agencies'>>(client: T, 
   agencies: [...new Set([...client.agencies, ...client.agencies.map(spelling)])],
 })
 
+/** The agencies that somebody is limited to; undefined: to none. */
+export const limitOf = (agencies: readonly string[]) => (agencies.includes('*') ? undefined : agencies)
+
 /** Says that a key was used, at most once a minute: nothing that is asked for waits for it, or fails with it. */
 function noteUse(sql: Sql): (id: string) => void {
   const next = new Map<string, number>()

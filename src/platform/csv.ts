@@ -1,6 +1,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setImmediate } from 'node:timers/promises'
 import { CsvError as StreamError, parse as parseStream } from 'csv-parse'
 import { CsvError, parse } from 'csv-parse/sync'
 import { stringify } from 'csv-stringify/sync'
@@ -198,11 +199,18 @@ export async function writeCsv(
   }
 }
 
-/** What `writeCsv` writes for a spreadsheet. */
+/** What `writeCsv` writes for a spreadsheet. Whoever else is served meanwhile does not wait for the last row. */
 export async function csvBytes(headers: readonly string[], rows: readonly CsvRow[]): Promise<Buffer> {
   const parts: string[] = []
-  for await (const part of linesOf(headers, [rows], true)) parts.push(part)
+  for await (const part of linesOf(headers, inParts(rows), true)) parts.push(part)
   return Buffer.from(parts.join(''))
+}
+
+async function* inParts(rows: readonly CsvRow[]): AsyncGenerator<readonly CsvRow[]> {
+  for (let start = 0; start < rows.length; start += rowsAtOnce) {
+    yield rows.slice(start, start + rowsAtOnce)
+    await setImmediate()
+  }
 }
 
 /** The same as its rows come, for whoever sends it on at once. */

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { csvBytes, readCsv, writeCsv } from './csv.ts'
 import {
   failed,
@@ -92,6 +93,8 @@ export const tableFormats = {
   csv: 'text/csv; charset=utf-8',
 } as const
 export type TableFormat = keyof typeof tableFormats
+/** As an address names one of them. */
+export const tableFormat = z.enum(Object.keys(tableFormats) as TableFormat[])
 
 /** The name of a sheet that stands alone. */
 const onlySheet = 'Danh sách'

@@ -59,6 +59,17 @@ export const ProblemDocument = z
   })
   .meta({ id: 'ProblemDocument', description: 'RFC 9457 problem document' })
 
+/** What a route answers: what it is asked for, or a problem. */
+export const answers = <T extends z.ZodType, S extends number = 200>(schema: T, status = 200 as S) =>
+  ({ [status]: schema, default: ProblemDocument }) as Readonly<Record<S, T>> & {
+    readonly default: typeof ProblemDocument
+  }
+
+/** How many of a list are shown at once. */
+export const pageLimit = z.coerce.number().int().min(1).max(1000).default(100)
+/** Where a list goes on. */
+export const nextCursor = z.string().nullable().describe('Give it as cursor to read on; null at the end')
+
 /** Bodies judged item by item in the handler, so that one bad item never stops its neighbours: the schema is for the documentation. */
 const judgedByHandler = new WeakSet<z.ZodType>()
 export function documentedBody<T extends z.ZodType>(schema: T): T {

@@ -52,13 +52,13 @@ export function problem(
   place: { index: number; name: string | null } | null,
   detail: string,
 ): TableProblem {
-  return { row, column: place ? letterOf(place.index) : null, name: place?.name ?? null, detail }
+  return { row, column: place ? lettersOf(place.index) : null, name: place?.name ?? null, detail }
 }
 
-/** A, B … Z, AA, AB … */
-function letterOf(index: number): string {
+/** A, B … Z, AA, AB …, as a spreadsheet shows a column. */
+export function lettersOf(index: number): string {
   const last = String.fromCodePoint(65 + (index % 26))
-  return index < 26 ? last : letterOf(Math.floor(index / 26) - 1) + last
+  return index < 26 ? last : lettersOf(Math.floor(index / 26) - 1) + last
 }
 
 /** The first row is the header. Either every row is right, or the problems of all of them come back and no row does. */

@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { crc32, createDeflateRaw } from 'node:zlib'
 import { Zip, type ZipInputFile } from 'fflate'
+import { lettersOf } from './table.ts'
 
 /**
  * Workbooks of any length, written as their rows come: only what is on its way is held. Cells have the type of what they say, and a text is never
@@ -261,12 +262,6 @@ function escaped(text: string): string {
   if (!special.test(text)) return text
   const possible = text.replace(/\r\n?/g, '\n').replace(impossible, '')
   return quoted(possible.replace(/_(?=x[0-9A-Fa-f]{4}_)/g, '_x005F_'))
-}
-
-/** A, B … Z, AA, AB … */
-function lettersOf(place: number): string {
-  const last = String.fromCodePoint(65 + (place % 26))
-  return place < 26 ? last : lettersOf(Math.floor(place / 26) - 1) + last
 }
 
 /** Rows by which the widths of columns are chosen. */

@@ -1,11 +1,9 @@
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
-import type { TableFormat } from '../platform/files.ts'
-import { failed, problem, type Table, type TableResult, type TableShape } from '../platform/table.ts'
+import { failed, problem, type TableResult, type TableShape } from '../platform/table.ts'
+import { threadFor } from '../platform/thread.ts'
 import type { MappingRow } from './mapping-list.ts'
 
 /**
- * Lists from files and to files, in a thread of their own: a workbook of ten thousand rows takes a second, in which an API must
+ * Lists from files, read in a thread of their own: a workbook of ten thousand rows takes a second, in which an API must
  * go on answering; and the thread's memory is bounded, whatever an archive unpacks to.
  */
 export interface ListFiles {
@@ -13,7 +11,6 @@ export interface ListFiles {
   read(bytes: Uint8Array): Promise<TableResult<MappingRow>>
   /** The texts of some columns; no other column is read, because nobody knows what it holds. */
   readColumns(bytes: Uint8Array, columns: Columns): Promise<TableResult<ColumnTexts>>
-  write(format: TableFormat, table: Table): Promise<Buffer>
 }
 
 export interface Columns extends Pick<TableShape<unknown>, 'headers' | 'aliases'> {
@@ -26,29 +23,15 @@ export type ColumnTexts = Readonly<Record<string, string | undefined>>
 export type Order =
   | { readonly kind: 'mappings'; readonly bytes: Uint8Array }
   | { readonly kind: 'columns'; readonly bytes: Uint8Array; readonly columns: Columns }
-  | { readonly kind: 'write'; readonly format: TableFormat; readonly table: Table }
 
 /** Megabytes. A workbook of ten thousand rows with proposals needs some 150. */
-const limits = { maxOldGenerationSizeMb: 768 }
+const memory = 768
 
 export function createListFiles(): ListFiles {
-  /** One after the other: two large files at once would need twice the memory. */
-  let turn: Promise<unknown> = Promise.resolve()
-  const inThread = <T>(order: Order): Promise<T> => {
-    const mine = turn.then(async () => {
-      const worker = new Worker(new URL('./list-thread.ts', import.meta.url), {
-        workerData: order,
-        resourceLimits: limits,
-      })
-      const [reply] = (await once(worker, 'message')) as [T]
-      return reply
-    })
-    turn = mine.catch(() => undefined)
-    return mine
-  }
+  const inThread = threadFor<TableResult<unknown>>(new URL('./list-thread.ts', import.meta.url), memory)
   const read = async <T>(order: Order): Promise<TableResult<T>> => {
     try {
-      return await inThread<TableResult<T>>(order)
+      return (await inThread(order)) as TableResult<T>
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
       return failed([problem(1, null, 'The sheet is too large to be a list')])
@@ -57,6 +40,5 @@ export function createListFiles(): ListFiles {
   return {
     read: (bytes) => read<MappingRow>({ kind: 'mappings', bytes }),
     readColumns: (bytes, columns) => read<ColumnTexts>({ kind: 'columns', bytes, columns }),
-    write: async (format, table) => Buffer.from(await inThread<Uint8Array>({ kind: 'write', format, table })),
   }
 }

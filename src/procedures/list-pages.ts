@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { faultWords } from '../console/list-words.ts'
 import { problemPage, type Console, type Upload, type Visit } from '../console/console.ts'
+import { shortListFile } from '../console/downloads.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
 import { countWords, sayIn, type Language } from '../console/words.ts'
 import { vietnamToday } from '../dossiers/model.ts'
-import { tableFormats, type TableFormat } from '../platform/files.ts'
+import { tableFormat } from '../platform/files.ts'
 import { Refusal } from '../platform/problems.ts'
-import type { Table, TableProblem } from '../platform/table.ts'
+import type { TableProblem } from '../platform/table.ts'
 import { confirmPage } from './decision-pages.ts'
 import { acceptancesOf, newestDecision } from './decisions.ts'
 import { waitsForSomebody } from './local.ts'
@@ -16,15 +17,10 @@ import type { ProcedurePageDeps } from './pages.ts'
 
 /** Lists that an office takes away, fills in or edits, and gives back. */
 
-const Format = z.strictObject({ format: z.enum(Object.keys(tableFormats) as TableFormat[]) })
+const Format = z.strictObject({ format: tableFormat })
 
 export function addListPages(console: Console, deps: ProcedurePageDeps): void {
-  const { sql, advice, localCodes, lists } = deps
-  const give = async (name: string, format: TableFormat, table: Table) => ({
-    name: `${name}-${vietnamToday()}.${format}`,
-    type: tableFormats[format],
-    bytes: await lists.write(format, table),
-  })
+  const { sql, advice, localCodes } = deps
   console.file({
     path: 'worksheet',
     right: 'mappings:read',
@@ -32,7 +28,7 @@ export function addListPages(console: Console, deps: ProcedurePageDeps): void {
     query: Format,
     async give({ language }, { format }) {
       const open = (await localCodes()).filter(waitsForSomebody)
-      return give('ma-can-xu-ly', format, await worksheetTable(advice, open, language))
+      return shortListFile(`ma-can-xu-ly-${vietnamToday()}`, format, await worksheetTable(advice, open, language))
     },
   })
   console.file({
@@ -40,7 +36,7 @@ export function addListPages(console: Console, deps: ProcedurePageDeps): void {
     right: 'mappings:read',
     allAgencies: true,
     query: Format,
-    give: async (_visit, { format }) => give('anh-xa-ma', format, await mappingTable(sql)),
+    give: async (_visit, { format }) => shortListFile(`anh-xa-ma-${vietnamToday()}`, format, await mappingTable(sql)),
   })
   console.upload({
     path: 'import',

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { z } from 'zod'
-import { readTable, tableBytes } from '../platform/files.ts'
+import { readTable } from '../platform/files.ts'
 import type { TableResult } from '../platform/table.ts'
 import type { Columns, ColumnTexts, Order } from './list-files.ts'
 import { mappingList } from './mapping-list.ts'
@@ -20,10 +20,9 @@ function readColumns(bytes: Uint8Array, { headers, optional, aliases, times }: C
   return readTable<ColumnTexts>(bytes, shape, { largest: largestOfColumns, times })
 }
 
-async function replyTo(order: Order): Promise<unknown> {
-  if (order.kind === 'write') return tableBytes(order.format, order.table)
+function replyTo(order: Order): TableResult<unknown> {
   if (order.kind === 'mappings') return readTable(order.bytes, mappingList, { largest })
   return readColumns(order.bytes, order.columns)
 }
 
-parentPort!.postMessage(await replyTo(workerData as Order))
+parentPort!.postMessage(replyTo(workerData as Order))

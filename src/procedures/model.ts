@@ -1,5 +1,5 @@
 import { statuses, type Status } from '../../config/statuses.ts'
-import { handlingUnit, unitOf, type Level, type Register, type UnitAnswer } from '../organisations/model.ts'
+import { handlingUnit, unitOf, type Level, type UnitRegister, type UnitAnswer } from '../organisations/model.ts'
 import { isCertain, portalForm, readCode } from './codes.ts'
 
 /** A procedure of the national catalogue, as last pulled. Dates are Vietnam dates `yyyy-MM-dd`, null when nobody says. */
@@ -30,7 +30,7 @@ export interface Catalogue {
   readonly version: number
   readonly national: ReadonlyMap<string, NationalProcedure>
   readonly mappings: ReadonlyMap<string, readonly Mapping[]>
-  readonly register: Register
+  readonly register: UnitRegister
   /** Key: `local code|national code`, for every agency: a person said that the national code inside the local one is not meant. */
   readonly rejected: ReadonlySet<string>
   /** Key: `source|local status` of a one-stop system that uses its own status words. */

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
-import { ProblemDocument, why, type Http } from '../platform/http.ts'
+import { answers, pageLimit, why, type Http } from '../platform/http.ts'
 import { changeKinds } from './national-changes.ts'
 import { applyHeld, dangers, endangeredMappings, listChanges } from './national.ts'
 import { heldLists, listPulls, pullOrigins } from './pulls.ts'
@@ -15,8 +15,6 @@ export interface NationalRouteDeps {
 
 const tags = ['catalogue']
 const count = z.number().int()
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
-const limit = z.coerce.number().int().min(1).max(1000).default(100)
 const pull = z.strictObject({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
 
 /** The national catalogue: the lists that came, what they changed, and what that touches. */
@@ -28,7 +26,7 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
       tags,
       summary:
         "Lists of national procedures, or those of the unit's procedures and of online services, as they came, the newest first, with the number of changes by kind",
-      querystring: z.strictObject({ limit, list: z.enum(heldLists).default('procedures') }),
+      querystring: z.strictObject({ limit: pageLimit, list: z.enum(heldLists).default('procedures') }),
       response: answers(
         z.object({
           pulls: z.array(
@@ -62,7 +60,7 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
       tags,
       summary: 'What a list changed, with the dossiers under each procedure and the mappings to it',
       params: pull,
-      querystring: z.strictObject({ limit }),
+      querystring: z.strictObject({ limit: pageLimit }),
       response: answers(
         z.object({
           changes: z.array(
@@ -110,7 +108,7 @@ export function registerNationalRoutes(app: Http, { sql, authorise }: NationalRo
       tags,
       summary:
         'Mappings in force that end soon, or lead to procedures that are withdrawn, end soon, are missing in the newest lists, or unknown',
-      querystring: z.strictObject({ limit }),
+      querystring: z.strictObject({ limit: pageLimit }),
       response: answers(
         z.object({
           mappings: z.array(

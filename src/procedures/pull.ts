@@ -8,7 +8,7 @@ import { applyFields, applyPortalAgencies } from './store.ts'
 export interface PullDeps {
   readonly sql: Sql
   readonly portal: Portal
-  readonly keep: (exchanges: readonly Exchange[]) => Promise<void>
+  readonly keep: (exchanges: readonly Exchange[]) => Promise<unknown>
   /** Most procedures whose full record is fetched in one run: the rest follows in the next. */
   readonly details: number
 }

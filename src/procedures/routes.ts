@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { mappingReasons } from '../../config/mapping-reasons.ts'
 import type { ApiClient } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
-import { ProblemDocument, why, type Http } from '../platform/http.ts'
-import { tableFormats, type TableFormat } from '../platform/files.ts'
+import { answers, pageLimit, why, type Http } from '../platform/http.ts'
+import { tableBytes, tableFormat, tableFormats } from '../platform/files.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Advice } from './advice.ts'
 import { listDecisions, settlements, type Wish } from './decisions.ts'
@@ -19,7 +19,6 @@ import { localCodes, standings } from './local.ts'
 import { onlineLevels } from './model.ts'
 import { registerNationalRoutes } from './national-routes.ts'
 import type { Desk } from './desk.ts'
-import type { ListFiles } from './list-files.ts'
 import { mappingTable } from './mapping-list.ts'
 import type { CatalogueSource } from './store.ts'
 import { reasonsApart, reasonsInWords, type Reason } from './suggest.ts'
@@ -29,7 +28,6 @@ export interface ProcedureRouteDeps {
   readonly catalogue: CatalogueSource
   readonly advice: Advice
   readonly desk: Desk
-  readonly lists: ListFiles
   /** Throws a refusal when the request may not; `*` among the agencies = all of them. */
   readonly authorise: (request: FastifyRequest, right: 'mappings:read' | 'mappings:write') => Promise<ApiClient>
 }
@@ -37,7 +35,6 @@ export interface ProcedureRouteDeps {
 const tags = ['procedures']
 const count = z.number().int()
 const day = z.iso.date()
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 const ReleaseView = z
   .object({ blocked: count, released: count, still: z.record(z.string(), count) })
   .describe('Dossiers blocked under these codes: how many go out, and why the others stay. The parts add up.')
@@ -88,7 +85,7 @@ function registerLocal(app: Http, { sql, catalogue, advice, authorise }: Procedu
       summary: 'Local codes: unmapped first, by the number of dossiers that wait for them',
       querystring: z.strictObject({
         standing: z.enum(standings).optional(),
-        limit: z.coerce.number().int().min(1).max(1000).default(100),
+        limit: pageLimit,
         offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
       }),
       response: answers(
@@ -237,7 +234,7 @@ function registerDecisions(app: Http, { sql, desk, authorise }: ProcedureRouteDe
       summary: 'Decisions, the newest first',
       querystring: z.strictObject({
         before: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional().describe('The last id shown'),
-        limit: z.coerce.number().int().min(1).max(1000).default(100),
+        limit: pageLimit,
       }),
       response: answers(
         z.object({
@@ -264,20 +261,20 @@ function registerDecisions(app: Http, { sql, desk, authorise }: ProcedureRouteDe
   })
 }
 
-function registerExport(app: Http, { sql, lists, authorise }: ProcedureRouteDeps): void {
+function registerExport(app: Http, { sql, authorise }: ProcedureRouteDeps): void {
   app.route({
     method: 'GET',
     url: '/v1/mappings/export',
     schema: {
       tags,
       summary: 'All mappings as a list, in the columns that an import takes back',
-      querystring: z.strictObject({ format: z.enum(Object.keys(tableFormats) as TableFormat[]).default('csv') }),
+      querystring: z.strictObject({ format: tableFormat.default('csv') }),
       produces: Object.values(tableFormats),
     },
     handler: async (request, reply) => {
       unscoped(await authorise(request, 'mappings:read'))
       const { format } = request.query
-      const bytes = await lists.write(format, await mappingTable(sql))
+      const bytes = await tableBytes(format, await mappingTable(sql))
       return reply
         .header('content-disposition', `attachment; filename="mappings.${format}"`)
         .type(tableFormats[format])

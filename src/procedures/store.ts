@@ -1,7 +1,7 @@
 import { isStatus } from '../dossiers/model.ts'
 import type { Status } from '../../config/statuses.ts'
-import { createRegister, type Level, type UnitDay } from '../organisations/model.ts'
-import { readRegister } from '../organisations/register.ts'
+import { createUnitRegister, type Level, type UnitDay } from '../organisations/model.ts'
+import { readUnitRegister } from '../organisations/unit-register.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
 import { raiseVersion } from './catalogue-version.ts'
 import type { Catalogue, Mapping, NationalProcedure } from './model.ts'
@@ -17,7 +17,7 @@ async function readCatalogue(tx: Tx, unitDay: UnitDay): Promise<Catalogue> {
       to_char(valid_from, 'YYYY-MM-DD') as "validFrom", to_char(valid_to, 'YYYY-MM-DD') as "validTo" from mappings`
   const rejected = await tx<{ key: string }[]>`
     select local_code || '|' || national_code as key from mapping_verdicts where verdict = 'rejected' and agency_code is null`
-  const register = await readRegister(tx, unitDay)
+  const register = await readUnitRegister(tx, unitDay)
   const words = await tx<{ source: string; word: string; status: string }[]>`
     select source, local_status as word, status from status_mappings`
   return {
@@ -49,7 +49,7 @@ const nothing: Catalogue = {
   national: new Map(),
   mappings: new Map(),
   rejected: new Set(),
-  register: createRegister([]),
+  register: createUnitRegister([]),
   statuses: new Map(),
 }
 

@@ -1,5 +1,5 @@
 import { html, type Html } from '../console/html.ts'
-import { countWords, dayWords, percentWords, type Language, type Words } from '../console/words.ts'
+import { countWords, dayWords, monthWords, percentWords, type Language, type Words } from '../console/words.ts'
 import { sharesOf, type SyncRateReport, type Part } from './model.ts'
 import type { DayRate, Trends } from './snapshots.ts'
 import { reportWords } from './words.ts'
@@ -83,7 +83,7 @@ const top = 34
 const height = 150
 
 type Month = Pick<Part, 'key' | 'received' | 'rate'>
-const monthName = ({ key }: Month) => key.split('-').toReversed().join('/')
+const monthName = ({ key }: Month) => monthWords(key)
 
 /** One column per month: the frame is all that was received, the filling what is in step. `at`: where the rest of a month is listed. */
 export function monthChart(months: readonly Month[], at?: (month: string) => string): Html {

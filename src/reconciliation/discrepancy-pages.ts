@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { Console } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
-import { address, html, trusted, type Html } from '../console/html.ts'
+import { address, hiddenInputs, html, trusted, type Html } from '../console/html.ts'
 import { countWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
+import { limitOf } from '../platform/auth.ts'
 import { blank, reasonOf } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Sql } from '../platform/database.ts'
@@ -31,7 +32,6 @@ import {
   valueWords,
 } from './discrepancy-words.ts'
 import { startRun } from './reconcile.ts'
-import { limitOf } from './selection.ts'
 
 export interface DiscrepancyPageDeps {
   readonly sql: Sql
@@ -81,7 +81,7 @@ export function addDiscrepancyPages(console: Console, deps: DiscrepancyPageDeps)
     form: ActForm,
     async act({ by, language, person }, form) {
       const wish = { filter: { ...filterOf(form), agencies: limitOf(person.agencies) }, ids: idsOf(form) }
-      const back = address('discrepancies', given(form))
+      const back = address('discrepancies', filterOf(form))
       if (form.act === 'recheck') {
         const run = await recheck(deps, wish, by)
         // Runs over several agencies are for who sees them all.
@@ -104,11 +104,6 @@ const filterOf = ({ state, side, kind, agency, field }: Pick<ActForm, Filtered>)
   agency,
   field,
 })
-
-const given = (form: Pick<ActForm, Filtered>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(filterOf(form)).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
-  )
 
 function idsOf({ id }: ActForm): number[] | undefined {
   const ids = [id].flat().map(Number).filter(Number.isSafeInteger)
@@ -149,7 +144,7 @@ function listPage(language: Language, { query, discrepancies, next, mayAct }: Li
         ${(['open', 'acted', 'closed'] as const).map(
           (state) =>
             html`<a
-              href="${address('discrepancies', { ...given(query), state })}"
+              href="${address('discrepancies', { ...filterOf(query), state })}"
               class="${state === query.state && 'here'}"
               >${names[state]}</a
             >`,
@@ -160,12 +155,11 @@ function listPage(language: Language, { query, discrepancies, next, mayAct }: Li
         discrepancies.length === 0
           ? html`<section><p>${say('Không có.', 'There are none.')}</p></section>`
           : html`<form method="post" action="resolve">
-              ${Object.entries(given(query)).map(([key, value]) => html`<input type="hidden" name="${key}" value="${value}" />`)}
-              ${mayAct && actBar(language, query.side)}
+              ${hiddenInputs(filterOf(query))} ${mayAct && actBar(language, query.side)}
               <section class="list">${discrepancies.map((one) => row(language, one, mayAct))}</section>
             </form>`
       }
-      ${next !== null && html`<p class="pager"><a href="${address('discrepancies', { ...given(query), after: String(next) })}" rel="next">${say('Trang sau', 'Next')}</a></p>`}`,
+      ${next !== null && html`<p class="pager"><a href="${address('discrepancies', { ...filterOf(query), after: String(next) })}" rel="next">${say('Trang sau', 'Next')}</a></p>`}`,
   }
 }
 
@@ -268,7 +262,7 @@ function confirmPage(language: Language, form: ActForm, foreseen: Resolved, back
   return {
     title: actWords[act],
     body: html`<form method="post" action="resolve">
-      ${Object.entries({ ...given(form), act, sure: '1' }).map(([key, value]) => html`<input type="hidden" name="${key}" value="${value}" />`)}
+      ${hiddenInputs({ ...filterOf(form), act, sure: '1' })}
       ${[form.id].flat().map((id) => html`<input type="hidden" name="id" value="${id}" />`)}
       <section>
         <p class="released">

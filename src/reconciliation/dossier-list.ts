@@ -1,19 +1,18 @@
 import { z } from 'zod'
-import { Readable } from 'node:stream'
 import { statusNames, type Status } from '../../config/statuses.ts'
 import type { Console } from '../console/console.ts'
+import { longListFile } from '../console/downloads.ts'
 import { chooser } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
-import { address, html, type Html } from '../console/html.ts'
+import { address, hiddenInputs, html, type Html } from '../console/html.ts'
 import { causeWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
 import { vietnamToday } from '../dossiers/model.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
-import { csvLines } from '../platform/csv.ts'
+import { limitOf } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
+import { tableFormat } from '../platform/files.ts'
 import { blank } from '../platform/http.ts'
-import { tableFormats } from '../platform/files.ts'
-import { workbook } from '../platform/workbook-writer.ts'
-import { limitOf, selection, shownPeriod } from './selection.ts'
+import { selection, shownPeriod } from './selection.ts'
 import {
   allDossiers,
   dossierCursor,
@@ -37,7 +36,7 @@ const search = {
   unmapped: blank(z.string().max(500)),
 }
 const ListQuery = z.strictObject({ ...search, cursor: blank(z.string().regex(dossierCursor)) })
-const FileQuery = z.strictObject({ ...search, format: z.enum(['xlsx', 'csv']) })
+const FileQuery = z.strictObject({ ...search, format: tableFormat })
 type Search = Omit<z.output<typeof ListQuery>, 'cursor'>
 
 const perPage = 100
@@ -61,10 +60,12 @@ export function addDossierList(console: Console, { sql }: { readonly sql: Sql })
     query: FileQuery,
     async give({ language, person, by }, { format, ...query }) {
       const filter = await filterOf(sql, query, person.agencies)
-      const name = `ho-so-${vietnamToday()}.${format}`
+      const name = `ho-so-${vietnamToday()}`
       const detail = { ...query, from: filter.from, to: filter.to, format }
-      const rows = rowsOf(language, recorded(sql, { by, name, detail }, allDossiers(sql, filter)))
-      return { name, type: tableFormats[format], bytes: fileOf[format](language, rows) }
+      const taken = { by, name: `${name}.${format}`, detail }
+      const rows = rowsOf(language, recorded(sql, taken, allDossiers(sql, filter)))
+      const title = sayIn(language)('Hồ sơ', 'Dossiers')
+      return longListFile(name, format, { title, headers: headersIn(language), rows })
     },
   })
 }
@@ -116,21 +117,6 @@ async function* rowsOf(language: Language, parts: Parts<DossierLine>): AsyncGene
   for await (const part of parts) yield part.map((line) => cellsOf(language, line))
 }
 
-/** As they are read, so that a file of a million rows needs no more memory than a short one. */
-const fileOf = {
-  xlsx: (language: Language, rows: Parts<Cells>) =>
-    Readable.from(workbook([{ name: sayIn(language)('Hồ sơ', 'Dossiers'), headers: headersIn(language), rows }]), {
-      objectMode: false,
-    }),
-  csv: (language: Language, rows: Parts<Cells>) =>
-    Readable.from(csvLines(headersIn(language), inWords(rows)), { objectMode: false }),
-}
-
-async function* inWords(parts: Parts<Cells>) {
-  for await (const part of parts)
-    yield part.map((row) => row.map((cell) => (cell instanceof Date ? momentWords(cell.toISOString()) : cell)))
-}
-
 function headersIn(language: Language): string[] {
   const say = sayIn(language)
   return [
@@ -178,9 +164,6 @@ interface Found {
 function listPage(language: Language, query: Search, filter: Filter, { dossiers, next }: Found): Page {
   const say = sayIn(language)
   const { cause } = query
-  const given = Object.fromEntries(
-    Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  )
   return {
     title: { vi: 'Hồ sơ', en: 'Dossiers' },
     body: html`${searchForm(language, query, filter)} ${originNote(say, query)}
@@ -197,9 +180,9 @@ function listPage(language: Language, query: Search, filter: Filter, { dossiers,
       ${
         dossiers.length > 0 &&
         html`<p class="pager">
-          ${next !== null && html`<a href="${address('dossiers', { ...given, cursor: next })}" rel="next">${say('Trang sau', 'Next')}</a>`}
+          ${next !== null && html`<a href="${address('dossiers', { ...query, cursor: next })}" rel="next">${say('Trang sau', 'Next')}</a>`}
           <span>${say('Tải tất cả:', 'Download all:')}</span>
-          ${(['xlsx', 'csv'] as const).map((format) => html`<a href="${address('dossiers-file', { ...given, format })}">${format === 'csv' ? 'CSV' : 'Excel'}</a>`)}
+          ${(['xlsx', 'csv'] as const).map((format) => html`<a href="${address('dossiers-file', { ...query, format })}">${format === 'csv' ? 'CSV' : 'Excel'}</a>`)}
         </p>`
       }`,
   }
@@ -226,7 +209,7 @@ function searchForm(language: Language, query: Search, { from, to }: Filter): Ht
   const causes = [...new Set([...causeCodes, ...(query.cause === undefined ? [] : [query.cause])])]
   return html`<section>
     <form method="get" action="dossiers">
-      ${(['level', 'source', 'unmapped'] as const).map((name) => query[name] !== undefined && html`<input type="hidden" name="${name}" value="${query[name]}" />`)}
+      ${hiddenInputs({ level: query.level, source: query.source, unmapped: query.unmapped })}
       <div class="fields">
         ${field('code', say('Mã hồ sơ, hoặc phần đầu', 'Code, or how it begins'))}
         ${field('agency', say('Mã cơ quan', 'Agency code'))} ${field('procedure', say('Mã thủ tục', 'Procedure code'))}

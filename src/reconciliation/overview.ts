@@ -8,6 +8,7 @@ import {
   countWords,
   dayWords,
   momentWords,
+  monthWords,
   percentWords,
   sayIn,
   spanWords,
@@ -15,13 +16,15 @@ import {
   type Words,
 } from '../console/words.ts'
 import type { PortalHealth } from '../delivery/model.ts'
+import { limitOf } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
+import { shared } from '../platform/shared.ts'
 import { monthChart, rateRing, stackedBar, trendSections } from './charts.ts'
 import { sumDiscrepancies, type DiscrepancySum } from './discrepancies.ts'
 import { openSums } from './discrepancy-words.ts'
 import type { SyncRateReport } from './model.ts'
 import { listRunning, type Run } from './runs.ts'
-import { limitOf, shownPeriod } from './selection.ts'
+import { shownPeriod } from './selection.ts'
 import { lastMonths, movedMonths, trendsOf, type MonthMoved, type MonthRate, type Trends } from './snapshots.ts'
 import { syncRate } from './store.ts'
 
@@ -97,18 +100,6 @@ interface Facts {
   readonly trends: Trends
   readonly months: readonly MonthRate[]
   readonly moved: readonly MonthMoved[]
-}
-
-/** What several look at is read once: the same answer for all who ask within some time. */
-function shared<T>(read: () => Promise<T>, milliseconds: number): () => Promise<T> {
-  let held: { at: number; value: Promise<T> } | undefined
-  return () => {
-    if (held && performance.now() - held.at < milliseconds) return held.value
-    const value = read()
-    held = { at: performance.now(), value }
-    value.catch(() => (held = undefined))
-    return value
-  }
 }
 
 function createFacts({ sql, delivery }: OverviewDeps): (agencies: readonly string[] | undefined) => Promise<Facts> {
@@ -281,7 +272,7 @@ function waitingFigure(language: Language, { name, own, at, stopped }: WaitingFi
 
 function discrepancySection(language: Language, sums: readonly DiscrepancySum[]): Html {
   return html`<section>
-    <h2>${sayIn(language)('Sai lệch với Cổng', 'Discrepancies with the portal')}</h2>
+    <h2>${sayIn(language)('Sai lệch', 'Discrepancies')}</h2>
     ${openSums(language, sums)}
   </section>`
 }
@@ -334,7 +325,7 @@ function movedSection(language: Language, moved: readonly MonthMoved[]): Html {
       ${moved.map(
         ({ month: key, first, last }) =>
           html`<li>
-            ${key.split('-').toReversed().join('/')}: ${percentWords(first.rate)[language]}
+            ${monthWords(key)}: ${percentWords(first.rate)[language]}
             <span class="soft">${say('ngày', 'on')} ${dayWords(first.day)}</span> → ${percentWords(last.rate)[language]}
             <span class="soft">${say('ngày', 'on')} ${dayWords(last.day)}</span>
           </li>`,

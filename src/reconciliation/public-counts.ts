@@ -1,5 +1,6 @@
 import { address, html, type Html } from '../console/html.ts'
-import { countWords, dayWords, sayIn, type Language } from '../console/words.ts'
+import { table } from '../console/parts.ts'
+import { countWords, dayWords, monthWords, sayIn, type Language } from '../console/words.ts'
 import type { SyncRateReport } from './model.ts'
 
 /** What the portal itself counts as received in a month and held by it, where its public report is fetched. */
@@ -24,42 +25,33 @@ export function publicCountSection(language: Language, report: SyncRateReport, c
   if (rows.length === 0) return html``
   const number = (value: number) => countWords(value)[language]
   const title = say('Cổng tự đếm', 'As the portal counts itself')
-  const head = (text: string) => html`<th scope="col" class="number">${text}</th>`
+  const signed = (value: number) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${number(Math.abs(value))}`
+  const columns = [
+    say('Tiếp nhận (sổ cái)', 'Received (ledger)'),
+    say('Đã có trên Cổng (sổ cái)', 'At the portal (ledger)'),
+    say('Cổng đếm', 'The portal counts'),
+    say('Lệch', 'Difference'),
+  ]
   return html`<section>
     <h2>${title}</h2>
     <p class="soft">
       ${say(
-        'Theo báo cáo công khai của Cổng, của ngày được ghi; sổ của ta là lúc này. Lệch chưa chắc là lỗi: Cổng có thể đã nhận thêm hồ sơ không qua bộ chuyển đổi.',
+        'Theo báo cáo công khai của Cổng, của ngày được ghi; sổ cái là lúc này. Lệch chưa chắc là lỗi: Cổng có thể đã nhận thêm hồ sơ không qua hệ thống này.',
         "By the portal's public report, as of the day that is named; the ledger is as of now. A difference need not be a fault: the portal may have dossiers that did not come through this service.",
       )}
     </p>
-    <div class="scroll" tabindex="0" role="region" aria-label="${title}">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">${say('Tháng', 'Month')}</th>
-            ${head(say('Tiếp nhận (sổ)', 'Received (ledger)'))}${head(say('Đã có ở Cổng (sổ)', 'At the portal (ledger)'))}
-            ${head(say('Cổng đếm', 'The portal counts'))}${head(say('Lệch', 'Difference'))}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map(({ month, day, count, ours }) => {
-            const difference = count - ours.atPortal
-            return html`<tr>
-              <th scope="row">${month.split('-').toReversed().join('/')}</th>
-              <td class="number">${number(ours.received)}</td>
-              <td class="number">${number(ours.atPortal)}</td>
-              <td class="number">
-                <a href="${`${address('score', { public: month })}#public`}">${number(count)}</a><br /><span
-                  class="soft"
-                  >${dayWords(day)}</span
-                >
-              </td>
-              <td class="number">${difference > 0 ? '+' : difference < 0 ? '−' : ''}${number(Math.abs(difference))}</td>
-            </tr>`
-          })}
-        </tbody>
-      </table>
-    </div>
+    ${table(
+      title,
+      [say('Tháng', 'Month'), ...columns.map((number) => ({ number }))],
+      rows.map(({ month, day, count, ours }) => [
+        monthWords(month),
+        number(ours.received),
+        number(ours.atPortal),
+        html`<a href="${`${address('score', { public: month })}#public`}">${number(count)}</a><br /><span class="soft"
+            >${dayWords(day)}</span
+          >`,
+        signed(count - ours.atPortal),
+      ]),
+    )}
   </section>`
 }

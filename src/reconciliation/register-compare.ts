@@ -1,5 +1,5 @@
 import { isStatus, vietnamDate } from '../dossiers/model.ts'
-import { handlingUnit, oneNotation, topOf, unitOf, plainName, type Register } from '../organisations/model.ts'
+import { handlingUnit, oneNotation, topOf, unitOf, plainName, type UnitRegister } from '../organisations/model.ts'
 import { procedureCodesOf, sameProcedure } from '../procedures/model.ts'
 import { registerFields, type RegisterField, type RegisterRow } from './register-row.ts'
 
@@ -53,7 +53,7 @@ export interface HeldDossier {
 }
 
 export interface Rules {
-  readonly units: Register
+  readonly units: UnitRegister
   /** Units by their name in one form, where it is the name of one alone. */
   readonly unitNames: ReadonlyMap<string, string>
   /** National statuses by `statusKey`. */
@@ -68,7 +68,7 @@ const folded = (word: string) => word.normalize('NFC').replace(/\s+/g, ' ').trim
 export const statusKey = (source: string, word: string) => `${source}|${folded(word)}`
 
 /** Units by name; a name that several have names none. */
-export function unitNamesOf({ agencies }: Register): Map<string, string> {
+export function unitNamesOf({ agencies }: UnitRegister): Map<string, string> {
   const named = Map.groupBy(agencies.values(), ({ name }) => plainName(name))
   return new Map([...named].flatMap(([name, own]) => (own.length === 1 && name !== '' ? [[name, own[0]!.code]] : [])))
 }

@@ -1,4 +1,4 @@
-import { readRegister } from '../organisations/register.ts'
+import { readUnitRegister } from '../organisations/unit-register.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
 import { keepDiscrepancies, type Looked } from './discrepancies.ts'
 import { compareRows, statusKey, unitNamesOf, type HeldDossier, type Rules, type Verdict } from './register-compare.ts'
@@ -28,7 +28,7 @@ export async function judgeRegister(sql: Sql, run: RunRow, isStopped: () => bool
 }
 
 async function readRules(tx: Tx, { source, asOf }: RegisterState): Promise<Rules> {
-  const units = await readRegister(tx)
+  const units = await readUnitRegister(tx)
   const words = await tx<{ source: string; word: string; status: string }[]>`
     select source, local_status as word, status from status_mappings`
   const statuses = new Map(words.map((one) => [statusKey(one.source, one.word), one.status]))

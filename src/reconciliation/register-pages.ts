@@ -1,18 +1,17 @@
-import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { isStatus } from '../dossiers/model.ts'
 import { statusNames } from '../../config/statuses.ts'
 import type { Console, Visit } from '../console/console.ts'
+import { longListFile } from '../console/downloads.ts'
 import { chooser } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
 import { address, html, type Html } from '../console/html.ts'
+import { table } from '../console/parts.ts'
 import { countWords, dayWords, momentWords, sayIn, type Language, type Say } from '../console/words.ts'
-import { csvLines } from '../platform/csv.ts'
 import type { Sql } from '../platform/database.ts'
-import { tableFormats } from '../platform/files.ts'
+import { tableFormat } from '../platform/files.ts'
 import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
-import { workbook } from '../platform/workbook-writer.ts'
 import { kindWords } from './discrepancy-words.ts'
 import { registerKinds, type RegisterDifference } from './register-compare.ts'
 import { registerFields } from './register-row.ts'
@@ -43,11 +42,12 @@ export function addRegisterPages(console: Console, { sql }: { readonly sql: Sql 
   console.file({
     path: 'register-file',
     ...place,
-    query: z.strictObject({ ...chosen, format: z.enum(['xlsx', 'csv']) }),
+    query: z.strictObject({ ...chosen, format: tableFormat }),
     async give({ language }, { run: runId, format, ...filter }) {
       await runWithRegister(sql, runId)
       const rows = linesOf(language, allRegisterFindings(sql, { runId, ...filter }))
-      return { name: `so-tinh-${runId}.${format}`, type: tableFormats[format], bytes: fileOf[format](language, rows) }
+      const title = sayIn(language)('Sổ của tỉnh', 'Register')
+      return longListFile(`so-tinh-${runId}`, format, { title, headers: headersIn(language), rows })
     },
   })
 }
@@ -64,13 +64,6 @@ interface Filter {
   readonly outcome?: 'different' | 'unclear' | undefined
 }
 
-const asked = (runId: number, { kind, field, outcome }: Filter): Record<string, string> => ({
-  run: String(runId),
-  ...(kind !== undefined && { kind }),
-  ...(field !== undefined && { field }),
-  ...(outcome !== undefined && { outcome }),
-})
-
 interface Rows {
   readonly run: Run
   readonly filter: Filter
@@ -80,7 +73,7 @@ interface Rows {
 
 function rowsPage({ language, person }: Visit, { run, filter, rows, next }: Rows): Page {
   const say = sayIn(language)
-  const query = asked(run.id, filter)
+  const query = { ...filter, run: String(run.id) }
   const shown = filter.kind === undefined ? null : registerKindWords[filter.kind]
   const mayMap = person.rights.includes('mappings:read')
   return {
@@ -200,16 +193,19 @@ function valueIn(field: RegisterDifference['field'], value: string, language: La
     .join(' / ')
 }
 
-const headersIn = (say: Say) => [
-  say('Mã hồ sơ', 'Code'),
-  say('Loại', 'Kind'),
-  say('Mã cơ quan', 'Agency'),
-  say('Cơ quan', 'Agency name'),
-  say('Trường', 'Field'),
-  say('Ở đây', 'Here'),
-  say('Trong sổ', 'In the register'),
-  say('Lý do', 'Reason'),
-]
+function headersIn(language: Language): string[] {
+  const say = sayIn(language)
+  return [
+    say('Mã hồ sơ', 'Code'),
+    say('Loại', 'Kind'),
+    say('Mã cơ quan', 'Agency'),
+    say('Cơ quan', 'Agency name'),
+    say('Trường', 'Field'),
+    say('Ở đây', 'Here'),
+    say('Trong sổ', 'In the register'),
+    say('Lý do', 'Reason'),
+  ]
+}
 
 /** A line for each field, so that a spreadsheet can filter by it. */
 function cellsOf(language: Language, { code, kind, agencyCode, agencyName, fields }: RegisterFinding): string[][] {
@@ -229,18 +225,6 @@ async function* linesOf(
   parts: AsyncIterable<readonly RegisterFinding[]>,
 ): AsyncGenerator<string[][]> {
   for await (const part of parts) yield part.flatMap((one) => cellsOf(language, one))
-}
-
-const fileOf = {
-  csv: (language: Language, rows: AsyncIterable<string[][]>) =>
-    Readable.from(csvLines(headersIn(sayIn(language)), rows), { objectMode: false }),
-  xlsx: (language: Language, rows: AsyncIterable<string[][]>) =>
-    Readable.from(
-      workbook([{ name: sayIn(language)('Sổ của tỉnh', 'Register'), headers: headersIn(sayIn(language)), rows }]),
-      {
-        objectMode: false,
-      },
-    ),
 }
 
 /** Register, ledger and portal beside each other; every part opens to its rows, and each column says of how many it speaks. */
@@ -373,33 +357,28 @@ function lookedWords(
 
 function fieldsTable(language: Language, run: Run, { fields }: RegisterCount): Html {
   const say = sayIn(language)
-  const named = registerFields.filter((field) => Object.hasOwn(fields, field))
-  return html`<h3>${say('Theo trường', 'By field')}</h3>
-    <div class="scroll" tabindex="0" role="region" aria-label="${say('Theo trường', 'By field')}">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">${say('Trường của sổ', 'Field of the register')}</th>
-            <th scope="col" class="number">${say('Khớp', 'Equal')}</th>
-            <th scope="col" class="number">${say('Khác', 'Different')}</th>
-            <th scope="col" class="number">${say('Không so được', 'Not compared')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${named.map((field) => {
-            const { equal, different, unclear } = fields[field]!
-            const open = (outcome: 'different' | 'unclear', count: number) =>
-              html`<a href="${address('register-rows', { run: String(run.id), field, outcome })}"
-                >${countWords(count)[language]}</a
-              >`
-            return html`<tr>
-              <th scope="row">${registerFieldWords(field)[language]}</th>
-              <td class="number">${countWords(equal)[language]}</td>
-              <td class="number">${open('different', different)}</td>
-              <td class="number">${open('unclear', unclear)}</td>
-            </tr>`
-          })}
-        </tbody>
-      </table>
-    </div>`
+  const title = say('Theo trường', 'By field')
+  const heads = [
+    say('Trường của sổ', 'Field of the register'),
+    { number: say('Khớp', 'Equal') },
+    { number: say('Khác', 'Different') },
+    { number: say('Không so được', 'Not compared') },
+  ]
+  const rows = registerFields
+    .filter((field) => Object.hasOwn(fields, field))
+    .map((field) => {
+      const { equal, different, unclear } = fields[field]!
+      const open = (outcome: 'different' | 'unclear', count: number) =>
+        html`<a href="${address('register-rows', { run: String(run.id), field, outcome })}"
+          >${countWords(count)[language]}</a
+        >`
+      return [
+        registerFieldWords(field)[language],
+        countWords(equal)[language],
+        open('different', different),
+        open('unclear', unclear),
+      ]
+    })
+  return html`<h3>${title}</h3>
+    ${table(title, heads, rows)}`
 }

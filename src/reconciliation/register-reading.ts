@@ -134,9 +134,9 @@ function valuesIn(columns: readonly (RegisterColumn | null)[], at: (place: numbe
 }
 
 /** CSV with a header; columns may stand in any order, and those that are not ours are not read. */
-export const rowsOfCsv = (source: AsyncIterable<Uint8Array>): RegisterRows => judged(csvLines(source))
+export const rowsOfCsv = (source: AsyncIterable<Uint8Array>): RegisterRows => judged(rowsInCsv(source))
 
-async function* csvLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<IncomingRow[]> {
+async function* rowsInCsv(source: AsyncIterable<Uint8Array>): AsyncGenerator<IncomingRow[]> {
   let columns: readonly (RegisterColumn | null)[] | undefined
   try {
     for await (const rows of csvRows(source)) {

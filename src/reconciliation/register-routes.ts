@@ -2,7 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { code, moment } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
-import { blank, documentedBody, ProblemDocument, type Http } from '../platform/http.ts'
+import { given } from '../platform/given.ts'
+import { answers, blank, documentedBody, nextCursor, pageLimit, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { startRegisterRun } from './reconcile.ts'
 import { registerKinds, unclearReasons } from './register-compare.ts'
@@ -63,7 +64,6 @@ const Finding = z.object({
 })
 
 const tags = ['reconciliation']
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 
 /** The province's own register over the API: rows come in, a run compares them; what did not agree is read. */
 export function registerRegisterRoutes(app: Http, deps: RegisterRouteDeps): void {
@@ -81,12 +81,12 @@ export function registerRegisterRoutes(app: Http, deps: RegisterRouteDeps): void
         field: blank(z.enum(registerFields)),
         outcome: blank(z.enum(['different', 'unclear'])).describe('Whether the field differs or cannot be compared'),
         cursor: blank(z.string().max(100)),
-        limit: z.coerce.number().int().min(1).max(1000).default(100),
+        limit: pageLimit,
       }),
       response: answers(
         z.object({
           rows: z.array(Finding),
-          next: z.string().nullable().describe('Give it as cursor to read on; null at the end'),
+          next: nextCursor,
         }),
       ),
     },
@@ -124,10 +124,10 @@ function registerIntake(app: Http, { sql, mayStart }: RegisterRouteDeps): void {
       handler: async (request) => {
         const { name, asOf, source, complete, ...scope } = request.query as z.output<typeof Said>
         const { rows, hash } = rowsIn(request)
-        const given = { name: name ?? 'API', asOf, source, complete: complete === 'true' }
+        const register = { name: name ?? 'API', asOf, source, complete: complete === 'true' }
         const askedBy = `key:${starters.get(request)!.id}`
         const id = await refusing(
-          startRegisterRun(sql, { askedBy, scope: definedOnly(scope), served: true, given, rows, hash }),
+          startRegisterRun(sql, { askedBy, scope: given(scope), served: true, given: register, rows, hash }),
         )
         return runView((await readRun(sql, id))!)
       },
@@ -160,8 +160,3 @@ async function refusing<T>(work: Promise<T>): Promise<T> {
     })
   }
 }
-
-const definedOnly = <T extends object>(scope: T) =>
-  Object.fromEntries(Object.entries(scope).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>
-  }

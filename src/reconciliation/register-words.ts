@@ -38,7 +38,7 @@ export const unclearWords: Readonly<Record<Unclear, Words>> = {
     vi: 'từ chưa ánh xạ sang trạng thái quốc gia (dvcqg import statuses)',
     en: 'the word is not mapped to a national status (dvcqg import statuses)',
   },
-  unlisted: { vi: 'không có trong danh mục đơn vị', en: 'not in the list of agencies' },
+  unlisted: { vi: 'chưa có trong danh sách cơ quan', en: 'not in the list of agencies' },
   uncertain: { vi: 'mã không đủ rõ để so', en: 'the code is not certain enough to compare' },
 }
 

@@ -39,7 +39,7 @@ export async function stageRegister(
     }
     await sql`update registers set rows = ${count}, hash = ${hash()}, touched_at = now() where id = ${id}`
     // Statistics of a table that was empty a minute ago would have every part sorted anew.
-    if (count > lot) await sql`analyze register_rows`
+    if (count > rowsAtOnce) await sql`analyze register_rows`
     return id
   } catch (error) {
     await dropRegister(sql, id)
@@ -60,13 +60,13 @@ async function insertRows(sql: Sql, id: number, rows: readonly RegisterRow[], be
     update registers set touched_at = now() where id = ${id}`
 }
 
-const lot = 20_000
+const rowsAtOnce = 20_000
 
 /** Lets go of its rows, in parts that hold nobody up. */
 export async function dropRows(sql: Sql, id: number): Promise<void> {
-  for (let count = lot; count === lot;) {
+  for (let count = rowsAtOnce; count === rowsAtOnce;) {
     const gone = await sql`
-      delete from register_rows where ctid = any(array(select ctid from register_rows where register_id = ${id} limit ${lot})) returning 1`
+      delete from register_rows where ctid = any(array(select ctid from register_rows where register_id = ${id} limit ${rowsAtOnce})) returning 1`
     count = gone.length
   }
 }

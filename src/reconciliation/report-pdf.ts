@@ -259,7 +259,7 @@ function source(paper: Paper, report: SyncRateReport, language: Language): void 
   paper.heading(2, say('Nguồn và cách tính', 'Source, and how it is counted'), 70)
   paper.paragraph(
     say(
-      `Sổ hồ sơ của dvcqg-adapter lúc ${momentWords(report.generatedAt)}, theo trả lời của Cổng DVCQG cho từng hồ sơ. Một hồ sơ là đã đồng bộ khi Cổng đã nhận thay đổi mới nhất và mọi bước xử lý của nó. Tỷ lệ được làm tròn xuống một chữ số thập phân.`,
+      `Sổ cái của dvcqg-adapter lúc ${momentWords(report.generatedAt)}, theo trả lời của Cổng DVCQG cho từng hồ sơ. Một hồ sơ là đã đồng bộ khi Cổng đã nhận thay đổi mới nhất và mọi bước xử lý của nó. Tỷ lệ được làm tròn xuống một chữ số thập phân.`,
       `The ledger of dvcqg-adapter at ${momentWords(report.generatedAt)}, by what the portal answered for each dossier. A dossier is in step when the portal took its newest change and all its steps. Rates are rounded down to one decimal.`,
     ),
     style,

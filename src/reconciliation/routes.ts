@@ -2,28 +2,20 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Sql } from '../platform/database.ts'
 import { code as dossierCode } from '../dossiers/model.ts'
-import { blank, ProblemDocument, why, type Http } from '../platform/http.ts'
+import { limitOf } from '../platform/auth.ts'
+import { given } from '../platform/given.ts'
+import { answers, blank, nextCursor, pageLimit, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { findingKinds } from './agreement.ts'
 import { pagePolicy, renderReportPage } from './page.ts'
 import { paperReport } from './report-paper.ts'
-import {
-  acts,
-  DiscrepancyFilter,
-  discrepancyKinds,
-  foresee,
-  listDiscrepancies,
-  mostAtOnce,
-  resolve,
-  sides,
-  sumDiscrepancies,
-  type Resend,
-} from './discrepancies.ts'
+import type { Resend } from './discrepancies.ts'
+import { registerDiscrepancyRoutes } from './discrepancy-routes.ts'
 import { startRun } from './reconcile.ts'
 import { registerRegisterRoutes } from './register-routes.ts'
 import { RunView, runView } from './run-view.ts'
-import { listFindings, listRuns, readRun, type Run, type RunScope } from './runs.ts'
-import { chosenPeriod, limitOf, selection } from './selection.ts'
+import { listFindings, listRuns, readRun, type Run } from './runs.ts'
+import { chosenPeriod, selection } from './selection.ts'
 import { dossierCursor, listDossiers, sampleCodes, syncRate, type Selection } from './store.ts'
 
 export interface ReportRouteDeps {
@@ -38,7 +30,6 @@ export interface ReportRouteDeps {
   readonly canCompare: boolean
 }
 
-const limit = z.coerce.number().int().min(1).max(1000).default(100)
 const count = z.number().int()
 const rate = z.number().nullable().describe('Percentage, rounded down to one decimal')
 const causesByCode = z.record(z.string(), count)
@@ -88,9 +79,7 @@ const Finding = z.object({
   fields: z.array(z.object({ field: z.string(), here: z.string(), there: z.string() })),
   checkedAt: z.string(),
 })
-const next = z.string().nullable().describe('Give it as cursor to read on; null at the end')
 const runId = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 
 /** The report, the dossiers behind its numbers, and the reconciliation runs: all read-only, no personal data. */
 export function registerReportRoutes(app: Http, deps: ReportRouteDeps): void {
@@ -107,7 +96,7 @@ export function registerReportRoutes(app: Http, deps: ReportRouteDeps): void {
   const mayStart = startable(deps)
   registerStart(app, deps, mayStart)
   registerRegisterRoutes(app, { sql, found, mayStart })
-  registerDiscrepancies(app, deps)
+  registerDiscrepancyRoutes(app, deps)
 }
 
 type Seen = (request: FastifyRequest) => Promise<readonly string[] | undefined>
@@ -194,9 +183,9 @@ function registerDossierList(app: Http, sql: Sql, seen: Seen): void {
         state: blank(z.enum(['delivered', 'gap'])),
         atPortal: blank(z.enum(['true', 'false'])),
         cursor: blank(z.string().regex(dossierCursor)),
-        limit,
+        limit: pageLimit,
       }),
-      response: answers(z.object({ dossiers: z.array(Line), next })),
+      response: answers(z.object({ dossiers: z.array(Line), next: nextCursor })),
     },
     handler: async (request) => {
       const { atPortal, ...filter } = request.query
@@ -216,7 +205,7 @@ function registerRuns(app: Http, { sql, seen, found }: { sql: Sql; seen: Seen; f
     schema: {
       tags,
       summary: 'Reconciliation runs, newest first',
-      querystring: z.strictObject({ limit }),
+      querystring: z.strictObject({ limit: pageLimit }),
       response: answers(z.object({ runs: z.array(RunView) })),
     },
     handler: async (request) => {
@@ -240,9 +229,9 @@ function registerRuns(app: Http, { sql, seen, found }: { sql: Sql; seen: Seen; f
       querystring: z.strictObject({
         kind: blank(z.enum(findingKinds)),
         cursor: blank(z.string().max(100)),
-        limit,
+        limit: pageLimit,
       }),
-      response: answers(z.object({ findings: z.array(Finding), next })),
+      response: answers(z.object({ findings: z.array(Finding), next: nextCursor })),
     },
     handler: async (request) => {
       const run = await found(request, request.params.id)
@@ -290,109 +279,12 @@ function registerStart(app: Http, { sql }: ReportRouteDeps, mayStart: MayStart):
     },
     handler: async (request) => {
       const client = await mayStart(request)
-      const id = await startRun(sql, { askedBy: `key:${client.id}`, scope: definedOnly(request.body), served: true })
+      const id = await startRun(sql, { askedBy: `key:${client.id}`, scope: given(request.body), served: true })
       return runView((await readRun(sql, id))!)
     },
   })
 }
 
-/** What is left out stays out: a scope is kept as it was asked for. */
-const definedOnly = (scope: z.output<typeof Scope>) =>
-  Object.fromEntries(Object.entries(scope).filter(([, value]) => value !== undefined)) as RunScope
-
 function refuseScoped(agencies: readonly string[]): void {
   if (!agencies.includes('*')) throw new Refusal('agency-out-of-scope', 'This needs a key that speaks for all agencies')
-}
-
-const DiscrepancyView = z
-  .object({
-    id: count,
-    code: z.string(),
-    agencyCode: z.string().nullable(),
-    agencyName: z.string().nullable(),
-    side: z.enum(sides).describe('With whom the ledger disagrees'),
-    kind: z.enum(discrepancyKinds),
-    fields: z.array(z.object({ field: z.string(), here: z.string(), there: z.string() })).readonly(),
-    openedAt: z.string(),
-    openedRun: count,
-    seenAt: z.string(),
-    seenRun: count,
-    seen: count.describe('In how many runs'),
-    act: z.enum(acts).nullable().describe('What was done since it was last seen'),
-    actedAt: z.string().nullable(),
-    actedBy: z.string().nullable(),
-    why: z.string().nullable(),
-    closedAt: z.string().nullable(),
-    closedHow: z.enum(['agreed', 'accept', 'ignore']).nullable(),
-  })
-  .meta({ id: 'Discrepancy' })
-
-function registerDiscrepancies(app: Http, { sql, authorise, resend }: ReportRouteDeps): void {
-  const tags = ['reconciliation']
-  app.route({
-    method: 'GET',
-    url: '/v1/reconciliation/discrepancies',
-    schema: {
-      tags,
-      summary: 'What disagrees, the oldest first, until both sides agree or somebody says that it may stay',
-      querystring: z.strictObject({
-        ...DiscrepancyFilter.shape,
-        after: z.coerce.number().int().min(0).default(0).describe('The last id shown'),
-        limit,
-      }),
-      response: answers(
-        z.object({
-          discrepancies: z.array(DiscrepancyView),
-          next: count.nullable().describe('Give it as after to read on; null at the end'),
-          sums: z.array(
-            z.object({
-              side: z.enum(sides),
-              kind: z.enum(discrepancyKinds),
-              state: z.enum(['open', 'acted']),
-              count,
-              since: z.string(),
-            }),
-          ),
-        }),
-      ),
-    },
-    handler: async (request) => {
-      const agencies = limitOf((await authorise(request, 'reports:read')).agencies)
-      const { after, limit: most, ...filter } = request.query
-      const list = await listDiscrepancies(sql, { ...filter, agencies }, { after, limit: most })
-      return { ...list, sums: await sumDiscrepancies(sql, agencies) }
-    },
-  })
-  app.route({
-    method: 'POST',
-    url: '/v1/reconciliation/discrepancies/resolve',
-    schema: {
-      tags,
-      summary:
-        'Send again, accept what the portal has, or ignore: those chosen by a filter or by their ids, at most 10,000',
-      description:
-        'What is sent again stays until a look at the portal says that it agrees; what is accepted or ignored is closed until it changes. ' +
-        'With `preview` nothing is done, and the counts are those it would have.',
-      body: z.strictObject({
-        filter: DiscrepancyFilter.default({ state: 'open' }),
-        ids: z.array(count).min(1).max(mostAtOnce).optional(),
-        act: z.enum(acts),
-        why,
-        preview: z.boolean().default(false),
-      }),
-      response: answers(
-        z.object({
-          chosen: count,
-          done: count,
-          left: count.describe('What is not in the ledger, or disagrees with the register alone, cannot be sent'),
-        }),
-      ),
-    },
-    handler: async (request) => {
-      const client = await authorise(request, 'deliveries:resend')
-      const { preview, why: reason, ...wish } = request.body
-      const own = { ...wish, filter: { ...wish.filter, agencies: limitOf(client.agencies) } }
-      return preview ? foresee(sql, own) : resolve(sql, { ...own, by: `key:${client.id}`, why: reason }, resend)
-    },
-  })
 }

@@ -14,6 +14,7 @@ import {
   type Words,
 } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
+import { given } from '../platform/given.ts'
 import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { TableProblem } from '../platform/table.ts'
@@ -73,8 +74,8 @@ export function addRunPages(console: Console, { sql, canCompare, readColumns }: 
       const said = saidOf(fields)
       try {
         const file = rowsOfFile(bytes, readColumns)
-        const given = { ...said.given, name }
-        return { to: `run?id=${await startRegisterRun(sql, { askedBy: by, served: true, ...said, given, ...file })}` }
+        const wish = { askedBy: by, served: true, ...said, given: { ...said.given, name } }
+        return { to: `run?id=${await startRegisterRun(sql, { ...wish, ...file })}` }
       } catch (error) {
         if (error instanceof RegisterFaults) return registerFaults(language, error.problems)
         throw error
@@ -147,11 +148,7 @@ const scopeOf = ({ share, ...period }: z.output<typeof StartForm>): RunScope => 
 function scopeIn({ from, to, agency }: Omit<z.output<typeof StartForm>, 'share'>): RunScope {
   if (from !== undefined && to !== undefined && from >= to)
     throw new Refusal('invalid-field', 'from must be earlier than to', { field: 'from' })
-  return {
-    ...(from !== undefined && { from }),
-    ...(to !== undefined && { to }),
-    ...(agency !== undefined && { agency }),
-  }
+  return given({ from, to, agency })
 }
 
 interface Shown {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { startOfDay } from '../dossiers/model.ts'
 import type { Fragment, Sql, Tx } from '../platform/database.ts'
 import type { Daily, RunScope } from './runs.ts'
 
@@ -14,10 +15,9 @@ export const lotInSql = (sql: Sql | Tx, runId: number) =>
 
 /** `only`: an array of codes. */
 export function inScope(sql: Sql | Tx, { from, to, agency, daily }: Omit<RunScope, 'only' | 'codes'>, only?: Fragment) {
-  const startOf = (date: string) => new Date(`${date}T00:00:00+07:00`)
   return sql`
-    ${from === undefined ? sql`` : sql`and received_at >= ${startOf(from)}`}
-    ${to === undefined ? sql`` : sql`and received_at < ${startOf(to)}`}
+    ${from === undefined ? sql`` : sql`and received_at >= ${startOfDay(from)}`}
+    ${to === undefined ? sql`` : sql`and received_at < ${startOfDay(to)}`}
     ${agency === undefined ? sql`` : sql`and agency_code = ${agency}`}
     ${only === undefined ? sql`` : sql`and code = any(${only}::text[])`}
     ${daily === undefined ? sql`` : inDaily(sql, daily)}`

@@ -17,9 +17,6 @@ export const selection = {
   procedure: blank(z.string().max(100)).describe('Procedure code as the one-stop system knows it'),
 }
 
-/** Agencies the reader is limited to; undefined = none of the limits. */
-export const limitOf = (agencies: readonly string[]) => (agencies.includes('*') ? undefined : agencies)
-
 interface Asked {
   readonly from?: string | undefined
   readonly to?: string | undefined

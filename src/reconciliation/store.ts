@@ -1,6 +1,6 @@
 import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
-import { yearUntil } from '../dossiers/model.ts'
+import { startOfDay, yearUntil } from '../dossiers/model.ts'
 import { checkParts, noLevel, rateOf, type Breakdown, type Figures, type Part, type SyncRateReport } from './model.ts'
 
 export interface Selection {
@@ -33,13 +33,10 @@ export interface DossierFilter extends Selection {
   readonly limit: number
 }
 
-/** The first instant of a Vietnam calendar date. */
-const startOf = (date: string) => new Date(`${date}T00:00:00+07:00`)
-
 function received(sql: Sql, { from, to }: Selection): Fragment {
   return sql`
-    ${from === undefined ? sql`` : sql`and received_at >= ${startOf(from)}`}
-    ${to === undefined ? sql`` : sql`and received_at < ${startOf(to)}`}`
+    ${from === undefined ? sql`` : sql`and received_at >= ${startOfDay(from)}`}
+    ${to === undefined ? sql`` : sql`and received_at < ${startOfDay(to)}`}`
 }
 
 function selected(sql: Sql, selection: Selection): Fragment {
@@ -363,7 +360,7 @@ export async function newestDay(sql: Sql, agencies?: readonly string[], now = ne
     select received_at as at from dossiers
     where true ${agencies === undefined ? sql`` : sql`and agency_code = any(${[...agencies]}::text[])`}
     order by received_at desc limit 1`
-  return newest && newest.at < startOf(yearUntil(now).from) ? newest.at : now
+  return newest && newest.at < startOfDay(yearUntil(now).from) ? newest.at : now
 }
 
 /** A few dossier codes for each cause, to make a number tangible. */

@@ -1,5 +1,5 @@
 import type { FailureCode } from '../../config/failures.ts'
-import { countWords, dayWords, type Language, type Words } from '../console/words.ts'
+import { countWords, dayWords, monthWords, type Language, type Words } from '../console/words.ts'
 import { levelNames, type Level } from '../organisations/model.ts'
 import { noLevel, type Breakdown, type Part, type SyncRateReport } from './model.ts'
 
@@ -27,7 +27,7 @@ export function onlyWords({ agency, level, procedure }: SyncRateReport['only']):
 
 export function partWords(breakdown: Breakdown, part: Part): Words {
   if (breakdown === 'byMonth') {
-    const month = part.key.split('-').toReversed().join('/')
+    const month = monthWords(part.key)
     return { vi: month, en: month }
   }
   if (breakdown !== 'byLevel') return { vi: part.name, en: part.name }

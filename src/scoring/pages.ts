@@ -4,8 +4,8 @@ import type { Outcome } from '../../config/score-reasons.ts'
 import type { Console } from '../console/console.ts'
 import { periodForm } from '../console/forms.ts'
 import type { Page } from '../console/frame.ts'
-import { address, html, trusted, type Html } from '../console/html.ts'
-import { countWords, dayWords, momentWords, percentWords, sayIn, type Language } from '../console/words.ts'
+import { address, html, trusted, type AddressQuery, type Html } from '../console/html.ts'
+import { countWords, dayWords, momentWords, monthWords, percentWords, sayIn, type Language } from '../console/words.ts'
 import type { Sql } from '../platform/database.ts'
 import type { PublicReportMap } from '../../config/public-figures.ts'
 import { blank } from '../platform/http.ts'
@@ -59,9 +59,10 @@ export function addScorePages(console: Console, { sql, newestDay, publicMap }: S
     allAgencies: false,
     query: z.strictObject(behindQuery),
     async show({ language, person }, query) {
-      const selection = selectionOf(query, person.agencies)
-      const { dossiers, next } = await dossiersBehind(sql, { ...query, ...selection, limit: perPage })
-      return behindPage(language, { ...query, ...selection }, dossiers, next)
+      const { agencies, ...selection } = selectionOf(query, person.agencies)
+      const { cursor, ...chosen } = { ...query, ...selection }
+      const { dossiers, next } = await dossiersBehind(sql, { ...chosen, agencies, cursor, limit: perPage })
+      return behindPage(language, chosen, dossiers, next)
     },
   })
 }
@@ -70,10 +71,7 @@ const perPage = 100
 const shownParts = 50
 
 /** What every address of the page keeps. */
-const kept = ({ period, agency }: ScoreReport): Record<string, string> => ({
-  ...period,
-  ...(agency === null ? {} : { agency }),
-})
+const kept = ({ period, agency }: ScoreReport): AddressQuery => ({ ...period, agency: agency ?? undefined })
 
 function scorePage(language: Language, report: ScoreReport, publics: PublicFigures | null): Page {
   const say = sayIn(language)
@@ -128,7 +126,7 @@ function head(language: Language, report: ScoreReport): Html {
     <p class="soft">
       ${sourceWords(version)[language]}
       ${say(
-        'Đây là ước tính từ sổ của bộ chuyển đổi, không phải điểm chính thức. Điều chưa biết được tính là mất ở số thấp, là đạt ở số cao.',
+        'Đây là ước tính từ sổ cái của hệ thống này, không phải điểm chính thức. Điều chưa biết được tính là mất ở số thấp, là đạt ở số cao.',
         'This is an estimate from the ledger, not the official score. What is unknown counts as lost in the low figure and as won in the high one.',
       )}
     </p>`
@@ -290,7 +288,7 @@ function partRow(language: Language, report: ScoreReport, name: 'byAgency' | 'by
   const { version } = report
   const query =
     name === 'byAgency' ? { ...kept(report), agency: part.key } : { ...kept(report), ...monthIn(report, part.key) }
-  const text = name === 'byAgency' ? part.name : part.key.split('-').toReversed().join('/')
+  const text = name === 'byAgency' ? part.name : monthWords(part.key)
   return html`<tr>
     <th scope="row"><a href="${address('score', { ...query, version })}">${text}</a></th>
     <td class="number">${countWords(part.received)[language]}</td>
@@ -319,7 +317,7 @@ function conflictSection(language: Language): Html {
   </section>`
 }
 
-type BehindQuery = Readonly<Record<string, unknown>> & {
+type BehindQuery = AddressQuery & {
   readonly indicator: IndicatorFigures['indicator']
   readonly outcome: Outcome
   readonly from: string
@@ -335,9 +333,8 @@ function behindPage(
 ): Page {
   const say = sayIn(language)
   const { from, to, agency, indicator, outcome } = query
-  const given = Object.entries(query).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
-  const back = address('score', { from, to, ...(agency === undefined ? {} : { agency }) })
-  const onward = address('score-dossiers', { ...Object.fromEntries(given), cursor: next ?? '' })
+  const back = address('score', { from, to, agency })
+  const onward = address('score-dossiers', { ...query, cursor: next ?? undefined })
   return {
     title: {
       vi: `${indicatorWords(indicator).vi}: ${outcomeWords(outcome).vi}`,

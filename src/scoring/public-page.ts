@@ -14,11 +14,12 @@ import {
   type Language,
   type Words,
 } from '../console/words.ts'
+import { limitOf } from '../platform/auth.ts'
 import { blank } from '../platform/http.ts'
 import type { Sql } from '../platform/database.ts'
 import type { Comparison } from './public-compare.ts'
 import { rawReport, type PublicFigures } from './public-store.ts'
-import { periodWords, publicWords, remarks, reportWords, subjectWords } from './public-words.ts'
+import { periodWords, publicWords, remarks, publicReportWords, subjectWords } from './public-words.ts'
 import { percentSpan } from './words.ts'
 
 /** The section of the score page that holds the portal's figures against ours, and the page of what the portal said, as it came. */
@@ -41,7 +42,7 @@ export function addPublicPages(console: Console, { sql, map }: PublicPageDeps): 
     allAgencies: false,
     query: rawQuery,
     async show({ language, person }, query) {
-      const agencies = person.agencies.includes('*') ? undefined : person.agencies
+      const agencies = limitOf(person.agencies)
       const { day, told } = await rawReport(sql, map, { ...query, agencies })
       return rawPage(language, { ...query, day, nodes: told })
     },
@@ -57,13 +58,11 @@ function rawPage(
 ): Page {
   const say = sayIn(language)
   const text = JSON.stringify(nodes, null, 2)
-  const name = reportWords(report)
+  const name = publicReportWords(report)
   return {
     title: { vi: `${name.vi}: như Cổng trả lời`, en: `${name.en}: as the portal says it` },
     body: html`<p class="path">
-        <a href="${address('score', agency === undefined ? { public: period } : { public: period, agency })}"
-          >${publicWords.title[language]}</a
-        >
+        <a href="${address('score', { public: period, agency })}">${publicWords.title[language]}</a>
       </p>
       <section>
         <p>
@@ -114,7 +113,6 @@ export function publicSection(language: Language, figures: PublicFigures): Html 
 /** When it was fetched, and what went wrong since. */
 function standLine(language: Language, { complete, age, stale, later }: PublicFigures): Html {
   const say = sayIn(language)
-  const words = later?.words ?? null
   return html`<p>
       ${
         complete === null || age === null
@@ -130,7 +128,7 @@ function standLine(language: Language, { complete, age, stale, later }: PublicFi
       later?.failure &&
       html`<p class="bad">
         ${say('Lần tải gần nhất không xong', 'The newest fetch failed')} (${momentWords(later.startedAt)}):
-        ${words?.[language] ?? later.failure} ${causeWords(later.failure).next[language]}
+        ${causeWords(later.failure).cause[language]} ${causeWords(later.failure).next[language]}
         <span class="soft">${later.detail}</span>
       </p>`
     }`
@@ -160,10 +158,7 @@ function unitAndPeriod(language: Language, { unit, units, period, periods }: Pub
             .slice(0, shownUnits)
             .map(
               (code) =>
-                html`<a
-                  href="${`${address('score', { agency: code, ...(period ? { public: period.key } : {}) })}#public`}"
-                  >${code}</a
-                > `,
+                html`<a href="${`${address('score', { agency: code, public: period?.key })}#public`}">${code}</a> `,
             )}${others.length > shownUnits && '…'}</span
         >`
       }
@@ -226,7 +221,7 @@ function comparisonRow(language: Language, figures: PublicFigures, one: Comparis
   </tr>`
 }
 
-const agencyOf = (code: string | null | undefined): Record<string, string> => (code == null ? {} : { agency: code })
+const agencyOf = (code: string | null | undefined) => ({ agency: code ?? undefined })
 
 /** The dossiers behind a figure of ours; null where they are of several agencies, each of which has its own list. */
 function listOf({ counted, period }: PublicFigures, what: Comparison['what']): string | null {
@@ -265,7 +260,7 @@ function rawLinks(language: Language, { reports, period, unit }: PublicFigures):
     ${reports.map(
       (report, place) =>
         html`${place > 0 && ' · '}<a href="${address('score-public', { report, period: period?.key ?? '', ...agency })}"
-            >${reportWords(report)[language]}</a
+            >${publicReportWords(report)[language]}</a
           >`,
     )}
   </p>`

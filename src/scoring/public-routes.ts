@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { confidences, publicReportNames, publicSubjects } from '../../config/public-figures.ts'
-import { ProblemDocument, type Http } from '../platform/http.ts'
+import { limitOf } from '../platform/auth.ts'
+import { answers, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { publicFigures, rawReport } from './public-store.ts'
 import type { ScoreRouteDeps } from './routes.ts'
@@ -77,7 +78,7 @@ export function registerPublic(app: Http, deps: ScoreRouteDeps): void {
 async function whoAsks({ publicMap, authorise }: ScoreRouteDeps, request: FastifyRequest) {
   const { agencies } = await authorise(request, 'reports:read')
   if (!publicMap) throw new Refusal('figures-off', 'PUBLIC_REPORT_URL is not set')
-  return { map: publicMap, agencies: agencies.includes('*') ? undefined : agencies }
+  return { map: publicMap, agencies: limitOf(agencies) }
 }
 
 function registerRaw(app: Http, deps: ScoreRouteDeps): void {
@@ -88,7 +89,7 @@ function registerRaw(app: Http, deps: ScoreRouteDeps): void {
       tags,
       summary: 'What one public report of the last complete fetch says, as it came',
       querystring: z.strictObject({ report: z.enum(publicReportNames), period, agency }),
-      response: { 200: Raw, default: ProblemDocument },
+      response: answers(Raw),
     },
     handler: async (request) => {
       const { map, agencies } = await whoAsks(deps, request)
@@ -109,7 +110,7 @@ function registerComparison(app: Http, deps: ScoreRouteDeps): void {
         agency,
         period: period.optional().describe('2026-11, 2026-Q4 or 2026; left out: the newest month'),
       }),
-      response: { 200: Public, default: ProblemDocument },
+      response: answers(Public),
     },
     handler: async (request) => {
       const { map, agencies } = await whoAsks(deps, request)

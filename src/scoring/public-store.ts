@@ -1,5 +1,6 @@
 import { publicReportLimits, type PublicReportMap, type PublicReportName } from '../../config/public-figures.ts'
-import { failures, type FailureCode } from '../../config/failures.ts'
+import type { FailureCode } from '../../config/failures.ts'
+import { causeWords, type Words } from '../console/words.ts'
 import { vietnamDate } from '../dossiers/model.ts'
 import { oneNotation } from '../organisations/model.ts'
 import { transaction, type Sql, type Tx } from '../platform/database.ts'
@@ -176,7 +177,7 @@ export interface PublicFigures {
   readonly age: number | null
   readonly stale: boolean
   /** The newest fetch, where it is not the complete one. */
-  readonly later: (FetchView & { readonly words: { vi: string; en: string } | null }) | null
+  readonly later: (FetchView & { readonly words: Words | null }) | null
   readonly unit: ComparedUnit | null
   readonly units: readonly string[]
   readonly period: PublicPeriod | null
@@ -215,7 +216,10 @@ export async function publicFigures(
     complete,
     age,
     stale: age !== null && isStale(age),
-    later: newest !== null && newest.id !== complete?.id ? { ...newest, words: wordsOf(newest) } : null,
+    later:
+      newest !== null && newest.id !== complete?.id
+        ? { ...newest, words: newest.failure && causeWords(newest.failure).cause }
+        : null,
     unit,
     units: seen.flatMap(({ code }) => code ?? []),
     period,
@@ -236,12 +240,6 @@ const chosenUnit = (seen: readonly ComparedUnit[], { agency }: PublicQuestion): 
   (agency === undefined ? seen[0] : seen.find(({ code }) => code !== null && isSame(code, agency))) ?? null
 
 const isSame = (one: string, other: string) => oneNotation(one) === oneNotation(other)
-
-function wordsOf({ failure }: FetchView) {
-  if (failure === null) return null
-  const { vi, en } = failures[failure]
-  return { vi: vi.cause, en: en.cause }
-}
 
 /** Months first, the newest first. */
 async function periodsHeld(sql: Sql, id: number): Promise<string[]> {

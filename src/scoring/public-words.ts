@@ -14,7 +14,7 @@ export const publicWords = {
 export const subjectWords = (what: PublicSubject): Words =>
   what === 'dossiers' ? { vi: 'Hồ sơ tiếp nhận', en: 'Dossiers received' } : indicatorWords(what)
 
-export const reportWords = (report: PublicReportName): Words => {
+export const publicReportWords = (report: PublicReportName): Words => {
   const { vi, en } = publicReports[report]
   return { vi, en }
 }
@@ -22,7 +22,7 @@ export const reportWords = (report: PublicReportName): Words => {
 /** What must be known before two figures are held against each other. */
 export const remarks: Readonly<Partial<Record<PublicSubject, Words>>> = {
   sync: {
-    vi: 'Mẫu số của Cổng là số lớn hơn giữa số của Cổng và số của hệ thống báo cáo quốc gia; mẫu số của ta là sổ của bộ chuyển đổi. Hệ thống báo cáo quốc gia không có ở đây.',
+    vi: 'Mẫu số của Cổng là số lớn hơn giữa số của Cổng và số của hệ thống báo cáo quốc gia; mẫu số của ta là sổ cái. Hệ thống báo cáo quốc gia không có ở đây.',
     en: "The portal's denominator is the larger of its own count and that of the national reporting system; ours is the ledger's. The national reporting system is not at hand.",
   },
   online: {

@@ -14,7 +14,7 @@ import { code } from '../dossiers/model.ts'
 import { speaksFor, type ApiClient } from '../platform/auth.ts'
 import type { Vault } from '../platform/crypto.ts'
 import type { Sql } from '../platform/database.ts'
-import { ProblemDocument, type Http } from '../platform/http.ts'
+import { answers, nextCursor, pageLimit, type Http } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import type { Catalogue } from '../procedures/model.ts'
 import { registerPublic } from './public-routes.ts'
@@ -119,9 +119,8 @@ const Behind = z.object({
       fields: z.array(z.string()),
     }),
   ),
-  next: z.string().nullable().describe('Give it as cursor to read on; null at the end'),
+  next: nextCursor,
 })
-const answers = <T extends z.ZodType>(schema: T) => ({ 200: schema, default: ProblemDocument })
 const tags = ['scores']
 
 const wordsOf = (reason: ScoreReasonCode) => {
@@ -173,7 +172,7 @@ function registerBehind(app: Http, { sql, authorise }: ScoreRouteDeps): void {
     schema: {
       tags,
       summary: 'The dossiers behind a number of the preview, newest first, each with its reason',
-      querystring: z.strictObject({ ...behindQuery, limit: z.coerce.number().int().min(1).max(1000).default(100) }),
+      querystring: z.strictObject({ ...behindQuery, limit: pageLimit }),
       response: answers(Behind),
     },
     handler: async (request) => {

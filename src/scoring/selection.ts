@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defaultScoreVersion, indicators, scoreVersionIds } from '../../config/score-766.ts'
 import { scoreReasons, type ScoreReasonCode } from '../../config/score-reasons.ts'
 import { yearUntil } from '../dossiers/model.ts'
+import { limitOf } from '../platform/auth.ts'
 import { blank } from '../platform/http.ts'
 import { Refusal } from '../platform/problems.ts'
 import { scoreCursor, type ScoreSelection } from './store.ts'
@@ -40,5 +41,5 @@ export function selectionOf(query: Asked, agencies: readonly string[], day = new
   const year = yearUntil(day)
   const period = { from: query.from ?? year.from, to: query.to ?? year.to }
   if (period.from >= period.to) throw new Refusal('invalid-field', 'from must be earlier than to', { field: 'from' })
-  return { ...period, agency: query.agency, agencies: agencies.includes('*') ? undefined : agencies }
+  return { ...period, agency: query.agency, agencies: limitOf(agencies) }
 }

@@ -1,7 +1,7 @@
 import type { Indicator, ScoreVersionId } from '../../config/score-766.ts'
 import { scoreReasons, type Outcome, type ScoreReasonCode } from '../../config/score-reasons.ts'
 import { stops, type Status } from '../../config/statuses.ts'
-import type { DossierContent } from '../dossiers/model.ts'
+import { startOfDay, type DossierContent } from '../dossiers/model.ts'
 import type { Vault } from '../platform/crypto.ts'
 import { transaction, type Fragment, type Sql, type Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/problems.ts'
@@ -30,10 +30,8 @@ export interface ScoreSelection {
   readonly agencies?: readonly string[] | undefined
 }
 
-const startOf = (date: string) => new Date(`${date}T00:00:00+07:00`)
-
 /** A dossier that has not ended is compared with the end of the period, and before that with now. */
-const momentOf = ({ to }: ScoreSelection, now: Date) => (startOf(to) < now ? startOf(to) : now)
+const momentOf = ({ to }: ScoreSelection, now: Date) => (startOfDay(to) < now ? startOfDay(to) : now)
 
 const { open, 'stopped-by-step': stopped } = scoreReasons
 const mark = (code: ScoreReasonCode) => scoreReasons[code].mark
@@ -73,7 +71,7 @@ function told(sql: Tx, selection: ScoreSelection, now: Date, narrower: Fragment 
     from dossiers d join deliveries l on l.dossier_id = d.id
     cross join lateral (select case when left(d.outcomes, 1) = ${rulesRevision} then d.outcomes else ${nothing}::text end as marks) v
     cross join lateral (select substr(v.marks, ${placeOf('onTime')}::int, 1) as mark) m
-    where d.received_at >= ${startOf(from)} and d.received_at < ${startOf(to)}
+    where d.received_at >= ${startOfDay(from)} and d.received_at < ${startOfDay(to)}
       ${agency === undefined ? sql`` : sql`and d.agency_code = ${agency}`}
       ${agencies === undefined ? sql`` : sql`and d.agency_code = any(${[...agencies]}::text[])`}
       ${narrower}`

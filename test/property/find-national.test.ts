@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, integer, option, pre, property, record } from 'fast-check'
 import { expect, test } from 'vitest'
-import { createRegister, levels } from '../../src/organisations/model.ts'
+import { createUnitRegister, levels } from '../../src/organisations/model.ts'
 import { findNational, type Catalogue, type Mapping, type NationalProcedure } from '../../src/procedures/model.ts'
 
 const nationalCode = integer({ min: 1, max: 6 }).map((value) => `1.00000${value}`)
@@ -37,7 +37,7 @@ function catalogueOf(
     national: new Map(rows.map((row) => [row.code, { name: 'n', fieldCode: 'f', fieldName: 'f', ...row }])),
     mappings: Map.groupBy(mappings, ({ localCode }) => localCode),
     rejected: new Set(),
-    register: createRegister([]),
+    register: createUnitRegister([]),
     statuses: new Map(),
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { failures } from '../../config/failures.ts'
-import { createRegister } from '../../src/organisations/model.ts'
+import { createUnitRegister } from '../../src/organisations/model.ts'
 import { assess, type Subject } from '../../src/delivery/assess.ts'
 import type { PortalDossier, PortalProblem } from '../../src/delivery/portal.ts'
 import { DossierContent } from '../../src/dossiers/model.ts'
@@ -33,7 +33,7 @@ const catalogue = (more: Partial<Catalogue> = {}): Catalogue => ({
   national: new Map([[procedure.code, procedure]]),
   mappings: new Map(),
   rejected: new Set(),
-  register: createRegister([{ code: 'H34.01', name: 'Sở Tư pháp', level: 'province' }]),
+  register: createUnitRegister([{ code: 'H34.01', name: 'Sở Tư pháp', level: 'province' }]),
   statuses: new Map(),
   ...more,
 })

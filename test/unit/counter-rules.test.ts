@@ -14,7 +14,7 @@ import { courseColumns, courseOf, placeIn, type Facts, type Place } from '../../
 import { fateOf, hashOf, type Report } from '../../src/counters/reports.ts'
 import type { Cell } from '../../src/counters/store.ts'
 import { DossierContent } from '../../src/dossiers/model.ts'
-import { createRegister, type Agency, type Succession } from '../../src/organisations/model.ts'
+import { createUnitRegister, type Agency, type Succession } from '../../src/organisations/model.ts'
 import type { Catalogue } from '../../src/procedures/model.ts'
 
 /** Noon in Vietnam, of 2020; or a time of the day. */
@@ -317,7 +317,7 @@ const catalogueOf = (agencies: readonly Agency[], successions: readonly Successi
   version: 1,
   national: new Map(),
   mappings: new Map(),
-  register: createRegister(agencies, successions),
+  register: createUnitRegister(agencies, successions),
   rejected: new Set(),
   statuses: new Map(),
 })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parse } from 'csv-parse/sync'
 import { describe, expect, test } from 'vitest'
-import { createRegister } from '../../src/organisations/model.ts'
+import { createUnitRegister } from '../../src/organisations/model.ts'
 import { assumed, figuresNote, konTum, published, type KonTum } from '../../src/demo/kon-tum/generator.ts'
 import { DossierChange, isLegalMove, isStatus, vietnamDate } from '../../src/dossiers/model.ts'
 import type { Level } from '../../src/organisations/model.ts'
@@ -19,7 +19,7 @@ function catalogueOf(province: KonTum, mappings: readonly Mapping[]): Catalogue 
     national: new Map(national),
     mappings: byCode,
     rejected: new Set(),
-    register: createRegister(province.agencies),
+    register: createUnitRegister(province.agencies),
     statuses: new Map(),
   }
 }

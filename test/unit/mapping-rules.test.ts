@@ -1,4 +1,4 @@
-import { createRegister } from '../../src/organisations/model.ts'
+import { createUnitRegister } from '../../src/organisations/model.ts'
 import { describe, expect, it } from 'vitest'
 import {
   findNational,
@@ -33,7 +33,7 @@ const catalogue = (procedures: NationalProcedure[], mappings: Mapping[] = []): C
   national: new Map(procedures.map((one) => [one.code, one])),
   mappings: Map.groupBy(mappings, ({ localCode }) => localCode),
   rejected: new Set(),
-  register: createRegister([]),
+  register: createUnitRegister([]),
   statuses: new Map([['one-stop|Đang xử lý', 'processing']]),
 })
 const ask = (known: Catalogue, procedureCode: string, receivedOn = '2020-07-03') =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createRegister } from '../../src/organisations/model.ts'
+import { createUnitRegister } from '../../src/organisations/model.ts'
 import { audited, matchRate } from '../../src/procedures/audit.ts'
 import type { Catalogue, Mapping } from '../../src/procedures/model.ts'
 
@@ -20,7 +20,7 @@ const catalogue = (mappings: readonly Mapping[]): Catalogue => ({
   national: new Map([national('1.000001'), national('1.000002', false)]),
   mappings: Map.groupBy(mappings, ({ localCode }) => localCode),
   rejected: new Set(),
-  register: createRegister([]),
+  register: createUnitRegister([]),
   statuses: new Map(),
 })
 const use = (agencyCode: string, localCode: string, more: object = {}) => ({

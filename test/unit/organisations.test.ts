@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
-  createRegister,
+  createUnitRegister,
   handlingUnit,
   oneNotation,
   topOf,
@@ -37,7 +37,7 @@ const ask = (
   day = '2025-08-01',
   procedureCodes = ['1.000010'],
 ) => {
-  const answer = handlingUnit(createRegister(known, successions), { agencyCode, day, procedureCodes })
+  const answer = handlingUnit(createUnitRegister(known, successions), { agencyCode, day, procedureCodes })
   return answer.found ? answer.agency.code : [answer.reason, ...answer.among]
 }
 
@@ -131,7 +131,7 @@ describe('the unit that handles a dossier', () => {
   })
 
   it('is called as on the day', () => {
-    const register = createRegister([
+    const register = createUnitRegister([
       agency('H34.01', {
         name: 'Sở Nông nghiệp và Môi trường',
         formerNames: [
@@ -155,7 +155,7 @@ describe('the unit that handles a dossier', () => {
 
 describe('what may be said about who follows whom', () => {
   const judge = (wishes: readonly Succession[], before: readonly Succession[] = []) =>
-    judgeSuccessions(createRegister(known, before), wishes).map((one) =>
+    judgeSuccessions(createUnitRegister(known, before), wishes).map((one) =>
       one.ok ? (one.isKnown ? 'known' : one.succession.newCode) : one.finding.detail,
     )
 
@@ -199,14 +199,14 @@ describe('what may be said about who follows whom', () => {
   })
 
   it('concerns the unit and all that lead to it', () => {
-    const register = createRegister(known, [succession('H34.01', 'H48.01'), succession('H34.30', 'H34.01')])
+    const register = createUnitRegister(known, [succession('H34.01', 'H48.01'), succession('H34.30', 'H34.01')])
     expect(concerned(register, ['H34.01', '000.00.30.H34', 'H48.02'], ['H34.01'])).toEqual(['H34.01', '000.00.30.H34'])
   })
 })
 
 describe('the units of a province', () => {
   const facts = (more: Partial<UnitFacts> = {}): UnitFacts => ({
-    register: createRegister(known, [succession('H34.01', 'H48.01')]),
+    register: createUnitRegister(known, [succession('H34.01', 'H48.01')]),
     today: '2026-01-01',
     waiting: new Map([['H34.30', 7]]),
     roles: new Map([['NGOAI', { handling: 1, intake: 0, receiving: 0 }]]),
@@ -238,7 +238,7 @@ describe('the units of a province', () => {
   })
 
   it('remark an H code that was closed in 2025 under a unit that acts, and the code of another province', () => {
-    const register = createRegister([agency('H34.05'), agency('H56.01'), agency('G12.01')])
+    const register = createUnitRegister([agency('H34.05'), agency('H56.01'), agency('G12.01')])
     expect(stateOf('H34.05', { register, atPortal: new Map() })).toMatchObject({ remarks: ['closed-province'] })
     expect(stateOf('H56.01', { register, atPortal: new Map() })).toMatchObject({ remarks: ['other-province'] })
     expect(stateOf('G12.01', { register, atPortal: new Map() })).toMatchObject({ remarks: [] })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createRegister } from '../../src/organisations/model.ts'
+import { createUnitRegister } from '../../src/organisations/model.ts'
 import { tableBytes } from '../../src/platform/files.ts'
 import { createListFiles } from '../../src/procedures/list-files.ts'
 import { sameProcedure } from '../../src/procedures/model.ts'
@@ -162,7 +162,7 @@ describe('a time in a register', () => {
   })
 })
 
-const units = createRegister(
+const units = createUnitRegister(
   [
     { code: 'H34.01', name: 'Sở Tư pháp', level: 'province' },
     { code: '000.00.02.H34', name: 'Sở Xây dựng', level: 'province' },

@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Language } from '../../console/words.ts'
 import { monthReport, sendMonth, type MonthReport } from '../../counters/month.ts'
 import { carryReports, decide, readReports } from '../../counters/reports.ts'
-import { lastMonth, monthForm } from '../../counters/selection.ts'
+import { lastMonth, monthPattern } from '../../counters/selection.ts'
 import { counterWords, obstacleWords, stateWords, unitWords } from '../../counters/words.ts'
 import { counterCarrier, openCounters } from '../../main.ts'
 import { UsageError } from '../exits.ts'
@@ -19,7 +19,7 @@ const monthOption = () =>
   new Option('--month <month>', 'as 2026-07 (default: the last one that is over)').argParser(readMonth)
 
 function readMonth(text: string): string {
-  if (!monthForm.test(text)) throw new InvalidArgumentError('A month is written 2026-07.')
+  if (!monthPattern.test(text)) throw new InvalidArgumentError('A month is written 2026-07.')
   return text
 }
 

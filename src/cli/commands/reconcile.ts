@@ -24,10 +24,11 @@ import {
   type Run,
   type RunScope,
 } from '../../reconciliation/runs.ts'
+import { given } from '../../platform/given.ts'
 import { CommandFailed, exits, UsageError } from '../exits.ts'
 import { portalOf, withGroundUntilStopped } from '../ground.ts'
 import { actor, readDay, readMoment, readShare, readWhole } from '../options.ts'
-import { answer, columns, given, plain, switchesOf } from '../output.ts'
+import { answer, columns, plain, switchesOf } from '../output.ts'
 import { startProgress } from '../progress.ts'
 
 interface Options {
@@ -125,9 +126,9 @@ async function startWithRegister(
   { register, asOf, source, complete = false }: Options & { readonly register: string },
   wish: Wish,
 ): Promise<number> {
-  const given = { name: basename(register), asOf, source, complete }
+  const said = { name: basename(register), asOf, source, complete }
   try {
-    return await startRegisterRun(sql, { ...wish, given, ...(await rowsIn(register)) })
+    return await startRegisterRun(sql, { ...wish, given: said, ...(await rowsIn(register)) })
   } catch (error) {
     if (error instanceof RegisterFaults)
       throw new UsageError(error.problems.map((one) => `${register}: ${describeProblem(one)}`))

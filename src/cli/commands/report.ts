@@ -7,10 +7,11 @@ import { reportWorkbook } from '../../reconciliation/report-file.ts'
 import { yearUntil } from '../../dossiers/model.ts'
 import { sampleCodes, syncRate, type Selection } from '../../reconciliation/store.ts'
 import { renderReportTable } from '../../reconciliation/table.ts'
+import { given } from '../../platform/given.ts'
 import { UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
 import { readDay, languageOption } from '../options.ts'
-import { given, remark, sayJson, switchesOf } from '../output.ts'
+import { remark, sayJson, switchesOf } from '../output.ts'
 
 interface Options extends Selection {
   readonly html?: string

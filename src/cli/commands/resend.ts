@@ -12,10 +12,11 @@ import {
 } from '../../delivery/replays.ts'
 import type { Sql } from '../../platform/database.ts'
 import { Refusal } from '../../platform/problems.ts'
+import { given } from '../../platform/given.ts'
 import { CommandFailed, UsageError } from '../exits.ts'
 import { withGround } from '../ground.ts'
 import { actor, readDay, readWhole } from '../options.ts'
-import { answer, columns, given, plain, switchesOf } from '../output.ts'
+import { answer, columns, plain, switchesOf } from '../output.ts'
 
 interface Options extends Omit<ReplayFilter, 'codes'> {
   readonly code?: string

@@ -5,10 +5,11 @@ import { recomputeScores } from '../../scoring/recompute.ts'
 import { yearUntil } from '../../dossiers/model.ts'
 import { scoreReport, type ScoreReport } from '../../scoring/store.ts'
 import { indicatorWords, percentSpan, pointsWords, reasonWords, scoreWords, sourceWords } from '../../scoring/words.ts'
+import { given } from '../../platform/given.ts'
 import { UsageError } from '../exits.ts'
 import { withGround, withGroundUntilStopped } from '../ground.ts'
 import { languageOption, readDay } from '../options.ts'
-import { answer, columns, given, switchesOf } from '../output.ts'
+import { answer, columns, switchesOf } from '../output.ts'
 import { startProgress } from '../progress.ts'
 
 interface Options {

@@ -1,27 +1,11 @@
-import type { Download } from '../console/console.ts'
 import { sayIn, type Language } from '../console/words.ts'
-import { csvBytes } from '../platform/csv.ts'
-import { tableFormats } from '../platform/files.ts'
 import type { Table } from '../platform/table.ts'
 import type { Figures } from './figures.ts'
 import type { MonthReport } from './month.ts'
 import { counterWords, partWords, stateWords, unitWords } from './words.ts'
 
-/** A month as a file. */
-
-export async function fileOf(
-  language: Language,
-  report: MonthReport,
-  format: 'xlsx' | 'csv',
-  write: (format: 'xlsx', table: Table) => Promise<Buffer>,
-): Promise<Download> {
-  const table = tableOf(language, report)
-  const name = `thong-ke-thang-${report.month}.${format}`
-  const bytes = format === 'csv' ? await csvBytes(table.headers, table.rows) : await write('xlsx', table)
-  return { name, type: tableFormats[format], bytes }
-}
-
-function tableOf(language: Language, { lines, untellable, total }: MonthReport) {
+/** A month as a list of its units, to be taken away. */
+export function monthTable(language: Language, { lines, untellable, total }: MonthReport): Table {
   const say = sayIn(language)
   const headers = [
     say('Mã cơ quan', 'Unit'),

@@ -12,7 +12,7 @@ import { levelNames, type Level } from '../organisations/model.ts'
 import { listKeys, type KeyLine } from '../platform/auth.ts'
 import type { Sql } from '../platform/database.ts'
 import type { AlertLine, Plan, ScheduledTask } from './model.ts'
-import { code, command, moment, name, section, table, tag } from './parts.ts'
+import { code, command, inOnePiece, moment, section, table, tag } from '../console/parts.ts'
 import {
   lastTurns,
   listProcesses,
@@ -241,7 +241,7 @@ function keyTab(say: Say, keys: readonly KeyLine[]): Html {
           ? say('cá nhân', 'person')
           : html`${say('chương trình', 'program')}
               <div class="soft">${key.source}</div>`,
-        html`${key.rights.map((right) => html`<div>${name(right)}</div>`)}`,
+        html`${key.rights.map((right) => html`<div>${inOnePiece(right)}</div>`)}`,
         key.agencies.includes('*') ? say('tất cả', 'all') : key.agencies.join(', '),
         html`${moment(key.createdAt)}
           <div class="soft">${key.createdBy}</div>`,
@@ -335,7 +335,7 @@ function scheduleTab(say: Say, plans: readonly Plan[] | null, known: Known): Htm
         const words = taskWords[task]
         return [
           say(words.vi, words.en),
-          turns === null ? say('tắt', 'off') : name(turns.pattern),
+          turns === null ? say('tắt', 'off') : inOnePiece(turns.pattern),
           moment(turn?.at),
           html`${turn === undefined ? say('chưa chạy lần nào', 'never') : turnCell(say, turn)}
           ${isLate(plan, known) && tag('review', say('trễ', 'late'))}`,

@@ -1,5 +1,5 @@
-import { html, type Html } from '../console/html.ts'
-import { momentWords } from '../console/words.ts'
+import { html, type Html } from './html.ts'
+import { momentWords } from './words.ts'
 
 /** A column that holds numbers is set to the right. */
 export type Head = string | { readonly number: string }
@@ -36,7 +36,7 @@ export const section = (title: string, ...body: (Html | false)[]): Html =>
 export const code = (text: string): Html => html`<code>${text}</code>`
 
 /** A name that is read in one piece. */
-export const name = (text: string): Html => html`<code class="time">${text}</code>`
+export const inOnePiece = (text: string): Html => html`<code class="time">${text}</code>`
 
 export const moment = (at: Date | null | undefined): Html =>
   html`<span class="time">${at ? momentWords(at.toISOString()) : '–'}</span>`
