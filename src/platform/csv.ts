@@ -116,7 +116,7 @@ export async function* csvRows(source: AsyncIterable<Uint8Array>): AsyncGenerato
   let start = ''
   for (let next = await texts.next(); !next.done; next = await texts.next()) {
     start += next.value
-    if (/[^\s][^\r\n]*[\r\n]/.test(start)) break
+    if (start.length > longestRow || /[\r\n]/.test(start.trimStart())) break
   }
   const whole = async function* () {
     yield start

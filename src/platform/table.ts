@@ -82,9 +82,9 @@ export function namesIn({ cells }: Pick<Cells, 'cells'>, aliases: TableShape<unk
       rank: ranks.indexOf(plain),
     }
   })
-  return meant.map(({ own, name, rank }) =>
-    name === null || meant.some((other) => other.name === name && other.rank < rank) ? own : name,
-  )
+  const first = new Map<string, number>()
+  for (const { name, rank } of meant) if (name !== null) first.set(name, Math.min(rank, first.get(name) ?? rank))
+  return meant.map(({ own, name, rank }) => (name === null || first.get(name)! < rank ? own : name))
 }
 
 /** A header without tones, case and doubled spaces. */

@@ -66,6 +66,8 @@ class Unreadable extends Error {
 
 /** A register row has some hundred signs; a longer line holds what nobody asked for. */
 const longestLine = 256 * 1024
+/** Long lines are judged earlier than short ones: what is in them would fill the memory. */
+const bytesAtOnce = 4 * 1024 * 1024
 
 /** One JSON object a line. */
 export const rowsOfLines = (source: AsyncIterable<Uint8Array>): RegisterRows => judged(jsonLines(source))
@@ -73,11 +75,16 @@ export const rowsOfLines = (source: AsyncIterable<Uint8Array>): RegisterRows => 
 async function* jsonLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<IncomingRow[]> {
   const read = createObjectReader()
   let rows: IncomingRow[] = []
+  let size = 0
   for await (const lines of linesOf(source, longestLine)) {
-    for (const line of lines) rows.push(read(line.number, valueOf(line)))
-    if (rows.length < rowsAtOnce) continue
+    for (const line of lines) {
+      rows.push(read(line.number, valueOf(line)))
+      size += 'bytes' in line ? line.bytes.length : 0
+    }
+    if (rows.length < rowsAtOnce && size < bytesAtOnce) continue
     yield rows
     rows = []
+    size = 0
   }
   if (rows.length > 0) yield rows
 }

@@ -20,7 +20,7 @@ import {
   rowsOfObjects,
   type RegisterRows,
 } from '../../src/reconciliation/register-reading.ts'
-import { momentOf, readRow, type RegisterRow } from '../../src/reconciliation/register-row.ts'
+import { momentOf, readRow, registerColumnsIn, type RegisterRow } from '../../src/reconciliation/register-row.ts'
 
 async function* bytesOf(text: string | Buffer, size = 7): AsyncGenerator<Uint8Array> {
   const bytes = Buffer.from(text)
@@ -122,6 +122,21 @@ describe('a register', () => {
     })()
     await expect(reading).rejects.toThrow(RegisterFaults)
     expect(seen).toHaveLength(5000)
+  })
+
+  it('is judged the sooner the longer its lines are, so that they never fill the memory', async () => {
+    const line = (n: number) => `${JSON.stringify({ code: `H34-${n}`, note: 'x'.repeat(200_000) })}\n`
+    const text = Array.from({ length: 60 }, (_, n) => line(n)).join('')
+    const parts: number[] = []
+    for await (const some of rowsOfLines(bytesOf(text, 65_536))) parts.push(some.length)
+    expect(parts.reduce((sum, count) => sum + count, 0)).toBe(60)
+    expect(Math.max(...parts)).toBeLessThan(30)
+  })
+
+  it('takes no longer for a line without an end, or for a header that says the same a thousand times', async () => {
+    expect(await faultsOf(rowsOfCsv(bytesOf('x'.repeat(400_000), 65_536)))).toEqual(['1 : The column code is missing'])
+    const spellings = Array.from({ length: 60_000 }, (_, n) => `code${' '.repeat(n % 7)}`)
+    expect(new Set(registerColumnsIn(spellings))).toEqual(new Set(['code']))
   })
 
   it('is told by how it begins, and hashed as it comes', async () => {
