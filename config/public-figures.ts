@@ -157,7 +157,10 @@ export const publicReportPace: PublicReportPace = {
 }
 
 export const publicReportLimits = {
-  answerBytes: 32 * 1024 * 1024,
+  answerBytes: 16 * 1024 * 1024,
+  /** Signs of all pages of a report, and of all reports of a fetch: they are held until its end. */
+  reportSize: 16 * 1024 * 1024,
+  fetchSize: 64 * 1024 * 1024,
   pages: 500,
   /** Days the complete figures of each day are kept, and those of fetches that failed. */
   keepDays: 400,

@@ -4,7 +4,7 @@ import type { RawAnswer } from './line.ts'
 
 /** What an answer means. */
 export type Judgement =
-  | { readonly ok: true; readonly data: Readonly<Record<string, unknown>> }
+  | { readonly ok: true; readonly data: Readonly<Record<string, unknown>>; readonly size: number }
   | {
       readonly ok: false
       readonly code: FailureCode
@@ -46,13 +46,36 @@ function judgeBody(text: string, ok: PublicReportMap['ok']): Judgement {
   } catch {
     return failed('figures-unreadable', 'The answer is not whole JSON', true)
   }
+  if (!isSound(body))
+    return failed('figures-unreadable', 'The answer is too deep, or holds signs that are no text', false)
   if (!isRecord(body)) return failed('figures-unreadable', 'The answer is not an object', false)
   const { code, message, data } = body
   if (!ok.some((one) => one === code))
     return failed('figures-refused', `code ${shortly(code)}: ${shortly(message)}`, false)
   if (!isRecord(data)) return failed('figures-unreadable', 'The answer has no data', false)
-  return { ok: true, data }
+  return { ok: true, data, size: text.length }
 }
+
+/** Lists in lists; a report has some five. */
+const deepest = 100
+
+/** Whether it can be compared and kept: what is nested without an end ends whoever follows it, and the ledger takes no sign that is none. */
+function isSound(body: unknown): boolean {
+  const open: [value: unknown, depth: number][] = [[body, 0]]
+  for (let next = open.pop(); next; next = open.pop()) {
+    const [value, depth] = next
+    if (typeof value === 'string' && !isText(value)) return false
+    if (typeof value !== 'object' || value === null) continue
+    if (depth === deepest) return false
+    for (const [key, inner] of Object.entries(value)) {
+      if (!isText(key)) return false
+      open.push([inner, depth + 1])
+    }
+  }
+  return true
+}
+
+const isText = (text: string) => !text.includes('\u0000') && text.isWellFormed()
 
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -17,6 +17,8 @@ export interface PublicReportOptions {
   readonly longestWait: number
   readonly deadline: number
   readonly answerBytes: number
+  /** Of all pages of a report, in signs. */
+  readonly reportSize: number
   readonly pages: number
 }
 
@@ -27,7 +29,7 @@ export function createPublicReport(options: PublicReportOptions): PublicReport {
   return {
     read(question, alive) {
       const reading = before.then(() => readSteadily(caller, options, question, alive))
-      before = reading
+      before = reading.catch(() => undefined)
       return reading
     },
   }
@@ -85,13 +87,14 @@ async function readSteadily(
 
 async function readPages(
   caller: Caller,
-  { map, pages: mostPages }: PublicReportOptions,
+  { map, pages: mostPages, reportSize }: PublicReportOptions,
   question: ReportQuestion,
   alive: () => void,
 ): Promise<ReportReading> {
   const pages: Data[] = []
   const incomplete = (detail: string): ReportReading => ({ ok: false, code: movedWhileRead, detail, pages })
   let rows = 0
+  let size = 0
   while (pages.length < mostPages) {
     const answer = await caller.call(question, map.firstPage + pages.length, alive)
     if (!answer.ok) return { ok: false, code: answer.code, detail: answer.detail, pages }
@@ -102,6 +105,8 @@ async function readPages(
     if (first && !isDeepStrictEqual(first[knownKeys.overview], data[knownKeys.overview]))
       return incomplete('The overview differs between two pages')
     pages.push(data)
+    size += answer.size
+    if (size > reportSize) return { ok: false, code: 'figures-unreadable', detail: 'The report is too long', pages: [] }
     const list = data[map.rows[question.report] ?? map.rows.others!]
     const found = Array.isArray(list) ? list.length : 0
     rows += found
@@ -114,7 +119,7 @@ async function readPages(
     return incomplete(
       `${rows} rows came, and the answer says ${total === null ? 'nothing of how many' : String(total)}`,
     )
-  return { ok: true, pages }
+  return { ok: true, pages, size }
 }
 
 type Data = Readonly<Record<string, unknown>>

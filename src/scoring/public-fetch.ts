@@ -1,4 +1,4 @@
-import { reportsAsked, type PublicReportMap } from '../../config/public-figures.ts'
+import { publicReportLimits, reportsAsked, type PublicReportMap } from '../../config/public-figures.ts'
 import type { FailureCode } from '../../config/failures.ts'
 import { vietnamDate } from '../dossiers/model.ts'
 import type { Sql } from '../platform/database.ts'
@@ -84,12 +84,19 @@ async function askAll(
   { alive, now, acceptDrop }: Asking,
 ): Promise<{ answers: Fetched[]; failure: Failed | null }> {
   const answers: Fetched[] = []
+  let size = 0
   for (const question of questions) {
     const reading = await report.read(question, () => alive(answers.length, questions.length))
     const place = { report: question.report, unitId: String(question.unit), period: question.period.key }
     answers.push({ ...place, pages: reading.pages, fetchedAt: now(), complete: reading.ok })
     const where = `${question.report} ${question.period.key}`
     if (!reading.ok) return { answers, failure: { code: reading.code, detail: `${where}: ${reading.detail}` } }
+    size += reading.size
+    if (size > publicReportLimits.fetchSize)
+      return {
+        answers: [],
+        failure: { code: 'figures-unreadable', detail: `${where}: all reports together are too long` },
+      }
     const before = acceptDrop ? null : await lastComplete(sql, place)
     const drop = before && dropBetween(map, question, before, reading.pages)
     if (drop) return { answers, failure: { code: 'figures-dropped', detail: `${where}: ${drop}` } }

@@ -17,8 +17,8 @@ export interface ReportQuestion {
 }
 
 export type ReportReading =
-  /** `data` of every page, in their order. */
-  | { readonly ok: true; readonly pages: readonly unknown[] }
+  /** `data` of every page, in their order; `size`: signs of them all. */
+  | { readonly ok: true; readonly pages: readonly unknown[]; readonly size: number }
   | { readonly ok: false; readonly code: FailureCode; readonly detail: string; readonly pages: readonly unknown[] }
 
 /** The port to the portal's public reporting API. It keeps its own pace, and tries again by itself. */

@@ -12,10 +12,12 @@ interface Setup {
   readonly waits?: readonly number[]
   readonly pause?: readonly [number, number]
   readonly answerBytes?: number
+  readonly reportSize?: number
   readonly [key: string]: unknown
 }
 
-function setUp({ waits = [1, 1, 1], pause = [0, 0], answerBytes = 1_000_000, ...map }: Setup = {}) {
+function setUp(setup: Setup = {}) {
+  const { waits = [1, 1, 1], pause = [0, 0], answerBytes = 1_000_000, reportSize = 1_000_000, ...map } = setup
   const told = {
     root: uuid,
     timeType: { month: 'M', quarter: 'Q', year: 'Y' },
@@ -25,7 +27,7 @@ function setUp({ waits = [1, 1, 1], pause = [0, 0], answerBytes = 1_000_000, ...
     ...map,
   }
   const read = readPublicReportMap(JSON.stringify(told))
-  const limits = { longestWait: 50, deadline: 2_000, answerBytes, pages: 5 }
+  const limits = { longestWait: 50, deadline: 2_000, answerBytes, reportSize, pages: 5 }
   const report = createPublicReport({ baseUrl: `${host}${base}/`, map: read, pause, waits, ...limits })
   const ask = (name: PublicReportName = 'transparency', period = periodOf('month', '2026-11-26')) =>
     report.read({ report: name, period, unit: read.root }, () => undefined)
@@ -69,7 +71,7 @@ describe('the public report', () => {
 
   it.each([['OK'], [200]])('takes the code %j', async (code) => {
     post().reply(200, fine({ evaluation: [child(1)] }, code))
-    expect(await setUp().ask()).toEqual({ ok: true, pages: [{ evaluation: [child(1)] }] })
+    expect(await setUp().ask()).toMatchObject({ ok: true, pages: [{ evaluation: [child(1)] }] })
   })
 
   it('takes no other code, and says what the portal said', async () => {
@@ -179,6 +181,30 @@ describe('the public report', () => {
     expect(await setUp().ask()).toMatchObject({ ok: false, code: 'figures-unreadable', detail: 'HTTP 302' })
     post().reply(200, fine({ children: [child('x'.repeat(5_000))] }))
     expect(await setUp({ answerBytes: 1_000 }).ask()).toMatchObject({ ok: false, detail: 'The answer is too long' })
+  })
+
+  it('reads no endless row of pages', async () => {
+    let id = 0
+    post()
+      .times(3)
+      .reply(200, () => fine({ children: [child((id += 1)), child('x'.repeat(5_000))] }))
+    expect(await setUp({ reportSize: 12_000 }).ask()).toMatchObject({ ok: false, detail: 'The report is too long' })
+    expect(nock.isDone()).toBe(true)
+  })
+
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+  it.each([
+    ['words without an end', `{"code":"NO","message":${deep}}`],
+    ['lists without an end', `{"code":"OK","data":{"overview":${deep},"children":[1,2]}}`],
+    ['a sign that is no text', String.raw`{"code":"OK","data":{"children":[{"name":"a\u0000b"}]}}`],
+    ['half a sign', String.raw`{"code":"OK","data":{"children":[{"\ud800":1}]}}`],
+  ])('cannot be brought down by %s, and reads on afterwards', async (_name, body) => {
+    const { ask } = setUp()
+    post().times(2).reply(200, body, { 'content-type': 'application/json' })
+    expect(await ask()).toMatchObject({ ok: false, code: 'figures-unreadable' })
+    nock.cleanAll()
+    post().reply(200, fine({ children: [] }))
+    expect(await ask()).toMatchObject({ ok: true })
   })
 
   it('says so when nothing answers', async () => {
