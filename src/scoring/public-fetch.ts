@@ -63,10 +63,11 @@ export async function fetchPublicFigures(deps: FetchDeps, wish: FetchWish): Prom
 /** It took so long that another process took it for lost. */
 const givenUp: Failed = { code: 'figures-incomplete', detail: 'It took too long' }
 
-/** For the job, which is tried again when it fails. */
+/** For the job, which is tried again when it fails: also where another fetch seems to run, because its process may be gone. */
 export async function fetchOrFail(deps: FetchDeps, wish: FetchWish): Promise<void> {
   const result = await fetchPublicFigures(deps, wish)
-  if (result?.failure) throw new Error(`The public figures were not fetched: ${result.failure.code}`)
+  if (result === null) throw new Error('Another fetch of the public figures runs')
+  if (result.failure) throw new Error(`The public figures were not fetched: ${result.failure.code}`)
 }
 
 const questionsOn = (map: PublicReportMap, day: string): ReportQuestion[] =>

@@ -209,6 +209,11 @@ describe('public figures', () => {
     await expect(fetchOrFail(deps, { by: 'test', now: () => new Date('2020-07-16T06:02:00+07:00') })).rejects.toThrow(
       'figures-blocked',
     )
+    // A process that was killed left its fetch behind: whoever comes meanwhile comes again.
+    await beginFetch(sql, { by: 'test', day: '2020-07-16', asked: 1, now: new Date('2020-07-16T06:03:00+07:00') })
+    await expect(fetchOrFail(deps, { by: 'test', now: () => new Date('2020-07-16T06:05:00+07:00') })).rejects.toThrow(
+      'Another fetch',
+    )
     expect(await missed('2020-07-16T06:10:00+07:00')).toBe(false)
     expect(await missed('2020-07-16T07:00:00+07:00')).toBe(true)
     expect(await publicFiguresAge(sql, Date.parse('2020-07-16T07:00:00+07:00'))).toBe(25 * 3600)
