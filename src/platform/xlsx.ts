@@ -115,7 +115,7 @@ function unpacker(bytes: Uint8Array, largest: number): (name: string) => string 
 
 /** Parts are cut into their rows, so that no more than one is held as a tree; read once from start to end, whatever the part holds. */
 function* elements(xml: string, name: string): Generator<string> {
-  const opening = new RegExp(`<((?:\\w+:)?${name})(?=[\\s/>])[^>]*>`, 'g')
+  const opening = new RegExp(`<((?:\\w+:)?${name})(?=[\\s/>])[^<>]*>`, 'g')
   for (let start = opening.exec(xml); start !== null; start = opening.exec(xml)) {
     if (start[0].endsWith('/>')) {
       yield start[0]
@@ -218,12 +218,15 @@ function placeOf(reference: string): number | null {
 /** Cells of merged ranges, by row and place, each with its range. */
 function mergedCells(xml: string): Map<number, Map<number, string>> {
   const rows = new Map<number, Map<number, string>>()
-  for (const [, range] of xml.matchAll(/<(?:\w+:)?mergeCell [^>]*ref="([A-Z]+\d+:[A-Z]+\d+)"/g)) {
+  let count = 0
+  for (const [, range] of xml.matchAll(/<(?:\w+:)?mergeCell [^<>]*ref="([A-Z]+\d+:[A-Z]+\d+)"/g)) {
     const [from = '', to = ''] = range!.split(':')
     const [left, right] = [placeOf(from) ?? 0, placeOf(to) ?? 0]
     const [top = 0, bottom = 0] = [from, to].map((corner) => Number(/\d+$/.exec(corner)![0]))
     for (let row = top; row <= Math.min(bottom, top + mostMerged); row += 1) {
       const places = rows.get(row) ?? new Map<number, string>()
+      count += Math.min(right - left, mostMerged) + 1
+      if (count > mostMergedTogether) throw new WorkbookError('The sheet is too large to be a list')
       for (let place = left; place <= Math.min(right, left + mostMerged); place += 1) places.set(place, range!)
       rows.set(row, places)
     }
@@ -233,6 +236,7 @@ function mergedCells(xml: string): Map<number, Map<number, string>> {
 
 /** Somebody may merge a whole column: what is named of it is enough to find it. */
 const mostMerged = 1_000
+const mostMergedTogether = 5_000_000
 
 function cellOf(node: Node, { shared, dates, from1904, times }: Reading): Cell {
   const kind = attribute(node, 't')

@@ -1,5 +1,5 @@
 import { failed, problem, type TableResult, type TableShape } from '../platform/table.ts'
-import { threadFor } from '../platform/thread.ts'
+import { Endless, threadFor } from '../platform/thread.ts'
 import type { MappingRow } from './mapping-list.ts'
 
 /**
@@ -27,13 +27,14 @@ export type Order =
 /** Megabytes. A workbook of ten thousand rows with proposals needs some 150. */
 const memory = 768
 
-export function createListFiles(): ListFiles {
-  const inThread = threadFor<TableResult<unknown>>(new URL('./list-thread.ts', import.meta.url), memory)
+/** `within`: milliseconds for one list. */
+export function createListFiles({ within }: { readonly within?: number } = {}): ListFiles {
+  const inThread = threadFor<TableResult<unknown>>(new URL('./list-thread.ts', import.meta.url), memory, within)
   const read = async <T>(order: Order): Promise<TableResult<T>> => {
     try {
       return (await inThread(order)) as TableResult<T>
     } catch (error) {
-      if ((error as { code?: unknown }).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
+      if (!(error instanceof Endless) && (error as { code?: unknown }).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
       return failed([problem(1, null, 'The sheet is too large to be a list')])
     }
   }

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { mappings } from '../../src/cli/tables.ts'
 import { readTable, tableBytes, writeTable } from '../../src/platform/files.ts'
 import { describeProblem } from '../../src/platform/table.ts'
+import { createListFiles } from '../../src/procedures/list-files.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'workbooks-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -189,6 +190,24 @@ describe('a workbook', () => {
       expect.objectContaining({ localCode: '=1+1', nationalCode: '1.000650', why: 'vì “thế” & <vậy>' }),
       expect.objectContaining({ localCode: '00123', nationalCode: null, why: 'dòng 1\ndòng 2' }),
     ])
+  })
+})
+
+describe('a workbook that was made to be read for ever', () => {
+  it.each([
+    ['rows that never open', [{ name: 'S', rows: head() + '<row '.repeat(300_000) }]],
+    ['merged cells that never open', [{ name: 'S', rows: head() + '<mergeCell '.repeat(300_000) }]],
+    ['merged cells everywhere', [{ name: 'S', rows: head(), merges: Array<string>(2_000).fill('A1:AAA900') }]],
+  ])('is read to its end in time: %s', (_name, sheets) => {
+    expect(read(workbook(sheets))).toEqual([expect.stringMatching(/no rows|too large/)])
+  })
+
+  it('is given up after its time, so that others get their turn', async () => {
+    const lists = createListFiles({ within: 1 })
+    expect(await lists.read(workbook([{ name: 'S', rows: head() }]))).toMatchObject({
+      ok: false,
+      problems: [{ detail: 'The sheet is too large to be a list' }],
+    })
   })
 })
 
