@@ -65,6 +65,9 @@ const textSize = 9.5
 const lineGap = 1.5
 /** Lines of a cell, which has room for no novel. */
 const mostLines = 3
+/** Signs of a text, and of a word: one that has no end is measured anew for each of its signs. */
+const longestText = 4_000
+const endlessWord = /(\S{200})\S+/g
 
 /** Digits of one width, and no point that creeps under the digit before it. */
 const figures = { features: { tnum: true, kern: false } as unknown as PDFKit.Mixins.OpenTypeFeatures[] }
@@ -257,9 +260,11 @@ export class Paper {
 
   /** One sign for what can be written as two; a box for what the font does not have. */
   #shown(text: string): string {
-    return Array.from(text.normalize('NFC').replace(/[\s\p{Cc}]+/gu, ' '), (sign) =>
-      this.#has(sign) ? sign : '□',
-    ).join('')
+    const words = text
+      .slice(0, longestText)
+      .normalize('NFC')
+      .replace(/[\s\p{Cc}]+/gu, ' ')
+    return Array.from(words.replace(endlessWord, '$1…'), (sign) => (this.#has(sign) ? sign : '□')).join('')
   }
 
   #has(sign: string): boolean {

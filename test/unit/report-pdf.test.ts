@@ -93,6 +93,12 @@ describe('the report on paper', () => {
     expect(info).toMatchObject({ Language: 'vi', Title: expect.stringContaining('Tỷ lệ đồng bộ') })
   })
 
+  it('is set in time, however long a name is', async () => {
+    const units = ['x'.repeat(20_000), `${'từ '.repeat(5_000)}`].map((name, n) => part(`H34.0${n}`, name, 1_000))
+    const { text } = await opened(await reportPdf(reportOf(units), 'vi'))
+    expect(text).toContain('từ từ từ')
+  })
+
   it('speaks English when it is asked to, and stays on one page when nothing was received', async () => {
     const nothing = { ...reportOf([]), causes: [], byLevel: [], byMonth: [] }
     const { text, pages, info } = await opened(await reportPdf(nothing, 'en'))
