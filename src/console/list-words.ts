@@ -28,6 +28,7 @@ const inVietnamese: readonly (readonly [RegExp, string])[] = [
   ],
   [/^A time is written (.+) or (.+)$/, 'Thời gian viết dạng $2 hoặc $1'],
   [/^It must be a whole number$/, 'Phải là số nguyên'],
+  [/^More than (\d+) rows have the code of this one$/, 'Hơn $1 dòng có cùng mã hồ sơ với dòng này'],
   [/^A row must be a JSON object$/, 'Mỗi dòng phải là một đối tượng JSON'],
   [/^Not valid JSON.*/, 'Dòng không phải JSON hợp lệ'],
   [/^The line is longer than (\d+) bytes$/, 'Dòng dài hơn $1 byte'],

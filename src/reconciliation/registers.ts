@@ -1,7 +1,8 @@
 import type { Fragment, Sql, Tx } from '../platform/database.ts'
+import { problem } from '../platform/table.ts'
 import type { RegisterDifference, RegisterKind } from './register-compare.ts'
 import type { RegisterRow } from './register-row.ts'
-import type { RegisterRows } from './register-reading.ts'
+import { RegisterFaults, type RegisterRows } from './register-reading.ts'
 
 /**
  * The province's own registers in the ledger's database: their rows come in part by part, each part committed, because nothing may wait for a client in a
@@ -40,11 +41,22 @@ export async function stageRegister(
     await sql`update registers set rows = ${count}, hash = ${hash()}, touched_at = now() where id = ${id}`
     // Statistics of a table that was empty a minute ago would have every part sorted anew.
     if (count > rowsAtOnce) await sql`analyze register_rows`
+    if (count > mostOfOneCode) await refuseCrowds(sql, id)
     return id
   } catch (error) {
     await dropRegister(sql, id)
     throw error
   }
+}
+
+/** Rows of one code are judged together, in memory. */
+const mostOfOneCode = 5_000
+
+async function refuseCrowds(sql: Sql, id: number): Promise<void> {
+  const [crowd] = await sql<{ first: number }[]>`
+    select min(number) as first from register_rows where register_id = ${id} group by code having count(*) > ${mostOfOneCode} limit 1`
+  if (crowd)
+    throw new RegisterFaults([problem(crowd.first, null, `More than ${mostOfOneCode} rows have the code of this one`)])
 }
 
 async function insertRows(sql: Sql, id: number, rows: readonly RegisterRow[], before: number): Promise<void> {

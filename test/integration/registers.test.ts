@@ -314,6 +314,14 @@ describe("the province's register", () => {
     await province.until(async () => isDeepStrictEqual(await counted(), before), 'what came of it to be let go of')
   })
 
+  it('has no crowd of rows of one dossier, which would be judged in one piece', async () => {
+    const before = await counted()
+    const rows = [{ code: 'H34-0' }, ...Array.from({ length: 5_001 }, (_, n) => ({ code: 'H34-1', steps: n }))]
+    const answer = await call('POST', 'registers', { body: linesOf(rows) })
+    expect([answer.status, await answer.text()]).toEqual([422, expect.stringContaining('rows.2')])
+    expect(await counted()).toEqual(before)
+  })
+
   it('is for keys that speak for all agencies', async () => {
     const { key } = await createKey(province.ground.sql, {
       name: 'part',
