@@ -316,9 +316,8 @@ function shown(job: Job): Job {
   const told = job.toJSON.bind(job)
   job.toJSON = () => {
     const json = told()
-    const numbers = Object.entries(json).filter(([name, value]) => countable.has(name) && typeof value === 'number')
     return {
-      ...Object.fromEntries(numbers),
+      ...numbersOf(json),
       id: json.id,
       name: shownName(json.name),
       data: shownData(json.data),
@@ -326,12 +325,15 @@ function shown(job: Job): Job {
       failedReason: failureKind(json.failedReason),
       stacktrace: [],
       returnvalue: null,
-      opts: { attempts: json.opts.attempts, delay: json.opts.delay },
+      opts: numbersOf(json.opts),
     } as unknown as ReturnType<typeof told>
   }
   return job
 }
 
 const countable = new Set(
-  'timestamp processedOn finishedOn attemptsMade attemptsStarted stalledCounter delay priority'.split(' '),
+  'timestamp processedOn finishedOn attemptsMade attemptsStarted stalledCounter delay priority attempts'.split(' '),
 )
+
+const numbersOf = (told: object) =>
+  Object.fromEntries(Object.entries(told).filter(([name, value]) => countable.has(name) && typeof value === 'number'))
