@@ -10,7 +10,7 @@ import Fastify, {
 } from 'fastify'
 import { jsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { isDatabaseDown } from './database.ts'
+import { isDatabaseDown, isUnstorable } from './database.ts'
 import type { Logger } from './log.ts'
 import { findingsOf, problemDocument, Refusal } from './problems.ts'
 
@@ -183,6 +183,8 @@ export function refusalOfError(error: FastifyError | Refusal | Error, request: F
     request.log.warn({ err: error }, 'The database cannot be reached')
     return new Refusal('unavailable', 'The ledger cannot be reached')
   }
+  if (isUnstorable(error))
+    return new Refusal('invalid-field', 'The request holds a sign or a day that the ledger cannot hold')
   request.log.error({ err: error, route: routeOf(request) }, 'A request failed')
   return new Refusal('internal', 'Something went wrong on our side')
 }

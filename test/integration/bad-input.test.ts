@@ -160,6 +160,22 @@ const wrongFields: [string, Record<string, unknown>, FailureCode, string][] = [
   ],
 ]
 
+describe('signs that the ledger cannot hold', () => {
+  it.each([
+    '/v1/dossiers?agency=%00',
+    '/v1/reports/sync-rate?procedure=%00',
+    '/v1/reports/sync-rate?from=0000-01-01',
+    '/v1/reconciliation/discrepancies?agency=%00',
+  ])('are refused in an address: %s', async (path) => {
+    expectProblem(await send({ method: 'GET', path, type: null }), 'invalid-field')
+  })
+
+  it('are refused in what is said of a register', async () => {
+    const path = '/v1/reconciliation/registers?name=a%00b'
+    expectProblem(await send({ path, body: '{"code":"H34-1"}', type: 'application/x-ndjson' }), 'invalid-field')
+  })
+})
+
 describe('a field that is wrong', () => {
   it.each(wrongFields)('%s is refused by PUT, by name', async (_name, fields, code, field) => {
     const bad = change({ ...owner({}), ...fields })
