@@ -360,10 +360,16 @@ function shownField(field: string, text: string | undefined): string {
   if (text === undefined) return '–'
   if (text === 'null') return text
   if (field === 'providerUrl') return '"…"'
-  if (field.startsWith('paths.')) return text.replace(/\?.*$/, '?…"')
+  if (field.startsWith('paths.')) return shownPath(text)
   if (/^catalogue\.\w+\.fields\./.test(field)) return /^"\{\w+\}"$/.test(text) ? text : '"…"'
   return text
 }
+
+/** Without its query, and without parts that no person would choose for a name. */
+const shownPath = (text: string) =>
+  text
+    .replace(/[?;].*$/, (rest) => `${rest.charAt(0)}…"`)
+    .replace(/[^/"]{12,}/g, (part) => (/\d/.test(part) ? '…' : part))
 
 /** Lays a dialect file over the built-in dialect it extends; throws a ZodError that names what is wrong. */
 export function readDialectFile(text: string): Dialect {

@@ -50,7 +50,7 @@ describe('what is special about a dialect', () => {
       extends: 'xrd-2019',
       name: 'ours',
       timeouts: { call: 1 },
-      paths: { share: `g?key=${planted}` },
+      paths: { share: `g?key=${planted}`, integration: `g/4f1c9a7e${planted}/mapi`, login: `login;token=${planted}` },
       catalogue: { services: { service: 'S', endpoint: 'share', fields: { a: planted, b: '{unit}' }, optional: true } },
     }
     const told = dialectDifferences(dialectInForce('x.json', () => JSON.stringify(file)))
