@@ -195,6 +195,8 @@ describe('the queues in the console', () => {
   it('show no word of what failed or was carried, on the page and in the board', async () => {
     const { ask } = await enter()
     const job = await failedJob()
+    const opts = JSON.stringify({ attempts: citizen, delay: { citizen } })
+    await province.ground.redis.hset(`${province.servers.queuePrefix}:reconcile:${job.id}`, 'opts', opts)
     const board = 'queues/board/api/queues'
     const all = [
       'queues',
