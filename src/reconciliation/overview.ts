@@ -102,27 +102,46 @@ interface Facts {
   readonly moved: readonly MonthMoved[]
 }
 
-function createFacts({ sql, delivery }: OverviewDeps): (agencies: readonly string[] | undefined) => Promise<Facts> {
-  const reports = new Map<string, () => Promise<SyncRateReport>>()
-  const reportOf = (agencies: readonly string[] | undefined) => {
+/** The same for each reader: whoever sees the same agencies shares it. */
+function sharedBy<T>(
+  read: (agencies: readonly string[] | undefined) => Promise<T>,
+  milliseconds: number,
+): (agencies: readonly string[] | undefined) => Promise<T> {
+  const known = new Map<string, () => Promise<T>>()
+  return (agencies) => {
     const key = agencies?.join(' ') ?? '*'
-    if (reports.size > 100) reports.clear()
-    if (!reports.has(key))
-      reports.set(
+    if (known.size > 100) known.clear()
+    if (!known.has(key))
+      known.set(
         key,
-        shared(async () => syncRate(sql, { ...(await shownPeriod(sql, {}, agencies)), agencies }), freshFor),
+        shared(() => read(agencies), milliseconds),
       )
-    return reports.get(key)!()
+    return known.get(key)!()
   }
+}
+
+function createFacts({ sql, delivery }: OverviewDeps): (agencies: readonly string[] | undefined) => Promise<Facts> {
+  const report = sharedBy(
+    async (agencies) => syncRate(sql, { ...(await shownPeriod(sql, {}, agencies)), agencies }),
+    freshFor,
+  )
+  // All days of all agencies that were ever kept, and all that is open: not for each page that stands open.
+  const past = sharedBy(
+    async (agencies) => ({
+      trends: await trendsOf(sql, agencies),
+      months: agencies === undefined ? await lastMonths(sql, drawnMonths) : [],
+      moved: agencies === undefined ? await movedMonths(sql, 6) : [],
+    }),
+    freshFor,
+  )
+  const discrepancies = sharedBy((agencies) => sumDiscrepancies(sql, agencies), renewedEvery)
   const deliveryNow = shared(delivery, renewedEvery)
   return async (agencies) => ({
-    report: await reportOf(agencies),
+    report: await report(agencies),
     delivery: await deliveryNow(),
-    discrepancies: await sumDiscrepancies(sql, agencies),
+    discrepancies: await discrepancies(agencies),
     running: await listRunning(sql, agencies),
-    trends: await trendsOf(sql, agencies),
-    months: agencies === undefined ? await lastMonths(sql, drawnMonths) : [],
-    moved: agencies === undefined ? await movedMonths(sql, 6) : [],
+    ...(await past(agencies)),
   })
 }
 
