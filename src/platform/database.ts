@@ -183,7 +183,7 @@ export function isDatabaseDown(error: unknown): boolean {
 
 /** It was given a text with signs that no text of it can hold, or a day that it cannot count to: whoever asked sent them. */
 export const isUnstorable = (error: unknown): boolean =>
-  ['22021', '22P05', '22007', '22008'].includes(String((error as { code?: unknown }).code))
+  ['22021', '22P02', '22P05', '22007', '22008'].includes(String((error as { code?: unknown }).code))
 
 /** Booleans for an array parameter, to be cast `::text[]::bool[]`: the driver mistakes an array of booleans for one boolean. */
 export const bools = (values: readonly (boolean | null)[]): (string | null)[] =>

@@ -183,8 +183,10 @@ export function refusalOfError(error: FastifyError | Refusal | Error, request: F
     request.log.warn({ err: error }, 'The database cannot be reached')
     return new Refusal('unavailable', 'The ledger cannot be reached')
   }
-  if (isUnstorable(error))
+  if (isUnstorable(error)) {
+    request.log.warn({ err: error, route: routeOf(request) }, 'The ledger cannot hold what was sent')
     return new Refusal('invalid-field', 'The request holds a sign or a day that the ledger cannot hold')
+  }
   request.log.error({ err: error, route: routeOf(request) }, 'A request failed')
   return new Refusal('internal', 'Something went wrong on our side')
 }

@@ -170,6 +170,17 @@ describe('signs that the ledger cannot hold', () => {
     expectProblem(await send({ method: 'GET', path, type: null }), 'invalid-field')
   })
 
+  it.each([
+    ['/v1/reconciliation/runs', String.raw`{"agency":"\ud800"}`],
+    ['/v1/reconciliation/runs', String.raw`{"agency":"\u0000"}`],
+    [
+      '/v1/reconciliation/discrepancies/resolve',
+      String.raw`{"act":"ignore","why":"x","filter":{"field":"\ud800"},"preview":true}`,
+    ],
+  ])('are refused in a body: %s %s', async (path, body) => {
+    expectProblem(await send({ path, body }), 'invalid-field')
+  })
+
   it('are refused in what is said of a register', async () => {
     const path = '/v1/reconciliation/registers?name=a%00b'
     expectProblem(await send({ path, body: '{"code":"H34-1"}', type: 'application/x-ndjson' }), 'invalid-field')
