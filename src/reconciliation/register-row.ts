@@ -121,11 +121,14 @@ const clock = String.raw`(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?`
 const dayThenTime = new RegExp(String.raw`^(\S+?)(?:T|\s+|,\s*)${clock}$`)
 const timeThenDay = new RegExp(String.raw`^${clock}\s+(\S+)$`)
 
+/** Only the year first: of other forms nobody knows which is the month once a zone stands behind them. */
+const withZone = /^\d{4}-\d{2}-\d{2}(?:T|\s+)\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:Z|[+-]\d{2}:?\d{2})$/
+
 /** Undefined: no day and no time. Without a zone it is Vietnam's time; midnight is what spreadsheets make of a day without a time. */
 function receivedIn(text: string): string | undefined {
   const day = dayOf(text)
   if (day !== null) return day
-  const zoned = /(?:Z|[+-]\d{2}:?\d{2})$/.test(text) ? minuteOf(text.replace(/\s+(?=\d)/, 'T')) : undefined
+  const zoned = withZone.test(text) ? minuteOf(text.replace(/^(\S{10})\s+/, '$1T').replace(/\s+/, '')) : undefined
   if (zoned !== undefined) return zoned
   const [, first, h1, m1, s1] = dayThenTime.exec(text) ?? []
   const [, h2, m2, s2, last] = timeThenDay.exec(text) ?? []
@@ -138,7 +141,9 @@ function receivedIn(text: string): string | undefined {
 
 function minuteOf(text: string): string | undefined {
   const time = Date.parse(text)
-  return Number.isNaN(time) ? undefined : `${new Date(time).toISOString().slice(0, 16)}Z`
+  const minute = Number.isNaN(time) ? '' : new Date(time).toISOString().slice(0, 16)
+  // Years of other lengths are written with a sign, and never meant.
+  return /^\d/.test(minute) ? `${minute}Z` : undefined
 }
 
 /** A moment as persons give it, in Vietnam's time where they name no zone; null when it is none, or a day alone. */

@@ -162,18 +162,25 @@ describe('a time in a register', () => {
     ['08:30 03/07/2020', '2020-07-03T01:30Z'],
     ['2020-07-03T08:30:00+07:00', '2020-07-03T01:30Z'],
     ['2020-07-03T01:30:00.123Z', '2020-07-03T01:30Z'],
+    ['2020-07-03 08:30:00 +0700', '2020-07-03T01:30Z'],
     ['03/07/2020 00:00:00', '2020-07-03'],
     ['', null],
     ['31/02/2020', 'fault'],
     ['03/07/2020 25:00', 'fault'],
     ['hôm qua', 'fault'],
     [44_015, 'fault'],
+    // March or July?
+    ['03/07/2020 08:30 +07:00', 'fault'],
+    ['1 Z', 'fault'],
+    // Nobody could show them.
+    ['+275760-09-13T00:00:00Z', 'fault'],
+    ['9999-12-31T23:59:59-23:59', 'fault'],
   ])('%s is %s', (text, meant) => expect(received(text)).toBe(meant))
 
   it('of a whole register is a moment, never a day alone', () => {
     expect(momentOf('31/03/2026 17:00')).toBe('2026-03-31T10:00:00.000Z')
     expect(momentOf('2026-03-31T17:00')).toBe('2026-03-31T10:00:00.000Z')
-    expect([momentOf('2026-03-31'), momentOf('xx')]).toEqual([null, null])
+    expect([momentOf('2026-03-31'), momentOf('xx'), momentOf('+275760-09-13T00:00:00Z')]).toEqual([null, null, null])
   })
 })
 
