@@ -95,13 +95,21 @@ export interface RegisterWish extends Omit<RunWish, 'register'> {
 export async function startRegisterRun(sql: Sql, { given, rows, hash, ...wish }: RegisterWish): Promise<number> {
   if (given.asOf !== undefined && Date.parse(given.asOf) > Date.now() + 60_000)
     throw new Refusal('invalid-field', 'asOf lies in the future', { field: 'asOf' })
+  refuseEmpty(wish.scope)
   const register = await stageRegister(sql, { ...given, by: wish.askedBy }, rows, hash)
   return transaction(sql, (tx) => beginRun(tx, { ...wish, register }))
+}
+
+/** A period that ends before it begins holds nothing, and nobody meant it. */
+function refuseEmpty({ from, to }: RunScope): void {
+  if (from !== undefined && to !== undefined && from >= to)
+    throw new Refusal('invalid-field', 'from must be earlier than to', { field: 'from' })
 }
 
 /** The same within a transaction. A register whose rows are all there goes with the run. */
 export async function beginRun(tx: Tx, { askedBy, scope: wish, served = false, register }: RunWish): Promise<number> {
   const { codes = [], only, ...scope } = wish
+  refuseEmpty(scope)
   if (scope.sample !== undefined && !(scope.sample > 0 && scope.sample <= 1))
     throw new RangeError('A sample is a share above 0 and up to 1')
   const [created] = await tx<{ id: number }[]>`

@@ -145,11 +145,8 @@ const scopeOf = ({ share, ...period }: z.output<typeof StartForm>): RunScope => 
   ...scopeIn(period),
 })
 
-function scopeIn({ from, to, agency }: Omit<z.output<typeof StartForm>, 'share'>): RunScope {
-  if (from !== undefined && to !== undefined && from >= to)
-    throw new Refusal('invalid-field', 'from must be earlier than to', { field: 'from' })
-  return given({ from, to, agency })
-}
+const scopeIn = ({ from, to, agency }: Omit<z.output<typeof StartForm>, 'share'>): RunScope =>
+  given({ from, to, agency })
 
 interface Shown {
   readonly runs: readonly Run[]

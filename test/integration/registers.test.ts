@@ -314,6 +314,15 @@ describe("the province's register", () => {
     await province.until(async () => isDeepStrictEqual(await counted(), before), 'what came of it to be let go of')
   })
 
+  it('is not begun over a period that ends before it begins', async () => {
+    const before = await counted()
+    const body = linesOf([{ code: 'H34-0' }])
+    expect((await call('POST', 'registers?from=2020-08-01&to=2020-07-01', { body })).status).toBe(422)
+    const scope = JSON.stringify({ from: '2020-07-01', to: '2020-07-01' })
+    expect((await call('POST', 'runs', { body: scope, type: 'application/json' })).status).toBe(422)
+    expect(await counted()).toEqual(before)
+  })
+
   it('has no crowd of rows of one dossier, which would be judged in one piece', async () => {
     const before = await counted()
     const rows = [{ code: 'H34-0' }, ...Array.from({ length: 5_001 }, (_, n) => ({ code: 'H34-1', steps: n }))]
