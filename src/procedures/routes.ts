@@ -386,6 +386,8 @@ function registerLists(app: Http, { sql, authorise }: ProcedureRouteDeps): void 
     url: '/v1/procedures/local',
     // Ten thousand names.
     bodyLimit: 32 * 1024 * 1024,
+    // Nothing of it is read before it is known who sends it.
+    onRequest: async (request) => void (await authorise(request, 'mappings:write')),
     schema: {
       tags,
       summary: "Bring in the list of local procedures of the key's own system",

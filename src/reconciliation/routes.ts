@@ -271,6 +271,8 @@ function registerStart(app: Http, { sql }: ReportRouteDeps, mayStart: MayStart):
     method: 'POST',
     url: '/v1/reconciliation/runs',
     bodyLimit: 128 * 1024 * 1024,
+    // Nothing of it is read before it is known who sends it.
+    onRequest: async (request) => void (await mayStart(request)),
     schema: {
       tags: ['reconciliation'],
       summary: 'Begin a run; the service carries it out in the gaps of normal traffic, also after a restart',

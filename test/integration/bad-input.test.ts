@@ -552,8 +552,15 @@ async function answerBeforeTheEnd(path: string, headers: Record<string, string>)
 }
 
 describe('a sender that must not be listened to', () => {
-  it('without a key: refused before a large body is collected in memory', async () => {
-    expect(await answerBeforeTheEnd('/v1/dossiers/batch', { 'content-type': 'application/json' })).toBe(401)
+  it.each(['/v1/dossiers/batch', '/v1/reconciliation/runs', '/v1/reconciliation/registers', '/v1/procedures/local'])(
+    'without a key: refused before a large body is collected in memory: %s',
+    async (path) => {
+      expect(await answerBeforeTheEnd(path, { 'content-type': 'application/json' })).toBe(401)
+    },
+  )
+  it('a body of nothing but brackets: refused before it is made into values, each of which is larger', async () => {
+    const body = `[${'[],'.repeat(4_200_000)}[]]`
+    expectProblem(await send({ path: '/v1/dossiers/batch', body }), 'payload-too-large')
   })
   it('JSON of any size to the stream route: refused before it is collected in memory', async () => {
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${province.key}` }
