@@ -18,6 +18,8 @@ export class WorkbookError extends Error {}
 /** Bytes of one part once it is unpacked: a sheet of 50 MB packed is some 300. More is no list of an office. */
 const largestPart = 400 * 1024 * 1024
 const mostRows = 500_000
+/** One remark in the last column would make every row as wide: 20,000 of them took 4 GB. */
+const mostCells = 40_000_000
 /** As many as a spreadsheet has. */
 const mostColumns = 16_384
 
@@ -204,6 +206,7 @@ function rowsOf(xml: string, reading: Reading): Cells[] {
 /** Empty cells at the end of a row are not written. */
 function sameLength(rows: readonly Cells[]): Cells[] {
   const width = rows.reduce((most, { cells }) => Math.max(most, cells.length), 0)
+  if (width * rows.length > mostCells) throw new WorkbookError('The sheet is too large to be a list')
   return rows.map((row) => ({ ...row, cells: [...row.cells, ...Array<string>(width - row.cells.length).fill('')] }))
 }
 

@@ -197,6 +197,15 @@ describe('a workbook that was made to be read for ever', () => {
   it.each([
     ['rows that never open', [{ name: 'S', rows: head() + '<row '.repeat(300_000) }]],
     ['merged cells that never open', [{ name: 'S', rows: head() + '<mergeCell '.repeat(300_000) }]],
+    [
+      'few rows as wide as a sheet',
+      [
+        {
+          name: 'S',
+          rows: head() + '<row><c r="XFD1"><v>1</v></c></row>' + '<row><c><v>1</v></c></row>'.repeat(20_000),
+        },
+      ],
+    ],
     ['merged cells everywhere', [{ name: 'S', rows: head(), merges: Array<string>(2_000).fill('A1:AAA900') }]],
   ])('is read to its end in time: %s', (_name, sheets) => {
     expect(read(workbook(sheets))).toEqual([expect.stringMatching(/no rows|too large/)])
