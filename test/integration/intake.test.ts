@@ -405,10 +405,12 @@ describe('personal data', () => {
       })
       await send('GET', `/v1/dossiers/${encodeURIComponent(name)}`)
       await send('GET', `/v1/${encodeURIComponent(name)}?q=${encodeURIComponent(name)}`)
-      // The sealed content of this one cannot be opened: a fault of ours, logged as an error.
-      await ground.sql`update changes set content = '\\x00' where dossier_id = (select id from dossiers where code = ${pushed.code})`
-      expect(await send('GET', `/v1/dossiers/${pushed.code}?personal=true`)).toContain('"code":"internal"')
+      // The ledger refuses the row and says which: a fault of ours, logged as an error.
+      await ground.sql`alter table changes add constraint refused check (number < 2) not valid`
+      const renewed = JSON.stringify({ ...pushed, changedAt: '2026-07-03T10:00:00+07:00', summary: `${name} lần hai` })
+      expect(await send('PUT', `/v1/dossiers/${pushed.code}`, renewed)).toContain('"code":"internal"')
     } finally {
+      await ground.sql`alter table changes drop constraint refused`
       await house.close()
     }
     const text = lines.join('')
