@@ -189,7 +189,7 @@ export async function dossiersIn(
         promised_at as "promisedAt", ended_at as "endedAt", place, timing, waiting is true as waiting, reason,
         (extract(epoch from received_at) * 1000000)::bigint as micros
       from (${placed(tx, query)}) as placed
-      where concat_ws('|', agency, procedure, epoch, place, carried::int, coalesce(timing, ''), (waiting is true)::int, coalesce(reason, ''))
+      where concat_ws(chr(31), agency, procedure, epoch, place, carried::int, coalesce(timing, ''), (waiting is true)::int, coalesce(reason, ''))
         = any(${keys}::text[])
         ${place === null ? tx`` : tx`and (received_at, id) < (timestamptz 'epoch' + ${Number(place[1])}::float8 * interval '1 microsecond', ${Number(place[2])}::bigint)`}
       order by received_at desc, id desc limit ${limit + 1}`,
@@ -208,4 +208,4 @@ export async function dossiersIn(
 }
 
 const keyOf = ({ agency, procedure, epoch, place, carried, timing, waiting, reason }: CellKey) =>
-  [agency, procedure, epoch, place, Number(carried), timing ?? '', Number(waiting), reason ?? ''].join('|')
+  [agency, procedure, epoch, place, Number(carried), timing ?? '', Number(waiting), reason ?? ''].join('\u001F')
