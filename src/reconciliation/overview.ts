@@ -157,7 +157,7 @@ function overview(language: Language, facts: Facts, reader: Reader): Html {
   const { whole, mayList } = reader
   const jobs = [...running.map(runJob), ...(whole && mayList ? delivery.replays : [])]
   return html`${rateSection(language, report)} ${jobs.length > 0 && jobSection(language, jobs)}
-    ${stateSection(language, delivery, reader)} ${portalSection(language, delivery, whole && mayList)}
+    ${stateSection(language, delivery, reader)} ${portalSection(language, delivery, reader)}
     ${discrepancies.length > 0 && discrepancySection(language, discrepancies)} ${trendSections(language, trends)}
     ${months.length > 0 && monthSection(language, months)} ${moved.length > 0 && movedSection(language, moved)}
     <p class="soft">${sayIn(language)('Lúc', 'At')} ${momentWords(new Date().toISOString())}</p>`
@@ -226,7 +226,7 @@ function stateSection(language: Language, { moves, words, backlog }: DeliverySta
 function portalSection(
   language: Language,
   { portal, sinceLastAnswerSeconds: silence }: DeliveryState,
-  mayList: boolean,
+  { whole, mayList }: Reader,
 ): Html {
   const say = sayIn(language)
   const { calls, good, failures, slowest, reached, since } = portal
@@ -249,6 +249,7 @@ function portalSection(
       ${silence === null ? say('chưa trả lời lần nào', 'never answered') : say(`trả lời ${age.vi} trước`, `answered ${age.en} ago`)}
     </p>
     ${
+      whole &&
       calls > 0 &&
       html`<p>
         ${say('Từ', 'Since')} ${momentWords(since)}: ${number(calls)} ${say('lượt gọi', 'calls')}, ${number(good)}
@@ -259,6 +260,7 @@ function portalSection(
       </p>`
     }
     ${
+      whole &&
       failures.length > 0 &&
       html`<ul class="changes">
         ${failures.map(({ failure, count }) => html`<li>${mayList ? html`<a href="${address('traffic', { failure, from: minuteOf(since) })}">${number(count)}</a>` : number(count)} ${causeWords(failure).cause[language]}</li>`)}

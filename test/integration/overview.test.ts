@@ -191,5 +191,17 @@ describe('the overview of a province whose dossiers are of another year', () => 
     expect(page).toContain(`Đã tiếp nhận năm ${new Date().getFullYear()}`)
     expect(page).not.toContain('Chưa rõ kết quả')
     expect(page).not.toContain('Chờ gửi')
+    // Whether the portal answers concerns everybody; how much the province calls it does not.
+    const { sql } = province.ground
+    await sql`
+      insert into exchanges (service, class, http_status, items, bytes_out, bytes_in, request_in, request_out, response_in, response_out)
+      values ('DongBoHoSoMC', 'unknown', 502, 1, 1, 1, now(), now(), null, now())`
+    const { cookie: ofAll } = await signIn(province, ['*'])
+    const ofOthers = cookie
+    // What several look at is read once in a while.
+    await province.until(async () => (await get('overview', ofAll)).includes('lượt gọi'), 'the call to be seen')
+    const later = await get('overview', ofOthers)
+    expect(later).toContain('Cổng và máy chủ bảo mật')
+    expect(later).not.toMatch(/lượt gọi|class="changes"/)
   })
 })
