@@ -1,8 +1,7 @@
 import { html, type Html } from '../console/html.ts'
 import { sayIn, type CauseWords, type Language, type Words } from '../console/words.ts'
-import type { Timing, UnplacedReason } from './model.ts'
 import type { CounterPart, UnitFigures } from './figures.ts'
-import type { SentFigures } from './model.ts'
+import type { SentFigures, Timing, UnplacedReason } from './model.ts'
 import { hasMoved, type MonthReport, type Obstacle, type UnitLine } from './month.ts'
 import type { Fate, Report } from './reports.ts'
 

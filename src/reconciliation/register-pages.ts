@@ -123,64 +123,43 @@ function filterForm(say: Say, language: Language, { run, filter }: Pick<Rows, 'r
 
 function rowsTable(language: Language, rows: readonly RegisterFinding[], mayMap: boolean): Html {
   const say = sayIn(language)
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${say('Các dòng', 'Rows')}">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">${say('Hồ sơ', 'Dossier')}</th>
-          <th scope="col">${say('Trường', 'Field')}</th>
-          <th scope="col">${say('Ở đây', 'Here')}</th>
-          <th scope="col">${say('Trong sổ', 'In the register')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map((one) => (one.fields.length === 0 ? [null] : one.fields).map((field, place) => rowOf(language, { one, field, isFirst: place === 0, mayMap })))}
-      </tbody>
-    </table>
-  </div>`
+  const heads = [
+    say('Hồ sơ', 'Dossier'),
+    say('Trường', 'Field'),
+    say('Ở đây', 'Here'),
+    say('Trong sổ', 'In the register'),
+  ]
+  return table(
+    say('Các dòng', 'Rows'),
+    heads,
+    rows.flatMap((one) => fieldRows(language, one, mayMap)),
+  )
 }
 
-interface Line {
-  readonly one: RegisterFinding
-  readonly field: RegisterDifference | null
-  readonly isFirst: boolean
-  readonly mayMap: boolean
-}
-
-function rowOf(language: Language, { one, field, isFirst, mayMap }: Line): Html {
+/** A row for each field; the first one names the dossier. */
+function fieldRows(language: Language, one: RegisterFinding, mayMap: boolean): (Html | string)[][] {
   const say = sayIn(language)
-  const code = html`<code>${one.code}</code>`
   const isHere = one.kind !== 'not-in-ledger'
   const presence = (there: boolean) => (there ? say('có', 'there') : say('không có', 'not there'))
-  return html`<tr>
-    <th scope="row">
-      ${
-        isFirst &&
-        html`${isHere ? html`<a href="${address('dossier', { code: one.code })}">${code}</a>` : code}
-          <span class="soft"
-            >${registerKindWords[one.kind][language]}${one.agencyName !== null && ` · ${one.agencyName}`}</span
-          >`
-      }
-    </th>
-    ${
-      field === null
-        ? html`<td>${say('Có hồ sơ', 'Dossier')}</td>
-            <td>${presence(isHere)}</td>
-            <td>${presence(one.kind !== 'not-in-register')}</td>`
-        : html`<td>
-              ${registerFieldWords(field.field)[language]}
-              ${field.why !== undefined && html`<div class="soft">${unclearWords[field.why][language]}</div>`}
-            </td>
-            <td>
-              ${
-                field.field === 'procedure' && mayMap
-                  ? html`<a href="${address('mapping', { code: field.here })}">${field.here}</a>`
-                  : valueIn(field.field, field.here, language)
-              }
-            </td>
-            <td>${valueIn(field.field, field.there, language)}</td>`
-    }
-  </tr>`
+  const name = findingName(language, one, isHere)
+  if (one.fields.length === 0)
+    return [[name, say('Có hồ sơ', 'Dossier'), presence(isHere), presence(one.kind !== 'not-in-register')]]
+  return one.fields.map(({ field, here, there, why }, place) => [
+    place === 0 ? name : '',
+    html`${registerFieldWords(field)[language]}${why !== undefined && html`<div class="soft">${unclearWords[why][language]}</div>`}`,
+    field === 'procedure' && mayMap
+      ? html`<a href="${address('mapping', { code: here })}">${here}</a>`
+      : valueIn(field, here, language),
+    valueIn(field, there, language),
+  ])
+}
+
+function findingName(language: Language, one: RegisterFinding, isHere: boolean): Html {
+  const code = html`<code>${one.code}</code>`
+  return html`${isHere ? html`<a href="${address('dossier', { code: one.code })}">${code}</a>` : code}
+    <span class="soft"
+      >${registerKindWords[one.kind][language]}${one.agencyName !== null && ` · ${one.agencyName}`}</span
+    >`
 }
 
 /** Days and times as they are read in Vietnam, our own statuses by their names. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Console, Visit } from '../console/console.ts'
 import type { Page } from '../console/frame.ts'
 import { html, progressBar, type Html } from '../console/html.ts'
+import { table } from '../console/parts.ts'
 import { faultWords } from '../console/list-words.ts'
 import {
   countWords,
@@ -380,33 +381,24 @@ function progress(say: Say, language: Language, done: number, total: number): Ht
 /** Equal and yet shown: neither side holds what the register names. */
 const seenAs = (kind: FindingKind) => (kind === 'equal' ? 'missing-everywhere' : kind)
 
-function findingTable(language: Language, findings: readonly FindingRow[]): Html {
+const findingTable = (language: Language, findings: readonly FindingRow[]): Html => {
   const say = sayIn(language)
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${say('Đã thấy', 'Found')}">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">${say('Hồ sơ', 'Dossier')}</th>
-          <th scope="col">${say('Trường', 'Field')}</th>
-          <th scope="col">${say('Ở đây', 'Here')}</th>
-          <th scope="col">${say('Ở Cổng', 'At the portal')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${findings.map(({ code, kind, fields }) =>
-          (fields.length > 0 ? fields : [{ field: '', here: '', there: '' }]).map(
-            ({ field, here, there }, place) =>
-              html`<tr>
-                <th scope="row">
-                  ${place === 0 && html`${dossierLink(code, seenAs(kind))} ${kindWords[seenAs(kind)][language]}`}
-                </th>
-                <td>${field !== '' && fieldWords(field, language)}</td>
-                <td>${field !== '' && valueWords(field, here, language)}</td>
-                <td>${field !== '' && valueWords(field, there, language)}</td>
-              </tr>`,
-          ),
-        )}
-      </tbody>
-    </table>
-  </div>`
+  const heads = [say('Hồ sơ', 'Dossier'), say('Trường', 'Field'), say('Ở đây', 'Here'), say('Ở Cổng', 'At the portal')]
+  return table(
+    say('Đã thấy', 'Found'),
+    heads,
+    findings.flatMap((finding) => findingCells(language, finding)),
+  )
+}
+
+/** A row for each field; the first one names the dossier. */
+function findingCells(language: Language, { code, kind, fields }: FindingRow): (Html | string)[][] {
+  const name = html`${dossierLink(code, seenAs(kind))} ${kindWords[seenAs(kind)][language]}`
+  if (fields.length === 0) return [[name, '', '', '']]
+  return fields.map(({ field, here, there }, place) => [
+    place === 0 ? name : '',
+    fieldWords(field, language),
+    valueWords(field, here, language),
+    valueWords(field, there, language),
+  ])
 }

@@ -107,15 +107,21 @@ describe('every page of the console', () => {
   })
 })
 
+/** With one procedure that is known. */
+async function smallProvince(): Promise<Province> {
+  const province = await startProvince({ settings: { CATALOGUE_PULL: 'off' } })
+  await applyProcedures(province.ground.sql, [
+    { code: first, name: 'Cấp giấy phép', fieldCode: 'F', fieldName: 'Xây dựng' },
+  ])
+  await province.ground.catalogue.fresh()
+  return province
+}
+
 describe('from the overview to a dossier, and back to a better rate', () => {
   let province: Province
   let browser: Browser
   beforeAll(async () => {
-    province = await startProvince({ settings: { CATALOGUE_PULL: 'off' } })
-    await applyProcedures(province.ground.sql, [
-      { code: first, name: 'Cấp giấy phép', fieldCode: 'F', fieldName: 'Xây dựng' },
-    ])
-    await province.ground.catalogue.fresh()
+    province = await smallProvince()
     browser = await openBrowser()
   })
   afterAll(async () => {
@@ -175,11 +181,7 @@ describe('a reconciliation run', () => {
   let province: Province
   let browser: Browser
   beforeAll(async () => {
-    province = await startProvince({ settings: { CATALOGUE_PULL: 'off' } })
-    await applyProcedures(province.ground.sql, [
-      { code: first, name: 'Cấp giấy phép', fieldCode: 'F', fieldName: 'Xây dựng' },
-    ])
-    await province.ground.catalogue.fresh()
+    province = await smallProvince()
     browser = await openBrowser()
   })
   afterAll(async () => {
